@@ -1,0 +1,20 @@
+//! restic-format repositories behind one trait.
+//!
+//! This crate knows no job and no daemon: it is given a repository, what to do, someone to tell about it
+//! and a way to be stopped. `rustic_core` appears in no public type.
+
+mod access;
+mod embedded;
+mod engine;
+mod error;
+mod observe;
+mod report;
+mod request;
+
+pub use access::{Access, Password};
+pub use embedded::Embedded;
+pub use engine::Engine;
+pub use error::{EngineError, ErrorKind, Result};
+pub use observe::{Cancellation, Observer, Phase, Progress, Warning};
+pub use report::{BackupReport, Entry, EntryKind, RepositoryInfo, RestoreReport, SnapshotInfo, VerifyReport};
+pub use request::{BackupRequest, ListRequest, ParentQuery, RestoreRequest, SnapshotQuery, VerifyLevel};

@@ -1,12 +1,33 @@
-//! The embedded engine: `rustic_core`, with what it leaves to its callers.
+//! The embedded engine: `rustic_core`, with the locks, cancellation and honesty that it leaves to its callers.
+
+mod backup;
+mod bars;
+mod crypto;
+mod failure;
+mod feed;
+mod guard;
+mod init;
+mod lock;
+mod lock_file;
+mod mode;
+mod node;
+mod patterns;
+mod place;
+mod reader;
+mod restore;
+mod session;
+mod snapshots;
+mod source;
+mod tree;
+mod verify;
+mod walk;
 
 use crate::{
-    Access, BackupReport, BackupRequest, Cancellation, Engine, EngineError, Entry, ErrorKind, ListRequest,
-    Observer, RepositoryInfo, RestoreReport, RestoreRequest, Result, SnapshotInfo, SnapshotQuery,
-    VerifyLevel, VerifyReport,
+    Access, BackupReport, BackupRequest, Cancellation, Engine, Entry, ListRequest, Observer, RepositoryInfo,
+    RestoreReport, RestoreRequest, Result, SnapshotInfo, SnapshotQuery, VerifyLevel, VerifyReport,
 };
 
-/// Works on repositories inside this process.
+/// Works on local repositories inside this process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Embedded;
 
@@ -15,10 +36,6 @@ impl Embedded {
     pub fn new() -> Self {
         Self
     }
-}
-
-fn absent<T>() -> Result<T> {
-    Err(EngineError::new(ErrorKind::Other, "not there"))
 }
 
 impl Engine for Embedded {
@@ -30,55 +47,55 @@ impl Engine for Embedded {
         "rustic_core 0.13".to_owned()
     }
 
-    fn init(&self, _access: &Access) -> Result<RepositoryInfo> {
-        absent()
+    fn init(&self, access: &Access) -> Result<RepositoryInfo> {
+        init::create(access)
     }
 
-    fn probe(&self, _access: &Access) -> Result<RepositoryInfo> {
-        absent()
+    fn probe(&self, access: &Access) -> Result<RepositoryInfo> {
+        init::probe(access)
     }
 
     fn backup(
         &self,
-        _access: &Access,
-        _request: &BackupRequest,
-        _observer: &dyn Observer,
-        _cancellation: &Cancellation,
+        access: &Access,
+        request: &BackupRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
     ) -> Result<BackupReport> {
-        absent()
+        backup::run(access, request, observer, cancellation)
     }
 
     fn verify(
         &self,
-        _access: &Access,
-        _snapshot: &str,
-        _level: VerifyLevel,
-        _observer: &dyn Observer,
-        _cancellation: &Cancellation,
+        access: &Access,
+        snapshot: &str,
+        level: VerifyLevel,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
     ) -> Result<VerifyReport> {
-        absent()
+        verify::run(access, snapshot, level, observer, cancellation)
     }
 
-    fn snapshots(&self, _access: &Access, _query: &SnapshotQuery) -> Result<Vec<SnapshotInfo>> {
-        absent()
+    fn snapshots(&self, access: &Access, query: &SnapshotQuery) -> Result<Vec<SnapshotInfo>> {
+        snapshots::list(access, query)
     }
 
     fn list(
         &self,
-        _access: &Access,
-        _request: &ListRequest,
-        _each: &mut dyn FnMut(Entry) -> std::io::Result<()>,
+        access: &Access,
+        request: &ListRequest,
+        each: &mut dyn FnMut(Entry) -> std::io::Result<()>,
     ) -> Result<()> {
-        absent()
+        tree::list(access, request, each)
     }
 
     fn restore(
         &self,
-        _access: &Access,
-        _request: &RestoreRequest,
-        _observer: &dyn Observer,
-        _cancellation: &Cancellation,
+        access: &Access,
+        request: &RestoreRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
     ) -> Result<RestoreReport> {
-        absent()
+        restore::run(access, request, observer, cancellation)
     }
 }

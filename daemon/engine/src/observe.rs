@@ -46,7 +46,7 @@ pub struct Progress {
     pub bytes_done: u64,
     /// Bytes in all; 0 while unknown.
     pub bytes_total: u64,
-    /// Bytes newly stored so far (before compression), where it applies.
+    /// Bytes newly stored, where it applies: as written so far, and before compression in the last call.
     pub bytes_added: u64,
     /// Files that could not be read so far.
     pub unreadable: u64,

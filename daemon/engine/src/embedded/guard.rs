@@ -1,0 +1,272 @@
+//! What stands between the library and the files: it stops on cancellation, lists strictly, remembers the
+//! first failed write, and lets a snapshot be written only when all before it went well.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak, atomic::Ordering},
+};
+
+use bytes::Bytes;
+use rustic_core::{
+    BytesList, ErrorKind as Rustic, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend,
+};
+
+use crate::Cancellation;
+
+use super::{failure::Cause, feed::Feed, lock::Held};
+
+/// The backend that the library sees.
+#[derive(Debug)]
+pub(super) struct Guard {
+    inner: Arc<dyn WriteBackend>,
+    root: PathBuf,
+    cancellation: Cancellation,
+    /// Set at the end of the operation; writes hold it shared, so that none outlives the operation.
+    ended: RwLock<bool>,
+    /// The library keeps going after a failed write and reports something else: this is what happened.
+    failure: Mutex<Option<Cause>>,
+    /// Who counts the bytes written into packs.
+    counter: OnceLock<Arc<Feed>>,
+    /// Stands in for the configuration file, to set what the library reads only there.
+    config: OnceLock<Bytes>,
+    /// The lock without which a snapshot is not to be written.
+    lock: OnceLock<Weak<Held>>,
+}
+
+impl Guard {
+    pub(super) fn new(inner: Arc<dyn WriteBackend>, root: PathBuf, cancellation: Cancellation) -> Self {
+        Self {
+            inner,
+            root,
+            cancellation,
+            ended: RwLock::new(false),
+            failure: Mutex::new(None),
+            counter: OnceLock::new(),
+            config: OnceLock::new(),
+            lock: OnceLock::new(),
+        }
+    }
+
+    /// Shows `sealed` to the library instead of the configuration file.
+    pub(super) fn present_config(&self, sealed: Vec<u8>) {
+        let _ = self.config.set(sealed.into());
+    }
+
+    /// From now on a snapshot needs this lock to be alive.
+    pub(super) fn require_lock(&self, lock: Weak<Held>) {
+        let _ = self.lock.set(lock);
+    }
+
+    /// Counts the bytes written into packs for this feed.
+    pub(super) fn count_for(&self, feed: Arc<Feed>) {
+        let _ = self.counter.set(feed);
+    }
+
+    /// The first write that failed.
+    pub(super) fn failure(&self) -> Option<Cause> {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Waits for writes under way and refuses all later ones: threads of the library may outlive its calls.
+    pub(super) fn end(&self) {
+        *self.ended.write().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    /// Every file of a type with its size, or the error that kept it from being known.
+    pub(super) fn list_strictly(&self, tpe: FileType) -> io::Result<Vec<(Id, u64)>> {
+        let mut found = Vec::new();
+        let top = self.root.join(tpe.dirname());
+        if tpe == FileType::Pack {
+            for entry in fs::read_dir(&top)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    list_directory(&entry.path(), &mut found)?;
+                }
+            }
+        } else {
+            list_directory(&top, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn check(&self) -> RusticResult<()> {
+        if self.cancellation.is_cancelled() {
+            Err(refused("the operation was cancelled"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A snapshot says that everything it needs is stored: only then may it be written.
+    fn check_snapshot(&self) -> RusticResult<()> {
+        if self.failure().is_some() {
+            return Err(refused("an earlier write failed"));
+        }
+        match self.lock.get() {
+            Some(lock) if !lock.upgrade().is_some_and(|lock| lock.is_alive()) => {
+                let lost = refused("the repository's lock was lost, and others may have changed it");
+                self.remember(&lost);
+                Err(lost)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn remember(&self, error: &RusticError) {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| Cause::of(error));
+    }
+
+    /// A renamed file survives a power cut only when its directory was written too.
+    fn sync_directory(&self, tpe: FileType, id: &Id) -> io::Result<()> {
+        let directory = match tpe {
+            FileType::Config => self.root.clone(),
+            FileType::Pack => {
+                let name = id.to_hex();
+                self.root
+                    .join(tpe.dirname())
+                    .join(name.get(..2).unwrap_or_default())
+            }
+            _ => self.root.join(tpe.dirname()),
+        };
+        File::open(directory)?.sync_all()
+    }
+}
+
+impl ReadBackend for Guard {
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+
+    fn list_with_size(&self, tpe: FileType) -> RusticResult<Vec<(Id, u32)>> {
+        self.check()?;
+        if tpe == FileType::Config {
+            return self.inner.list_with_size(tpe);
+        }
+        let list = self.list_strictly(tpe).map_err(|error| {
+            RusticError::with_source(Rustic::Backend, "cannot list the files of type `{type}`", error)
+                .attach_context("type", tpe.dirname())
+        })?;
+        Ok(list
+            .into_iter()
+            .map(|(id, size)| (id, u32::try_from(size).unwrap_or(u32::MAX)))
+            .collect())
+    }
+
+    fn read_full(&self, tpe: FileType, id: &Id) -> RusticResult<Bytes> {
+        self.check()?;
+        match self.config.get() {
+            Some(config) if tpe == FileType::Config => Ok(config.clone()),
+            _ => self
+                .inner
+                .read_full(tpe, id)
+                .map_err(|error| named(*error, tpe, id)),
+        }
+    }
+
+    fn read_partial(
+        &self,
+        tpe: FileType,
+        id: &Id,
+        cacheable: bool,
+        offset: u32,
+        length: u32,
+    ) -> RusticResult<Bytes> {
+        self.check()?;
+        self.inner
+            .read_partial(tpe, id, cacheable, offset, length)
+            .map_err(|error| named(*error, tpe, id))
+    }
+
+    fn warmup_path(&self, tpe: FileType, id: &Id) -> String {
+        self.inner.warmup_path(tpe, id)
+    }
+}
+
+impl WriteBackend for Guard {
+    fn create(&self) -> RusticResult<()> {
+        self.inner.create()
+    }
+
+    fn write_bytes(&self, tpe: FileType, id: &Id, cacheable: bool, content: BytesList) -> RusticResult<()> {
+        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
+        if *ended {
+            return Err(refused("the operation has ended"));
+        }
+        self.check()?;
+        if tpe == FileType::Snapshot {
+            self.check_snapshot()?;
+        }
+        let size = content.size() as u64;
+        self.inner
+            .write_bytes(tpe, id, cacheable, content)
+            .and_then(|()| {
+                self.sync_directory(tpe, id).map_err(|error| {
+                    RusticError::with_source(
+                        Rustic::Backend,
+                        "cannot write the repository's directory",
+                        error,
+                    )
+                })
+            })
+            .inspect_err(|error| self.remember(error))?;
+        if tpe == FileType::Pack
+            && let Some(feed) = self.counter.get()
+        {
+            feed.bytes_added.fetch_add(size, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn remove(&self, tpe: FileType, id: &Id, cacheable: bool) -> RusticResult<()> {
+        self.check()?;
+        self.inner.remove(tpe, id, cacheable)
+    }
+}
+
+fn list_directory(directory: &Path, found: &mut Vec<(Id, u64)>) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(id) = name
+            .to_str()
+            .filter(|name| name.len() == 64)
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        found.push((id, entry.metadata()?.len()));
+    }
+    Ok(())
+}
+
+fn refused(why: &str) -> Box<RusticError> {
+    RusticError::new(Rustic::Backend, why)
+}
+
+/// A failed read says which file of the repository it was.
+fn named(error: RusticError, tpe: FileType, id: &Id) -> Box<RusticError> {
+    RusticError::with_source(
+        Rustic::Backend,
+        "cannot read the {type} file `{id}`",
+        Box::new(error),
+    )
+    .attach_context(
+        "type",
+        match tpe {
+            FileType::Config => "config",
+            FileType::Index => "index",
+            FileType::Key => "key",
+            FileType::Snapshot => "snapshot",
+            FileType::Pack => "pack",
+        },
+    )
+    .attach_context("id", id.to_hex().as_str())
+}

@@ -1,0 +1,228 @@
+//! restic's lock files: written, refreshed and honoured beside the library, which knows none.
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use nix::{
+    sys::signal::kill,
+    unistd::{Pid, User, getgid, gethostname, getpid, getuid},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{EngineError, ErrorKind, Result};
+
+use super::{
+    failure,
+    lock_file::{self, LockDirectory},
+};
+
+/// How often a lock is written anew, and when one that was not is nobody's any more; as restic has it.
+const REFRESH: Duration = Duration::from_mins(5);
+const STALE: Duration = Duration::from_mins(30);
+
+/// What a lock file says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Lock {
+    time: String,
+    exclusive: bool,
+    #[serde(default)]
+    hostname: String,
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    pid: i32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    uid: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    gid: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl Lock {
+    /// A shared lock of this process.
+    fn ours() -> Self {
+        Self {
+            time: Timestamp::now().to_string(),
+            exclusive: false,
+            hostname: our_host(),
+            username: User::from_uid(getuid())
+                .ok()
+                .flatten()
+                .map(|user| user.name)
+                .unwrap_or_default(),
+            pid: getpid().as_raw(),
+            uid: getuid().as_raw(),
+            gid: getgid().as_raw(),
+        }
+    }
+
+    /// Whether its process on this machine is certainly gone.
+    fn is_orphaned(&self) -> bool {
+        self.hostname == our_host()
+            && self.pid > 0
+            && kill(Pid::from_raw(self.pid), None) == Err(nix::errno::Errno::ESRCH)
+    }
+
+    fn is_stale(&self) -> bool {
+        let age = self
+            .time
+            .parse::<Timestamp>()
+            .map(|time| Timestamp::now().duration_since(time).as_secs());
+        self.is_orphaned() || age.is_ok_and(|age| age > STALE.as_secs().cast_signed())
+    }
+
+    fn holder(&self) -> String {
+        format!(
+            "{} on `{}` (pid {}) since {}",
+            self.username, self.hostname, self.pid, self.time
+        )
+    }
+}
+
+fn our_host() -> String {
+    gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_default()
+}
+
+/// A lock that is held and kept fresh until dropped; then its file is removed.
+#[derive(Debug)]
+pub(super) struct Held {
+    shared: Arc<Shared>,
+    refresher: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    directory: LockDirectory,
+    file: Mutex<PathBuf>,
+    /// Seconds since the epoch when the file was last written.
+    written: AtomicI64,
+    released: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl Held {
+    /// Takes a shared lock. Fails with `Locked` while an exclusive one is alive.
+    pub(super) fn take(name: &str, directory: LockDirectory) -> Result<Self> {
+        refuse_if_excluded(name, &directory, true)?;
+        let failed = |error: &io::Error| failure::system(format!("cannot lock repository `{name}`"), error);
+        let file = directory.write(&Lock::ours()).map_err(|error| failed(&error))?;
+        let shared = Arc::new(Shared {
+            directory,
+            file: Mutex::new(file),
+            written: AtomicI64::new(Timestamp::now().as_second()),
+            released: Mutex::new(false),
+            wake: Condvar::new(),
+        });
+        let mut held = Self {
+            shared: Arc::clone(&shared),
+            refresher: None,
+        };
+        // Whoever writes first and looks second is seen by at least one of two that come at once.
+        refuse_if_excluded(name, &shared.directory, false)?;
+        held.refresher = thread::Builder::new()
+            .name("lock".to_owned())
+            .spawn(move || shared.keep_fresh())
+            .map(Some)
+            .map_err(|error| failed(&error))?;
+        Ok(held)
+    }
+
+    /// Whether others still have to honour it: it was refreshed in time and nobody removed it.
+    pub(super) fn is_alive(&self) -> bool {
+        let age = Timestamp::now()
+            .as_second()
+            .saturating_sub(self.shared.written.load(Ordering::SeqCst));
+        age < STALE.as_secs().cast_signed() && self.shared.file().exists()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        *self
+            .shared
+            .released
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.wake.notify_all();
+        if let Some(refresher) = self.refresher.take() {
+            let _ = refresher.join();
+        }
+        lock_file::remove(&self.shared.file());
+    }
+}
+
+impl Shared {
+    fn file(&self) -> PathBuf {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep_fresh(&self) {
+        let mut released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*released {
+            let (next, wait) = self
+                .wake
+                .wait_timeout(released, REFRESH)
+                .unwrap_or_else(PoisonError::into_inner);
+            released = next;
+            if !*released && wait.timed_out() {
+                self.refresh();
+            }
+        }
+    }
+
+    /// A new file first, then the old one goes: there is no moment without a lock.
+    fn refresh(&self) {
+        match self.directory.write(&Lock::ours()) {
+            Ok(file) => {
+                let mut current = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+                let old = std::mem::replace(&mut *current, file);
+                drop(current);
+                // Once stale, others may have acted: a fresh file does not undo that.
+                let now = Timestamp::now().as_second();
+                let _ = self
+                    .written
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| {
+                        (now.saturating_sub(last) < STALE.as_secs().cast_signed() && old.exists())
+                            .then_some(now)
+                    });
+                lock_file::remove(&old);
+            }
+            Err(error) => tracing::warn!(%error, "cannot refresh the repository's lock"),
+        }
+    }
+}
+
+/// Fails if an exclusive lock is alive. Files of dead processes of this machine are removed if `tidy`, since
+/// restic's own prune stops at them.
+fn refuse_if_excluded(name: &str, directory: &LockDirectory, tidy: bool) -> Result<()> {
+    let unreadable =
+        |error: &io::Error| failure::system(format!("cannot read the locks of repository `{name}`"), error);
+    for (path, lock) in directory.read_all(STALE).map_err(|error| unreadable(&error))? {
+        if tidy && lock.is_orphaned() {
+            tracing::info!(path = %path.display(), holder = lock.holder(), "removing the lock of a dead process");
+            lock_file::remove(&path);
+        } else if lock.exclusive && !lock.is_stale() {
+            return Err(EngineError::new(
+                ErrorKind::Locked,
+                format!("repository `{name}` is locked exclusively by {}", lock.holder()),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! An opened repository with everything that stands around it.
+
+use std::sync::Arc;
+
+use rustic_backend::BackendOptions;
+use rustic_core::{
+    Credentials, FileType, Id, Open, ProgressBars, ReadBackend, Repository, RepositoryBackends,
+    RepositoryOptions, RusticError, WriteBackend,
+};
+
+use crate::{Access, Cancellation, EngineError, ErrorKind, Result};
+
+use super::{
+    crypto::Seal,
+    failure::{self, Cause},
+    guard::Guard,
+    lock::Held,
+    lock_file::LockDirectory,
+    place::Place,
+};
+
+/// The library's repository, once its key is known.
+pub(super) type Opened = Repository<rustic_core::OpenStatus>;
+
+/// What stays with an operation from its first to its last step.
+pub(super) struct Session {
+    pub(super) place: Place,
+    pub(super) guard: Arc<Guard>,
+    pub(super) seal: Seal,
+    cancellation: Cancellation,
+    lock: Option<Arc<Held>>,
+}
+
+/// What differs between operations when they open a repository.
+pub(super) struct Opening<'a, P> {
+    pub(super) cancellation: &'a Cancellation,
+    /// zstd level for what is written; `None` takes the repository's own.
+    pub(super) compression: Option<i32>,
+    pub(super) bars: P,
+}
+
+impl Session {
+    /// Opens a repository with its password. Changes nothing.
+    pub(super) fn open<P: ProgressBars>(access: &Access, opening: Opening<'_, P>) -> Result<(Self, Opened)> {
+        let place = Place::of(access)?;
+        place.require()?;
+        let guard = Arc::new(guard(&place, opening.cancellation)?);
+        let password = Credentials::password(access.password.reveal());
+        let bare = |credentials: &Credentials, bars| -> std::result::Result<Opened, Box<RusticError>> {
+            let backends = RepositoryBackends::new(Arc::clone(&guard) as Arc<dyn WriteBackend>, None);
+            Repository::new_with_progress(&options(access), &backends, bars)?.open(credentials)
+        };
+        let bars = Arc::new(opening.bars);
+        let mut repository =
+            bare(&password, Shared(Arc::clone(&bars))).map_err(|error| cannot_open(&place, &error))?;
+        let master = repository.key();
+        let seal = Seal::new(&master)
+            .map_err(|error| failure::system(format!("cannot open repository `{}`", place.name), &error))?;
+        let session = Self {
+            place,
+            guard: Arc::clone(&guard),
+            seal,
+            cancellation: opening.cancellation.clone(),
+            lock: None,
+        };
+        if let Some(level) = opening.compression {
+            session.override_compression(level)?;
+            repository = bare(&Credentials::Masterkey(master), Shared(bars))
+                .map_err(|error| cannot_open(&session.place, &error))?;
+        }
+        Ok((session, repository))
+    }
+
+    /// Takes a shared lock until the session ends; a snapshot is written only while it is alive.
+    pub(super) fn lock(&mut self, version: u32) -> Result<()> {
+        let directory = LockDirectory::new(self.place.root.clone(), self.seal.clone(), version);
+        let lock = Arc::new(Held::take(&self.place.name, directory)?);
+        self.guard.require_lock(Arc::downgrade(&lock));
+        self.lock = Some(lock);
+        Ok(())
+    }
+
+    /// As [`lock`](Self::lock), for work that only reads: a place that is full or cannot be written must not
+    /// keep people from their data.
+    pub(super) fn lock_for_reading(&mut self, version: u32) -> Result<()> {
+        match self.lock(version) {
+            Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::NoSpace) => {
+                tracing::warn!(error = error.chain(), "reading the repository without a lock");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Fails with `Cancelled` once somebody asked.
+    pub(super) fn check_cancelled(&self) -> Result<()> {
+        if self.cancellation.is_cancelled() {
+            Err(cancelled())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The error of an operation that the library ended; `doing` completes "cannot …".
+    pub(super) fn failed(&self, doing: &str, error: &RusticError) -> EngineError {
+        self.failed_because(doing, Cause::of(error))
+    }
+
+    pub(super) fn failed_because(&self, doing: &str, cause: Cause) -> EngineError {
+        if self.cancellation.is_cancelled() {
+            return cancelled();
+        }
+        let cause = self.guard.failure().unwrap_or(cause);
+        failure::caused(
+            format!("cannot {doing} repository `{}`", self.place.name),
+            cause,
+            ErrorKind::Other,
+        )
+    }
+
+    /// The library takes the level from the configuration file alone: it is shown one with ours in it.
+    fn override_compression(&self, level: i32) -> Result<()> {
+        let sealed = self
+            .guard
+            .read_full(FileType::Config, &Id::default())
+            .map_err(|error| self.failed("read the configuration of", &error))?;
+        let rewrite = || -> std::io::Result<Vec<u8>> {
+            let mut config: serde_json::Value = serde_json::from_slice(&self.seal.open_file(&sealed)?)?;
+            if let Some(fields) = config.as_object_mut() {
+                fields.insert("compression".to_owned(), level.into());
+            }
+            self.seal.close(&serde_json::to_vec(&config)?)
+        };
+        let config =
+            rewrite().map_err(|error| self.failed_because("read the configuration of", Cause::of(&error)))?;
+        self.guard.present_config(config);
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    /// The lock goes only after the last write.
+    fn drop(&mut self) {
+        self.guard.end();
+        self.lock = None;
+    }
+}
+
+/// Both openings of a session report to the same place.
+#[derive(Debug)]
+struct Shared<P>(Arc<P>);
+
+impl<P: ProgressBars> ProgressBars for Shared<P> {
+    fn progress(&self, kind: rustic_core::ProgressType, prefix: &str) -> rustic_core::Progress {
+        self.0.progress(kind, prefix)
+    }
+}
+
+/// The library's local backend behind our guard.
+pub(super) fn guard(place: &Place, cancellation: &Cancellation) -> Result<Guard> {
+    let path = place.root.to_str().ok_or_else(|| {
+        EngineError::new(
+            ErrorKind::InvalidRequest,
+            format!("cannot use repository `{}`: its path is not UTF-8", place.name),
+        )
+    })?;
+    let backends = BackendOptions::default()
+        .repository(format!("local:{path}"))
+        .to_backends()
+        .map_err(|error| {
+            failure::caused(
+                format!("cannot use repository `{}`", place.name),
+                Cause::of(&error),
+                ErrorKind::Other,
+            )
+        })?;
+    Ok(Guard::new(
+        backends.repository(),
+        place.root.clone(),
+        cancellation.clone(),
+    ))
+}
+
+/// How the library keeps its cache.
+pub(super) fn options(access: &Access) -> RepositoryOptions {
+    let options = RepositoryOptions::default();
+    match &access.cache {
+        Some(cache) => options.cache_dir(cache.clone()),
+        None => options.no_cache(true),
+    }
+}
+
+fn cannot_open(place: &Place, error: &RusticError) -> EngineError {
+    if error.is_incorrect_password() {
+        return EngineError::new(
+            ErrorKind::WrongPassword,
+            format!("no key of repository `{}` opens with this password", place.name),
+        );
+    }
+    failure::caused(
+        format!("cannot open repository `{}`", place.name),
+        Cause::of(error),
+        ErrorKind::Other,
+    )
+}
+
+pub(super) fn cancelled() -> EngineError {
+    EngineError::new(ErrorKind::Cancelled, "the operation was cancelled")
+}
+
+/// The format version of an opened repository.
+pub(super) fn version<S: Open>(repository: &Repository<S>) -> u32 {
+    repository.config().version
+}

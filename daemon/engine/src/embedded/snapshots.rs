@@ -1,0 +1,136 @@
+//! Snapshots of a repository: listed, found, described.
+
+use std::path::PathBuf;
+
+use rustic_core::{FileType, Open, Repository, RusticError, repofile::SnapshotFile};
+
+use crate::{Access, Cancellation, EngineError, ErrorKind, ParentQuery, Result, SnapshotInfo, SnapshotQuery};
+
+use super::{
+    bars::NoBars,
+    failure::{self, Cause},
+    session::{Opening, Session},
+};
+
+/// Lists what matches, oldest first.
+pub(super) fn list(access: &Access, query: &SnapshotQuery) -> Result<Vec<SnapshotInfo>> {
+    let opening = Opening {
+        cancellation: &Cancellation::default(),
+        compression: None,
+        bars: NoBars,
+    };
+    let (session, repository) = Session::open(access, opening)?;
+    Ok(matching(&session, &repository, query)?.iter().map(info).collect())
+}
+
+/// Snapshots that match, oldest first.
+pub(super) fn matching<S: Open>(
+    session: &Session,
+    repository: &Repository<S>,
+    query: &SnapshotQuery,
+) -> Result<Vec<SnapshotFile>> {
+    let failed = |error: &RusticError| session.failed("list the snapshots of", error);
+    let mut found = Vec::new();
+    for snapshot in repository
+        .stream_files::<SnapshotFile>()
+        .map_err(|error| failed(&error))?
+    {
+        let (id, mut snapshot) = snapshot.map_err(|error| failed(&error))?;
+        snapshot.id = id;
+        if matches(&snapshot, query) {
+            found.push(snapshot);
+        }
+    }
+    found.sort_by(|a, b| a.time.cmp(&b.time).then_with(|| a.id.cmp(&b.id)));
+    Ok(found)
+}
+
+/// How many snapshot files there are.
+pub(super) fn count(session: &Session) -> Result<u64> {
+    let list = session.guard.list_strictly(FileType::Snapshot);
+    let list = list.map_err(|error| session.failed_because("list the snapshots of", Cause::of(&error)))?;
+    Ok(list.len() as u64)
+}
+
+/// The parent of a new snapshot.
+pub(super) fn newest<S: Open>(
+    session: &Session,
+    repository: &Repository<S>,
+    query: &ParentQuery,
+) -> Result<Option<SnapshotFile>> {
+    let query = SnapshotQuery {
+        host: Some(query.host.clone()),
+        tags: vec![query.tag.clone()],
+    };
+    Ok(matching(session, repository, &query)?.pop())
+}
+
+/// The snapshot that an id, a unique prefix of one, or `latest` names.
+pub(super) fn find<S: Open>(
+    session: &Session,
+    repository: &Repository<S>,
+    name: &str,
+    query: &SnapshotQuery,
+) -> Result<SnapshotFile> {
+    let refuse = |why: String| {
+        let message = format!("{why} in repository `{}`", session.place.name);
+        Err(EngineError::new(ErrorKind::SnapshotNotFound, message))
+    };
+    if name == "latest" {
+        return match matching(session, repository, query)?.pop() {
+            Some(snapshot) => Ok(snapshot),
+            None => refuse("there is no matching snapshot".to_owned()),
+        };
+    }
+    if name.is_empty() || !name.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return refuse(format!("`{name}` is no snapshot id: there is no such snapshot"));
+    }
+    let prefix = name.to_ascii_lowercase();
+    let list = session.guard.list_strictly(FileType::Snapshot);
+    let list = list.map_err(|error| session.failed_because("list the snapshots of", Cause::of(&error)))?;
+    let mut ids = list
+        .into_iter()
+        .map(|(id, _)| id)
+        .filter(|id| id.to_hex().starts_with(&prefix));
+    let id = match (ids.next(), ids.next()) {
+        (Some(id), None) => id.into(),
+        (None, _) => return refuse(format!("there is no snapshot `{name}`")),
+        (Some(_), Some(_)) => {
+            return refuse(format!(
+                "there is more than one snapshot that begins with `{name}`"
+            ));
+        }
+    };
+    let mut snapshot: SnapshotFile = repository.get_file(&id).map_err(|error| {
+        failure::caused(
+            format!("cannot read the snapshot `{name}`"),
+            Cause::of(&error),
+            ErrorKind::Corrupt,
+        )
+    })?;
+    snapshot.id = id;
+    Ok(snapshot)
+}
+
+/// What we say of a snapshot.
+pub(super) fn info(snapshot: &SnapshotFile) -> SnapshotInfo {
+    let summary = snapshot.summary.as_ref();
+    SnapshotInfo {
+        id: snapshot.id.to_hex().to_string(),
+        time: snapshot.time.timestamp(),
+        host: snapshot.hostname.clone(),
+        tags: snapshot.tags.iter().cloned().collect(),
+        paths: snapshot.paths.iter().map(PathBuf::from).collect(),
+        description: snapshot.description.clone(),
+        program_version: snapshot.program_version.clone(),
+        parent: snapshot.parent.map(|parent| parent.to_hex().to_string()),
+        files: summary.map(|summary| summary.total_files_processed),
+        bytes: summary.map(|summary| summary.total_bytes_processed),
+        bytes_stored: summary.map(|summary| summary.data_added_packed),
+    }
+}
+
+fn matches(snapshot: &SnapshotFile, query: &SnapshotQuery) -> bool {
+    query.host.as_ref().is_none_or(|host| *host == snapshot.hostname)
+        && query.tags.iter().all(|tag| snapshot.tags.contains(tag))
+}

@@ -1,0 +1,226 @@
+//! Checks that what a snapshot needs is there.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::atomic::Ordering,
+};
+
+use rustic_core::{
+    DataId, FileType, Id, IndexedFull, RusticError, TreeId,
+    repofile::{IndexFile, NodeType, SnapshotFile},
+};
+
+use crate::{
+    Access, Cancellation, EngineError, ErrorKind, Observer, Phase, Result, SnapshotQuery, VerifyLevel,
+    VerifyReport,
+};
+
+use super::{
+    bars::NoBars,
+    failure::Cause,
+    feed::Feed,
+    session::{Opened, Opening, Session, version},
+    snapshots,
+    tree::Trees,
+};
+
+pub(super) fn run(
+    access: &Access,
+    snapshot: &str,
+    level: VerifyLevel,
+    observer: &dyn Observer,
+    cancellation: &Cancellation,
+) -> Result<VerifyReport> {
+    observer.phase(Phase::Open);
+    let (mut session, repository) = Session::open(
+        access,
+        Opening {
+            cancellation,
+            compression: None,
+            bars: NoBars,
+        },
+    )?;
+    session.lock_for_reading(version(&repository))?;
+    let mut roots = vec![snapshots::find(
+        &session,
+        &repository,
+        snapshot,
+        &SnapshotQuery::default(),
+    )?];
+    observer.phase(Phase::Index);
+    let packs = packs(&session)?;
+    if level == VerifyLevel::Structure {
+        index(&session, &repository, &packs)?;
+        roots.extend(snapshots::matching(
+            &session,
+            &repository,
+            &SnapshotQuery::default(),
+        )?);
+    }
+    let repository = repository
+        .to_indexed()
+        .map_err(|error| session.failed("read the index of", &error))?;
+    observer.phase(Phase::Verify);
+    let feed = Feed::default();
+    let report = feed.follow(observer, || {
+        let mut check = Check {
+            trees: Trees {
+                session: &session,
+                repository: &repository,
+            },
+            packs: &packs,
+            feed: &feed,
+            seen_trees: HashSet::new(),
+            seen_blobs: HashSet::new(),
+        };
+        for root in &roots {
+            check.snapshot(root)?;
+        }
+        Ok(VerifyReport {
+            trees: check.seen_trees.len() as u64,
+            blobs: check.seen_blobs.len() as u64,
+        })
+    })?;
+    observer.progress(feed.progress());
+    Ok(report)
+}
+
+/// Pack files with their sizes.
+type Packs = HashMap<Id, u64>;
+
+fn packs(session: &Session) -> Result<Packs> {
+    let list = session.guard.list_strictly(FileType::Pack);
+    let list = list.map_err(|error| session.failed_because("list the packs of", Cause::of(&error)))?;
+    Ok(list.into_iter().collect())
+}
+
+/// Every pack in the index is there, with the size that the index says.
+fn index(session: &Session, repository: &Opened, packs: &Packs) -> Result<()> {
+    let failed = |error: &RusticError| session.failed("read the index of", error);
+    let mut wrong = Vec::new();
+    for file in repository
+        .stream_files::<IndexFile>()
+        .map_err(|error| failed(&error))?
+    {
+        session.check_cancelled()?;
+        let (_, file) = file.map_err(|error| failed(&error))?;
+        for pack in file.packs {
+            let id = pack.id.to_hex();
+            match packs.get(&*pack.id) {
+                None => wrong.push(format!("pack `{}` is missing", id.as_str())),
+                Some(size) if *size != u64::from(pack.pack_size()) => {
+                    wrong.push(format!(
+                        "pack `{}` has {size} bytes, not {}",
+                        id.as_str(),
+                        pack.pack_size()
+                    ));
+                }
+                Some(_) => {}
+            }
+            let mut blobs = pack.blobs;
+            blobs.sort_unstable();
+            let mut end = 0;
+            for blob in blobs {
+                if blob.location.offset != end {
+                    wrong.push(format!("the index of pack `{}` has a gap at {end}", id.as_str()));
+                }
+                end = blob.location.offset.saturating_add(blob.location.length);
+            }
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(corrupt(&session.place.name, &wrong))
+    }
+}
+
+struct Check<'a, S> {
+    trees: Trees<'a, S>,
+    packs: &'a Packs,
+    feed: &'a Feed,
+    seen_trees: HashSet<TreeId>,
+    seen_blobs: HashSet<DataId>,
+}
+
+impl<S: IndexedFull> Check<'_, S> {
+    /// Reads every tree of a snapshot, and looks up every blob and the pack that it is in.
+    fn snapshot(&mut self, snapshot: &SnapshotFile) -> Result<()> {
+        let mut wrong = Vec::new();
+        let mut ahead = vec![snapshot.tree];
+        while let Some(id) = ahead.pop() {
+            if !self.seen_trees.insert(id) {
+                continue;
+            }
+            self.look_up(&id, &mut wrong);
+            if !wrong.is_empty() {
+                break;
+            }
+            for node in self.trees.get(id)?.nodes {
+                match node.node_type {
+                    NodeType::Dir => match node.subtree {
+                        Some(tree) => ahead.push(tree),
+                        None => wrong.push(format!("the directory `{}` has no tree", node.name)),
+                    },
+                    NodeType::File => self.file(&node.content.unwrap_or_default(), &mut wrong),
+                    _ => {}
+                }
+            }
+            self.feed.files_done.fetch_add(1, Ordering::Relaxed);
+        }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        wrong.sort();
+        wrong.dedup();
+        Err(corrupt(
+            &format!(
+                "{}`, snapshot `{:.8}",
+                self.trees.session.place.name,
+                snapshot.id.to_hex().as_str()
+            ),
+            &wrong,
+        ))
+    }
+
+    fn file(&mut self, content: &[DataId], wrong: &mut Vec<String>) {
+        for id in content {
+            if self.seen_blobs.insert(*id) {
+                self.look_up(id, wrong);
+            }
+        }
+    }
+
+    fn look_up<T: rustic_core::PackedId>(&self, id: &T, wrong: &mut Vec<String>) {
+        let name = || (*id).into().to_hex().to_string();
+        let Ok(entry) = self.trees.repository.get_index_entry(id) else {
+            wrong.push(format!("blob `{}` is not in the index", name()));
+            return;
+        };
+        let end = u64::from(entry.location.offset) + u64::from(entry.location.length);
+        let pack = entry.pack.to_hex();
+        match self.packs.get(&*entry.pack) {
+            None => wrong.push(format!("pack `{}` is missing", pack.as_str())),
+            Some(size) if *size < end => wrong.push(format!("pack `{}` is cut short", pack.as_str())),
+            Some(_) => {}
+        }
+    }
+}
+
+/// Names what is wrong; of very much, the beginning.
+fn corrupt(place: &str, wrong: &[String]) -> EngineError {
+    const SHOWN: usize = 10;
+    let shown: Vec<_> = wrong.iter().take(SHOWN).cloned().collect();
+    let rest = wrong.len().saturating_sub(SHOWN);
+    let rest = if rest > 0 {
+        format!(", and {rest} more")
+    } else {
+        String::new()
+    };
+    EngineError::new(
+        ErrorKind::Corrupt,
+        format!("repository `{place}` is damaged: {}{rest}", shown.join(", ")),
+    )
+}

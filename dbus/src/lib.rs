@@ -1,0 +1,36 @@
+//! The public contract of backupd on D-Bus.
+//!
+//! Names, object paths, errors, the shapes of properties, and typed proxies. The daemon serves what stands
+//! here and clients build on it; the introspection XML under `interfaces/` is generated from the daemon and
+//! held against it by a test.
+//!
+//! Times on the bus are `t`, microseconds since the epoch, in members that end in `USec`; 0 is "not yet".
+//! Sizes are `t` in bytes. File names are `ay`, bytes without a terminating NUL.
+
+mod error;
+mod path;
+mod properties;
+mod proxy;
+mod records;
+
+pub use error::{Error, ExitCode};
+pub use path::{escape, job_path, repository_path, run_path, unescape};
+pub use properties::{
+    AttemptProperties, Blocked, Fault, JobProperties, ManagerProperties, ProgressProperties,
+    RepositoryProperties, RunProperties, StatisticsProperties,
+};
+pub use proxy::{JobProxy, ManagerProxy, Options, RepositoryProxy, RunProxy};
+pub use records::{Entry, LogEvent, RepositoryInfo, Snapshot};
+
+/// Well-known bus name.
+pub const BUS_NAME: &str = "org.backupd.Backup1";
+/// Path of the manager, which is also the ObjectManager.
+pub const ROOT_PATH: &str = "/org/backupd/Backup1";
+/// Interface of the manager.
+pub const MANAGER_INTERFACE: &str = "org.backupd.Backup1.Manager";
+/// Interface of jobs.
+pub const JOB_INTERFACE: &str = "org.backupd.Backup1.Job";
+/// Interface of repositories.
+pub const REPOSITORY_INTERFACE: &str = "org.backupd.Backup1.Repository";
+/// Interface of runs.
+pub const RUN_INTERFACE: &str = "org.backupd.Backup1.Run";

@@ -1,0 +1,268 @@
+//! The shapes of properties, and of the dictionaries that methods answer.
+//!
+//! Members are the D-Bus property names. A reader passes over members that it does not know, and takes the
+//! empty value for one that is missing, so that old and new versions understand each other.
+
+use serde::{Deserialize, Serialize};
+use zbus::{DeserializeDict, OwnedObjectPath, SerializeDict, Type};
+
+/// One thing that keeps a run from starting: what, since when (µs since the epoch), what would clear it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Blocked {
+    /// What it is.
+    pub what: String,
+    /// Since when, µs since the epoch.
+    pub since_usec: u64,
+    /// What would clear it.
+    pub clears: String,
+}
+
+/// A fault of a configuration file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct Fault {
+    /// Path of the file.
+    pub file: Option<String>,
+    /// From 1.
+    pub line: Option<u32>,
+    /// From 1, in characters.
+    pub column: Option<u32>,
+    /// What is wrong.
+    pub message: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Properties of the manager.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct ManagerProperties {
+    /// Version of the daemon.
+    pub version: Option<String>,
+    /// `system` or `user`.
+    pub scope: Option<String>,
+    /// Health of the whole.
+    pub health: Option<String>,
+    /// Why it is what it is, for people.
+    pub health_reasons: Option<Vec<String>>,
+    /// Faults of configuration files, as of the last load.
+    pub configuration_faults: Option<Vec<Fault>>,
+    /// Most runs at work at once.
+    pub max_parallel_runs: Option<u32>,
+    /// Runs at work.
+    pub active_runs: Option<u32>,
+    /// Runs in the queue.
+    pub queued_runs: Option<u32>,
+    /// How workers are started: `child` or `systemd`.
+    pub launcher: Option<String>,
+    /// When the daemon became ready.
+    #[zbus(rename = "StartedUSec")]
+    pub started_usec: Option<u64>,
+    /// Where jobs and repositories are configured.
+    pub configuration_directory: Option<String>,
+    /// Where history and runs are kept.
+    pub state_directory: Option<String>,
+}
+
+/// Properties of a job.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct JobProperties {
+    /// Name.
+    pub name: Option<String>,
+    /// Free text from its file.
+    pub description: Option<String>,
+    /// Name of its repository.
+    pub repository_name: Option<String>,
+    /// Object of its repository.
+    pub repository: Option<OwnedObjectPath>,
+    /// Whether its file lets it run.
+    pub enabled: Option<bool>,
+    /// `ok`, `degraded`, `late`, `failed`, `never-ran`, `disabled` or `unknown`.
+    pub health: Option<String>,
+    /// Why, for people; empty while all is well.
+    pub health_reason: Option<String>,
+    /// Its run that is queued or at work; `/` for none.
+    pub active_run: Option<OwnedObjectPath>,
+    /// Why that run has not started.
+    pub blocked_by: Option<Vec<Blocked>>,
+    /// Its newest finished run; `/` for none that is still an object.
+    pub last_run: Option<OwnedObjectPath>,
+    /// How that run ended; empty for none.
+    pub last_result: Option<String>,
+    /// When the newest run that stored a snapshot ended; 0 for none.
+    #[zbus(rename = "LastSuccessUSec")]
+    pub last_success_usec: Option<u64>,
+    /// The newest snapshot it stored.
+    pub last_snapshot: Option<String>,
+    /// How old the newest good snapshot may be; 0 for any age.
+    #[zbus(rename = "MaxAgeUSec")]
+    pub max_age_usec: Option<u64>,
+    /// When it becomes late unless it runs well before; 0 for never.
+    #[zbus(rename = "LateUSec")]
+    pub late_usec: Option<u64>,
+}
+
+/// Properties of a repository.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct RepositoryProperties {
+    /// Name.
+    pub name: Option<String>,
+    /// Free text from its file.
+    pub description: Option<String>,
+    /// Where it is, without user name and password.
+    pub url: Option<String>,
+    /// `embedded` or `restic`.
+    pub engine: Option<String>,
+    /// Names of the jobs that store into it.
+    pub jobs: Option<Vec<String>>,
+}
+
+/// Progress of a run: sums since its phase began. Sizes in bytes; a total of 0 is not known yet.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct ProgressProperties {
+    /// Files finished.
+    pub files_done: Option<u64>,
+    /// Files in all.
+    pub files_total: Option<u64>,
+    /// Bytes finished.
+    pub bytes_done: Option<u64>,
+    /// Bytes in all.
+    pub bytes_total: Option<u64>,
+    /// Bytes new to the repository.
+    pub bytes_added: Option<u64>,
+    /// Files that could not be read.
+    pub unreadable: Option<u64>,
+    /// From 0 to 1; missing while unknown.
+    pub fraction: Option<f64>,
+    /// Bytes a second, over the last seconds.
+    pub rate: Option<f64>,
+    /// Microseconds left, by that rate; missing while unknown.
+    #[zbus(rename = "LeftUSec")]
+    pub left_usec: Option<u64>,
+}
+
+/// Sums of a run. Sizes in bytes.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct StatisticsProperties {
+    /// Files not in the parent snapshot.
+    pub files_new: Option<u64>,
+    /// Files that differ from the parent snapshot.
+    pub files_changed: Option<u64>,
+    /// Files as in the parent snapshot.
+    pub files_unmodified: Option<u64>,
+    /// Files and directories that could not be read.
+    pub files_unreadable: Option<u64>,
+    /// Files written by a restore.
+    pub files_restored: Option<u64>,
+    /// Directories looked at or made.
+    pub directories: Option<u64>,
+    /// Bytes of all files looked at.
+    pub bytes_processed: Option<u64>,
+    /// Bytes read from new and changed files.
+    pub bytes_read: Option<u64>,
+    /// Bytes new to the repository, before compression.
+    pub bytes_added: Option<u64>,
+    /// Bytes written to the repository, after compression and encryption.
+    pub bytes_stored: Option<u64>,
+    /// Bytes written by a restore.
+    pub bytes_restored: Option<u64>,
+    /// Warnings told.
+    pub warnings: Option<u64>,
+    /// `BytesAdded / BytesStored`; missing where nothing was stored.
+    pub compression_ratio: Option<f64>,
+    /// Bytes looked at or written a second.
+    pub bytes_per_second: Option<f64>,
+}
+
+/// One attempt of a run.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct AttemptProperties {
+    /// From 1.
+    pub number: Option<u32>,
+    /// When its worker was started.
+    #[zbus(rename = "StartedUSec")]
+    pub started_usec: Option<u64>,
+    /// When its worker was gone; 0 while it lives.
+    #[zbus(rename = "FinishedUSec")]
+    pub finished_usec: Option<u64>,
+    /// How it ended; empty while it lives.
+    pub result: Option<String>,
+    /// Why it did not end well.
+    pub failure_class: Option<String>,
+    /// What happened, for people.
+    pub failure_message: Option<String>,
+    /// Process id of its worker; 0 while unknown.
+    #[zbus(rename = "PID")]
+    pub pid: Option<u32>,
+}
+
+/// Properties of a run; also what `ListRuns` answers for each run.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct RunProperties {
+    /// 26 letters and digits that sort by time.
+    pub id: Option<String>,
+    /// Name of its job; empty for a restore straight from a repository.
+    pub job_name: Option<String>,
+    /// Object of its job; `/` for none.
+    pub job: Option<OwnedObjectPath>,
+    /// Name of its repository.
+    pub repository_name: Option<String>,
+    /// `backup` or `restore`.
+    pub operation: Option<String>,
+    /// Why it began.
+    pub trigger: Option<String>,
+    /// `manual` or `automatic`.
+    pub kind: Option<String>,
+    /// `queued`, `waiting`, `starting`, `running`, `finishing`, `backoff` or `finished`.
+    pub state: Option<String>,
+    /// `success`, `partial`, `failed`, `cancelled`, `skipped`, `interrupted`, `timed-out`; empty before.
+    pub result: Option<String>,
+    /// The part of the work: `open`, `index`, `scan`, `backup`, `verify`, `restore`; empty outside.
+    pub phase: Option<String>,
+    /// Somebody asked it to stop.
+    pub cancel_requested: Option<bool>,
+    /// Why it has not started.
+    pub blocked_by: Option<Vec<Blocked>>,
+    /// The number of its last attempt; 0 before the first.
+    pub attempt: Option<u32>,
+    /// Its attempts, oldest first.
+    pub attempts: Option<Vec<AttemptProperties>>,
+    /// When it was accepted.
+    #[zbus(rename = "QueuedUSec")]
+    pub queued_usec: Option<u64>,
+    /// When its first attempt started; 0 before.
+    #[zbus(rename = "StartedUSec")]
+    pub started_usec: Option<u64>,
+    /// When it ended; 0 before.
+    #[zbus(rename = "FinishedUSec")]
+    pub finished_usec: Option<u64>,
+    /// When history forgets it; 0 for not yet known.
+    #[zbus(rename = "ExpiresUSec")]
+    pub expires_usec: Option<u64>,
+    /// How far it is; told at most twice a second.
+    pub progress: Option<ProgressProperties>,
+    /// Its sums.
+    pub statistics: Option<StatisticsProperties>,
+    /// The snapshot that it stored or restored from; empty for none.
+    pub snapshot: Option<String>,
+    /// What did the work; empty before.
+    pub engine: Option<String>,
+    /// Version of that.
+    pub engine_version: Option<String>,
+    /// Why it did not end well; empty if it did.
+    pub failure_class: Option<String>,
+    /// What happened, for people.
+    pub failure_message: Option<String>,
+    /// What to do next, for people.
+    pub failure_hint: Option<String>,
+    /// Free text of whoever started it.
+    pub description: Option<String>,
+    /// Free data of whoever started it: a JSON object.
+    pub metadata: Option<String>,
+}

@@ -1,0 +1,85 @@
+//! Changes of configuration files that leave the rest of the text as the user wrote it, and new files.
+
+mod render;
+
+use sha2::{Digest, Sha256};
+use toml_edit::{Document, Item};
+
+pub use self::render::{JobDraft, RepositoryDraft, render_job, render_repository};
+use super::{fault::Fault, place::Places};
+
+/// Names the content of a file: an edit that was made for another revision is refused.
+pub fn revision(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let number = digest
+        .iter()
+        .take(8)
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:016x}")
+}
+
+/// Sets `enabled` in a job's file. Nothing else changes, not a byte; the text must be valid TOML.
+///
+/// The faults have no file: see [`Fault::in_file`].
+#[allow(
+    clippy::result_large_err,
+    reason = "on the cold path, and boxed it would be a nuisance to all"
+)]
+pub fn set_enabled(text: &str, enabled: bool) -> Result<String, Fault> {
+    let document = Document::parse(text).map_err(|error| {
+        let position = error.span().map(|span| Places::new(text).of(span.start));
+        Fault::new("".as_ref(), error.message()).at(position)
+    })?;
+    let Some(item) = document.as_table().get("enabled") else {
+        // A job is enabled unless its file says otherwise.
+        return Ok(if enabled {
+            text.to_owned()
+        } else {
+            insert(text, &document, "enabled = false")
+        });
+    };
+    let span = item.as_bool().and_then(|_| item.span());
+    span.and_then(|span| {
+        Some(format!(
+            "{}{enabled}{}",
+            text.get(..span.start)?,
+            text.get(span.end..)?
+        ))
+    })
+    .ok_or_else(|| {
+        let position = item.span().map(|span| Places::new(text).of(span.start));
+        Fault::new("".as_ref(), "`enabled` is not a boolean")
+            .at(position)
+            .key("enabled")
+            .hint("write `true` or `false`, without quotes")
+    })
+}
+
+/// Adds a line below the last plain key, so that it is in no `[table]` and parts no comment from its key.
+fn insert(text: &str, document: &Document<&str>, line: &str) -> String {
+    let ends = document.as_table().iter().filter_map(|(_, item)| match item {
+        Item::Value(_) => item.span().map(|span| span.end),
+        _ => None,
+    });
+    let start = if text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8()
+    } else {
+        0
+    };
+    let at = ends.max().map_or(start, |end| {
+        text.get(end..)
+            .and_then(|rest| rest.find('\n'))
+            .map_or(text.len(), |newline| end + newline + 1)
+    });
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+    let end_of_line = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let lead = if before.len() > start && !before.ends_with('\n') {
+        end_of_line
+    } else {
+        ""
+    };
+    format!("{before}{lead}{line}{end_of_line}{after}")
+}
+
+#[cfg(test)]
+mod tests;

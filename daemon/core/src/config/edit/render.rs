@@ -1,0 +1,219 @@
+//! New configuration files from what `backupctl job create` and `repository add` were told.
+
+use std::fmt::Write;
+
+use jiff::SignedDuration;
+use serde_json::{Map, Value};
+
+use crate::{
+    config::{
+        job::Verify,
+        repository::{EngineName, PasswordSource},
+        units,
+    },
+    name::RepositoryName,
+};
+
+/// What is known of a job before it has a file; what is not set is not written, or as a commented example.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[allow(missing_docs, reason = "the fields are those of `Job`")]
+pub struct JobDraft {
+    pub repository: Option<RepositoryName>,
+    pub sources: Vec<String>,
+    pub optional_sources: Vec<String>,
+    pub include: Vec<String>,
+    pub exclude: Vec<String>,
+    pub exclude_if_present: Vec<String>,
+    pub exclude_caches: Option<bool>,
+    pub exclude_larger_than: Option<u64>,
+    pub one_file_system: Option<bool>,
+    pub tags: Vec<String>,
+    pub host: Option<String>,
+    pub description: Option<String>,
+    pub compression: Option<i32>,
+    pub verify: Option<Verify>,
+    pub enabled: Option<bool>,
+    pub max_age: Option<SignedDuration>,
+    pub metadata: Map<String, Value>,
+}
+
+/// What is known of a repository before it has a file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(missing_docs, reason = "the fields are those of `Repository`")]
+pub struct RepositoryDraft {
+    pub url: Option<String>,
+    /// One from the environment is not for files, and is left out.
+    pub password: Option<PasswordSource>,
+    pub engine: Option<EngineName>,
+    pub description: Option<String>,
+}
+
+/// Writes a job's file.
+pub fn render_job(draft: &JobDraft) -> String {
+    let mut page = Page::default();
+    page.text("description", draft.description.as_deref());
+    page.heading("Where the snapshots go: the name of a file in `repositories.d`.");
+    page.text_or(
+        "repository",
+        draft.repository.as_ref().map(RepositoryName::as_str),
+        "\"nas\"",
+    );
+    page.heading("What is backed up; one of `optional_sources` may be missing.");
+    if draft.sources.is_empty() && draft.optional_sources.is_empty() {
+        page.example("sources", "[\"/home\"]");
+    }
+    page.list("sources", &draft.sources);
+    page.list("optional_sources", &draft.optional_sources);
+    page.heading("What is left out.");
+    page.list("include", &draft.include);
+    if draft.exclude.is_empty() {
+        page.example("exclude", "[\"**/.cache\", \"*.tmp\"]");
+    }
+    page.list("exclude", &draft.exclude);
+    page.list("exclude_if_present", &draft.exclude_if_present);
+    page.flag("exclude_caches", draft.exclude_caches);
+    page.text(
+        "exclude_larger_than",
+        draft.exclude_larger_than.map(units::format_size).as_deref(),
+    );
+    page.flag("one_file_system", draft.one_file_system);
+    page.heading("How it is stored.");
+    page.list("tags", &draft.tags);
+    page.text("host", draft.host.as_deref());
+    if let Some(level) = draft.compression {
+        page.line("compression", &level.to_string());
+    }
+    page.text("verify", draft.verify.map(Verify::as_str));
+    page.heading("The job is late when its last good snapshot is older than this.");
+    page.text_or(
+        "max_age",
+        draft.max_age.map(units::format_duration).as_deref(),
+        "\"26h\"",
+    );
+    page.heading("A job that is not enabled is never started.");
+    page.flag("enabled", draft.enabled);
+    page.metadata(&draft.metadata);
+    page.done()
+}
+
+/// Writes a repository's file.
+pub fn render_repository(draft: &RepositoryDraft) -> String {
+    let mut page = Page::default();
+    page.text("description", draft.description.as_deref());
+    page.heading("Where the repository is: the absolute path of a folder.");
+    page.text_or("url", draft.url.as_deref(), "\"/srv/backup\"");
+    page.heading("Where its password comes from; secrets never stand in this file.");
+    match &draft.password {
+        Some(PasswordSource::File(file)) => page.text("password_file", Some(&file.to_string_lossy())),
+        Some(PasswordSource::Command(words)) => page.list("password_command", words),
+        Some(PasswordSource::Environment(_)) | None => {
+            page.example("password_file", "\"/etc/backupd/secrets/NAME\"");
+        }
+    }
+    page.heading("Who reads and writes it.");
+    page.text("engine", draft.engine.map(EngineName::as_str));
+    page.done()
+}
+
+/// A file that grows by paragraphs; a heading without lines below it is not written.
+#[derive(Default)]
+struct Page {
+    text: String,
+    heading: Option<&'static str>,
+}
+
+impl Page {
+    fn heading(&mut self, heading: &'static str) {
+        self.heading = Some(heading);
+    }
+
+    fn push(&mut self, line: &str) {
+        if let Some(heading) = self.heading.take() {
+            let gap = if self.text.is_empty() { "" } else { "\n" };
+            // Writing to a string cannot fail.
+            let _ = writeln!(self.text, "{gap}# {heading}");
+        }
+        let _ = writeln!(self.text, "{line}");
+    }
+
+    fn line(&mut self, key: &str, value: &str) {
+        self.push(&format!("{key} = {value}"));
+    }
+
+    fn example(&mut self, key: &str, value: &str) {
+        self.push(&format!("#{key} = {value}"));
+    }
+
+    fn text(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.line(key, &toml_edit::Value::from(value).to_string());
+        }
+    }
+
+    fn text_or(&mut self, key: &str, value: Option<&str>, example: &str) {
+        match value {
+            Some(_) => self.text(key, value),
+            None => self.example(key, example),
+        }
+    }
+
+    fn flag(&mut self, key: &str, value: Option<bool>) {
+        if let Some(value) = value {
+            self.line(key, &value.to_string());
+        }
+    }
+
+    fn list(&mut self, key: &str, items: &[String]) {
+        const WIDTH: usize = 100;
+        if items.is_empty() {
+            return;
+        }
+        let items: Vec<String> = items
+            .iter()
+            .map(|item| toml_edit::Value::from(item).to_string())
+            .collect();
+        let line = format!("[{}]", items.join(", "));
+        if key.len() + line.len() <= WIDTH {
+            self.line(key, &line);
+        } else {
+            self.line(key, &format!("[\n    {},\n]", items.join(",\n    ")));
+        }
+    }
+
+    fn metadata(&mut self, metadata: &Map<String, Value>) {
+        if metadata.is_empty() {
+            return;
+        }
+        self.heading("Notes of your own; backupd only keeps them.");
+        self.push("[metadata]");
+        for (key, value) in metadata {
+            if let Some(value) = to_toml(value) {
+                let key = toml_edit::Key::new(key);
+                self.line(&key.to_string(), &value.to_string());
+            }
+        }
+    }
+
+    fn done(self) -> String {
+        self.text
+    }
+}
+
+/// The same value in TOML, on one line; nothing for `null`, which TOML does not have.
+fn to_toml(value: &Value) -> Option<toml_edit::Value> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(flag) => (*flag).into(),
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) => integer.into(),
+            None => number.as_f64()?.into(),
+        },
+        Value::String(text) => text.into(),
+        Value::Array(items) => toml_edit::Value::Array(items.iter().filter_map(to_toml).collect()),
+        Value::Object(map) => toml_edit::Value::InlineTable(
+            map.iter()
+                .filter_map(|(key, value)| Some((key, to_toml(value)?)))
+                .collect(),
+        ),
+    })
+}

@@ -1,0 +1,324 @@
+use std::path::Path;
+
+use insta::assert_snapshot;
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::{EngineName, PasswordSource, Verify, parse_job, parse_repository};
+
+#[test]
+fn a_revision_is_the_beginning_of_the_sha_256() {
+    assert_eq!(revision(""), "e3b0c44298fc1c14");
+    assert_eq!(revision("abc"), "ba7816bf8f01cfea");
+}
+
+#[test]
+fn enabling_changes_one_word() {
+    for (text, off, on) in [
+        ("enabled = true # why\n", Some("enabled = false # why\n"), None),
+        (
+            "a = 1\n  enabled=false\n# end",
+            None,
+            Some("a = 1\n  enabled=true\n# end"),
+        ),
+        ("", Some("enabled = false\n"), None),
+        ("# a job\n", Some("enabled = false\n# a job\n"), None),
+        ("a = 1", Some("a = 1\nenabled = false\n"), None),
+        (
+            "a = 1 # one\n\n# two\n[metadata]\nx = 1\n",
+            Some("a = 1 # one\nenabled = false\n\n# two\n[metadata]\nx = 1\n"),
+            None,
+        ),
+        (
+            "a = [\n  1, # one\n] # list\r\n",
+            Some("a = [\n  1, # one\n] # list\r\nenabled = false\r\n"),
+            None,
+        ),
+        ("\u{feff}# x\n", Some("\u{feff}enabled = false\n# x\n"), None),
+        (
+            "m.x = 1\nm.y = 2\n",
+            Some("enabled = false\nm.x = 1\nm.y = 2\n"),
+            None,
+        ),
+        (
+            "[metadata]\nenabled = true\n",
+            Some("enabled = false\n[metadata]\nenabled = true\n"),
+            None,
+        ),
+    ] {
+        assert_eq!(set_enabled(text, false).unwrap(), off.unwrap_or(text), "{text}");
+        assert_eq!(set_enabled(text, true).unwrap(), on.unwrap_or(text), "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_toml_is_not_edited() {
+    let show = |text| {
+        set_enabled(text, true)
+            .unwrap_err()
+            .in_file(Path::new("a.toml"))
+            .to_string()
+    };
+    assert_snapshot!(show("a = 1\nb = = 2\n"), @"a.toml:2:5: extra `=`, expected nothing");
+    assert_snapshot!(show("enabled = \"yes\"\n"), @"
+    a.toml:1:11: `enabled` is not a boolean
+    hint: write `true` or `false`, without quotes
+    ");
+    assert_snapshot!(show("[enabled]\n"), @"
+    a.toml:1:1: `enabled` is not a boolean
+    hint: write `true` or `false`, without quotes
+    ");
+}
+
+#[test]
+fn a_new_file_explains_itself() {
+    assert_snapshot!(render_job(&JobDraft::default()), @r#"
+    # Where the snapshots go: the name of a file in `repositories.d`.
+    #repository = "nas"
+
+    # What is backed up; one of `optional_sources` may be missing.
+    #sources = ["/home"]
+
+    # What is left out.
+    #exclude = ["**/.cache", "*.tmp"]
+
+    # The job is late when its last good snapshot is older than this.
+    #max_age = "26h"
+    "#);
+    assert_snapshot!(render_repository(&RepositoryDraft::default()), @r#"
+    # Where the repository is: the absolute path of a folder.
+    #url = "/srv/backup"
+
+    # Where its password comes from; secrets never stand in this file.
+    #password_file = "/etc/backupd/secrets/NAME"
+    "#);
+    let draft = JobDraft {
+        description: Some("What \"Alice\" made".into()),
+        repository: Some("nas".parse().unwrap()),
+        sources: vec!["/home".into()],
+        exclude: (1..9)
+            .map(|number| format!("/home/alice/scratch-{number}"))
+            .collect(),
+        exclude_larger_than: Some(1 << 30),
+        tags: vec!["daily".into()],
+        verify: Some(Verify::None),
+        enabled: Some(false),
+        max_age: Some(SignedDuration::from_hours(26)),
+        metadata: serde_json::from_str(r#"{"owner": "alice", "a b": {"x": [1, null, 0.5]}}"#).unwrap(),
+        ..JobDraft::default()
+    };
+    assert_snapshot!(render_job(&draft), @r#"
+    description = 'What "Alice" made'
+
+    # Where the snapshots go: the name of a file in `repositories.d`.
+    repository = "nas"
+
+    # What is backed up; one of `optional_sources` may be missing.
+    sources = ["/home"]
+
+    # What is left out.
+    exclude = [
+        "/home/alice/scratch-1",
+        "/home/alice/scratch-2",
+        "/home/alice/scratch-3",
+        "/home/alice/scratch-4",
+        "/home/alice/scratch-5",
+        "/home/alice/scratch-6",
+        "/home/alice/scratch-7",
+        "/home/alice/scratch-8",
+    ]
+    exclude_larger_than = "1 GiB"
+
+    # How it is stored.
+    tags = ["daily"]
+    verify = "none"
+
+    # The job is late when its last good snapshot is older than this.
+    max_age = "26h"
+
+    # A job that is not enabled is never started.
+    enabled = false
+
+    # Notes of your own; backupd only keeps them.
+    [metadata]
+    "a b" = { x = [1, 0.5] }
+    owner = "alice"
+    "#);
+    let draft = RepositoryDraft {
+        url: Some("/srv/backup".into()),
+        password: Some(PasswordSource::Command(vec!["pass".into(), "show".into()])),
+        engine: Some(EngineName::Embedded),
+        description: None,
+    };
+    assert_snapshot!(render_repository(&draft), @r#"
+    # Where the repository is: the absolute path of a folder.
+    url = "/srv/backup"
+
+    # Where its password comes from; secrets never stand in this file.
+    password_command = ["pass", "show"]
+
+    # Who reads and writes it.
+    engine = "embedded"
+    "#);
+}
+
+/// A text with anything in it that a value may hold.
+fn words() -> impl Strategy<Value = String> {
+    "[^\0\n\r,]{0,12}[a-z\"'\\\\#]"
+}
+
+fn paths(prefix: &'static str) -> impl Strategy<Value = Vec<String>> {
+    prop::collection::btree_set("[^\0/]{0,8}[a-zä\"'\\\\# ]", 1..12).prop_map(move |names| {
+        names
+            .into_iter()
+            .map(|name| format!("/{prefix}/{name}"))
+            .collect()
+    })
+}
+
+fn metadata() -> impl Strategy<Value = serde_json::Map<String, serde_json::Value>> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        any::<f64>()
+            .prop_filter("finite", |number| number.is_finite())
+            .prop_map(serde_json::Value::from),
+        words().prop_map(serde_json::Value::from),
+    ];
+    let value = leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+            prop::collection::btree_map("[^\0]{0,6}", inner, 0..4)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    });
+    prop::collection::btree_map("[^\0]{0,6}", value, 0..4).prop_map(|map| map.into_iter().collect())
+}
+
+proptest! {
+    #[test]
+    fn a_rendered_job_reads_back(
+        (sources, optional_sources) in (paths("a"), paths("b")),
+        exclude in prop::collection::vec(words(), 0..12),
+        tag in words().prop_filter("ours", |tag| !tag.starts_with("job=")),
+        (host, description) in (prop::option::of(words()), prop::option::of("[^\0]*")),
+        (flag, other) in (prop::option::of(any::<bool>()), prop::option::of(any::<bool>())),
+        compression in prop::option::of(0..=22),
+        verify in prop::option::of(prop::sample::select(Verify::WORDS.map(|(_, verify)| verify).to_vec())),
+        size in prop::option::of(1..i64::MAX.unsigned_abs()),
+        age in prop::option::of((0..10_000_000_i64, 1..1_000_000_000_i32)),
+        metadata in metadata(),
+    ) {
+        let draft = JobDraft {
+            repository: Some("nas".parse().unwrap()),
+            sources, optional_sources, exclude, host, description, compression, verify, metadata,
+            tags: vec![tag],
+            include: vec!["*.x".into()],
+            exclude_if_present: vec![".no".into()],
+            exclude_caches: flag,
+            one_file_system: other,
+            enabled: other,
+            exclude_larger_than: size,
+            max_age: age.map(|(seconds, nanoseconds)| SignedDuration::new(seconds, nanoseconds)),
+        };
+        let text = render_job(&draft);
+        let job = parse_job(Path::new("x"), &"x".parse().unwrap(), &text);
+        let job = job.map_err(|faults| TestCaseError::fail(format!("{faults:?}\n{text}")))?;
+        let strings = |paths: &[std::path::PathBuf]| -> Vec<String> {
+            paths.iter().map(|path| path.to_str().unwrap().to_owned()).collect()
+        };
+        let read = JobDraft {
+            repository: Some(job.repository),
+            sources: strings(&job.sources),
+            optional_sources: strings(&job.optional_sources),
+            include: job.include,
+            exclude: job.exclude,
+            exclude_if_present: job.exclude_if_present,
+            exclude_caches: flag.map(|_| job.exclude_caches),
+            one_file_system: other.map(|_| job.one_file_system),
+            enabled: other.map(|_| job.enabled),
+            exclude_larger_than: job.exclude_larger_than,
+            tags: job.tags,
+            host: job.host,
+            description: job.description,
+            compression: job.compression,
+            verify: draft.verify.map(|_| job.verify),
+            max_age: job.max_age,
+            metadata: job.metadata,
+        };
+        prop_assert_eq!(read, draft);
+    }
+
+    #[test]
+    fn a_rendered_repository_reads_back(
+        url in "/[^\0/]{0,8}[a-z\"'\\\\# ]",
+        words in prop::collection::vec("[^\0]*", 0..12),
+        description in prop::option::of("[^\0]*"),
+    ) {
+        let command = std::iter::once("pass".to_owned()).chain(words).collect();
+        let password = Some(PasswordSource::Command(command));
+        let draft = RepositoryDraft { url: Some(url), password, engine: Some(EngineName::Embedded), description };
+        let repository = parse_repository(Path::new("x"), &"x".parse().unwrap(), &render_repository(&draft)).unwrap();
+        prop_assert_eq!(Some(repository.url), draft.url);
+        prop_assert_eq!(Some(repository.password), draft.password);
+        prop_assert_eq!(repository.description, draft.description);
+    }
+
+    #[test]
+    fn what_is_edited_says_it_afterwards(
+        tokens in prop::collection::vec(
+            prop::sample::select(vec![
+                "enabled", "a", "b", " = ", "true", "false", "1", "[", "]", "{", "}", ",", ".", "\n", "\r\n", "# x", "\"",
+                "\"enabled\"", "'''", " ", "\u{feff}", "\n[t]\n", "\nc = 2", "\nenabled = true", "d.e = 1\n",
+            ]),
+            0..16,
+        ),
+        enabled in any::<bool>(),
+    ) {
+        let text = tokens.concat();
+        if let Ok(edited) = set_enabled(&text, enabled) {
+            let table: toml::Table = edited.parse().map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+            prop_assert_eq!(table.get("enabled").and_then(toml::Value::as_bool).unwrap_or(true), enabled, "{}", text);
+        }
+    }
+
+    #[test]
+    fn set_enabled_keeps_every_other_line(
+        lines in prop::collection::vec(
+            prop::sample::select(vec!["", "# one", "  # zwei ä", "#", "tags = [ # x\n 'a', # y\n ] # z", "m.a = 1 # a", "host='''\n# no\n''' # q"]),
+            0..12,
+        ),
+        place in prop::option::of(0..12_usize),
+        start in any::<bool>(),
+        table in any::<bool>(),
+        end in any::<bool>(),
+        enabled in any::<bool>(),
+    ) {
+        // Each key once only.
+        let mut lines: Vec<&str> = lines.into_iter().scan(Vec::new(), |seen, line| {
+            let again = line.contains('=') && seen.contains(&line);
+            seen.push(line);
+            Some(if again { "# again" } else { line })
+        }).collect();
+        let line = format!("\tenabled  =  {start}\t# why");
+        if let Some(place) = place {
+            lines.insert(place.min(lines.len()), &line);
+        }
+        if table {
+            lines.extend(["# t", "[metadata] # u", "x = 1 # v", "enabled = 3"]);
+            lines.retain(|line| *line != "m.a = 1 # a");
+        }
+        let text = lines.join("\n") + if end { "\n" } else { "" };
+        let edited = set_enabled(&text, enabled).unwrap();
+        let document: toml::Table = edited.parse().unwrap();
+        prop_assert_eq!(document.get("enabled").and_then(toml::Value::as_bool).unwrap_or(true), enabled);
+        let kept: Vec<&str> = edited.lines().filter(|line| *line != "enabled = false").collect();
+        let expected = match place {
+            Some(_) => text.replace(&line, &format!("\tenabled  =  {enabled}\t# why")),
+            None => text.clone(),
+        };
+        prop_assert_eq!(kept, expected.lines().collect::<Vec<_>>());
+        prop_assert_eq!(set_enabled(&edited, enabled).unwrap(), edited);
+    }
+}

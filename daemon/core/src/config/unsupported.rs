@@ -1,0 +1,45 @@
+//! Keys of the published format that this version does not serve.
+//!
+//! They are refused, each with what to do instead: a schedule that is read and not kept would be a lie.
+
+/// For a job's file; `NAME` is the job's.
+pub(super) const JOB: [(&str, &str); 6] = [
+    (
+        "schedule",
+        "remove it, and start the job from a systemd timer or cron with `backupctl start NAME --wait`",
+    ),
+    (
+        "retention",
+        "remove it; every snapshot is kept until you remove it with stock `restic forget`",
+    ),
+    (
+        "retry",
+        "remove it; a failed run is not repeated until `backupctl start NAME` is called again",
+    ),
+    (
+        "hooks",
+        "remove it, and run the commands around `backupctl start NAME --wait` in a script or systemd unit",
+    ),
+    (
+        "conditions",
+        "remove it, and put conditions such as `ConditionACPower=` into the unit that starts the job",
+    ),
+    (
+        "notify",
+        "remove it, and act on the exit code of `backupctl start NAME --wait`, as `OnFailure=` of a systemd unit does",
+    ),
+];
+
+/// For a repository's file.
+pub(super) const REPOSITORY: [(&str, &str); 4] = [
+    (
+        "check",
+        "remove it, and check the repository with stock `restic check`",
+    ),
+    (
+        "prune",
+        "remove it, and prune the repository with stock `restic prune` while no backup runs",
+    ),
+    ("lock", "remove it; locks are kept as restic keeps them"),
+    ("limit", "remove it; local repositories are not throttled"),
+];

@@ -1,0 +1,194 @@
+//! What is said of a job, from state alone: never from an event handler having run.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::run::RunResult;
+
+/// Health of a job, a repository or the whole. Ordered from well to bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// The last good snapshot is as young as it should be.
+    Ok,
+    /// Switched off by its file.
+    Disabled,
+    /// Nothing was ever tried.
+    NeverRan,
+    /// What is known cannot be trusted.
+    Unknown,
+    /// There is a snapshot, but not all of it was readable, or a configuration file is refused.
+    Degraded,
+    /// The last good snapshot is older than `max_age`.
+    Late,
+    /// The last run failed.
+    Failed,
+}
+
+impl Health {
+    /// The word on the bus and in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Disabled => "disabled",
+            Self::NeverRan => "never-ran",
+            Self::Unknown => "unknown",
+            Self::Degraded => "degraded",
+            Self::Late => "late",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What health is derived from.
+#[derive(Debug, Clone, Default)]
+pub struct JobFacts {
+    /// The job's file says `enabled = false`.
+    pub disabled: bool,
+    /// The job's file as it is now is refused, and an older state of it is in force.
+    pub refused: bool,
+    /// How the newest finished backup ended, cancelled and skipped ones left out.
+    pub last_result: Option<RunResult>,
+    /// When the newest good snapshot was finished.
+    pub last_good: Option<Timestamp>,
+    /// When the job was first known; a job that never ran is late when it is older than `max_age`.
+    pub known_since: Option<Timestamp>,
+    /// How old the last good snapshot may be.
+    pub max_age: Option<SignedDuration>,
+}
+
+impl JobFacts {
+    /// When the job becomes late, unless a good snapshot comes before.
+    pub fn late_at(&self) -> Option<Timestamp> {
+        if self.disabled {
+            return None;
+        }
+        let from = self.last_good.or(self.known_since)?;
+        from.checked_add(self.max_age?).ok()
+    }
+
+    /// The job's health at `now`.
+    pub fn health(&self, now: Timestamp) -> Health {
+        if self.disabled {
+            return Health::Disabled;
+        }
+        if self.last_result.is_some_and(|result| !result.is_good()) {
+            return Health::Failed;
+        }
+        // A snapshot from the future says nothing about its age.
+        if self
+            .last_good
+            .is_some_and(|good| good.duration_since(now) > SignedDuration::from_hours(24))
+        {
+            return Health::Unknown;
+        }
+        if self.late_at().is_some_and(|late| late <= now) {
+            return Health::Late;
+        }
+        if self.refused || self.last_result == Some(RunResult::Partial) {
+            return Health::Degraded;
+        }
+        match self.last_good {
+            Some(_) => Health::Ok,
+            None => Health::NeverRan,
+        }
+    }
+}
+
+/// The health of a whole: its worst part. Jobs that are switched off or new do not make it bad.
+pub fn overall(parts: impl IntoIterator<Item = Health>) -> Health {
+    parts
+        .into_iter()
+        .filter(|health| *health > Health::NeverRan)
+        .max()
+        .unwrap_or(Health::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + hours * 3600).unwrap()
+    }
+
+    fn facts() -> JobFacts {
+        JobFacts {
+            last_result: Some(RunResult::Success),
+            last_good: Some(at(0)),
+            known_since: Some(at(-100)),
+            max_age: Some(SignedDuration::from_hours(26)),
+            ..JobFacts::default()
+        }
+    }
+
+    #[test]
+    fn health_follows_the_age_of_the_last_good_snapshot() {
+        assert_eq!(facts().health(at(25)), Health::Ok);
+        assert_eq!(facts().health(at(26)), Health::Late);
+        assert_eq!(facts().late_at(), Some(at(26)));
+    }
+
+    #[test]
+    fn a_failed_run_is_never_well_even_with_a_young_snapshot() {
+        for result in [RunResult::Failed, RunResult::Interrupted, RunResult::TimedOut] {
+            let facts = JobFacts {
+                last_result: Some(result),
+                ..facts()
+            };
+            assert_eq!(facts.health(at(1)), Health::Failed, "{result}");
+        }
+    }
+
+    #[test]
+    fn partial_and_refused_are_degraded_and_late_wins_over_both() {
+        let partial = JobFacts {
+            last_result: Some(RunResult::Partial),
+            ..facts()
+        };
+        assert_eq!(partial.health(at(1)), Health::Degraded);
+        assert_eq!(partial.health(at(30)), Health::Late);
+        let refused = JobFacts {
+            refused: true,
+            ..facts()
+        };
+        assert_eq!(refused.health(at(1)), Health::Degraded);
+    }
+
+    #[test]
+    fn a_job_that_never_ran_becomes_late() {
+        let new = JobFacts {
+            last_result: None,
+            last_good: None,
+            known_since: Some(at(0)),
+            ..facts()
+        };
+        assert_eq!(new.health(at(1)), Health::NeverRan);
+        assert_eq!(new.health(at(27)), Health::Late);
+        let disabled = JobFacts {
+            disabled: true,
+            ..new
+        };
+        assert_eq!(disabled.health(at(27)), Health::Disabled);
+        assert_eq!(disabled.late_at(), None);
+    }
+
+    #[test]
+    fn a_clock_that_went_back_makes_it_unknown() {
+        assert_eq!(facts().health(at(-48)), Health::Unknown);
+    }
+
+    #[test]
+    fn the_whole_is_as_bad_as_its_worst_part() {
+        assert_eq!(overall([]), Health::Ok);
+        assert_eq!(
+            overall([Health::Ok, Health::Disabled, Health::NeverRan]),
+            Health::Ok
+        );
+        assert_eq!(
+            overall([Health::Degraded, Health::Late, Health::Ok]),
+            Health::Late
+        );
+        assert_eq!(overall([Health::Failed, Health::Late]), Health::Failed);
+    }
+}

@@ -1,0 +1,12 @@
+//! The domain of backupd: what a job, a run and a repository are, and the rules between them.
+//!
+//! Nothing here does I/O, knows a runtime or reads a clock: every function takes the time it needs, so that
+//! the same code runs under the daemon and under a virtual clock.
+
+pub mod config;
+pub mod failure;
+pub mod health;
+pub mod name;
+pub mod protocol;
+pub mod queue;
+pub mod run;

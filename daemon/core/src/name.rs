@@ -1,0 +1,146 @@
+//! Names of jobs and repositories, and the ids of runs.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Longest name in bytes; leaves room for the bus path and for unit names made of it.
+pub const MAX_NAME_LENGTH: usize = 64;
+
+/// Why a text is no name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing there.
+    #[error("a name must not be empty")]
+    Empty,
+    /// More than [`MAX_NAME_LENGTH`] bytes.
+    #[error("a name has at most {MAX_NAME_LENGTH} characters, this one has {0}")]
+    TooLong(usize),
+    /// Starts with something else than a letter or digit.
+    #[error("a name starts with a letter or a digit, not with `{0}`")]
+    Start(char),
+    /// A character that would mean something to a shell, a path or a unit.
+    #[error("a name is made of letters, digits, `-`, `_` and `.`, not of `{0}`")]
+    Character(char),
+}
+
+fn check(text: &str) -> Result<(), NameError> {
+    let first = text.chars().next().ok_or(NameError::Empty)?;
+    if text.len() > MAX_NAME_LENGTH {
+        return Err(NameError::TooLong(text.len()));
+    }
+    if let Some(wrong) = text
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || "-_.".contains(*c)))
+    {
+        return Err(NameError::Character(wrong));
+    }
+    if !first.is_ascii_alphanumeric() {
+        return Err(NameError::Start(first));
+    }
+    Ok(())
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                check(text).map(|()| Self(text.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+            fn try_from(text: String) -> Result<Self, NameError> {
+                check(&text).map(|()| Self(text))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name_type!(
+    /// The name of a job: the stem of its file in `jobs.d`.
+    JobName
+);
+name_type!(
+    /// The name of a repository: the stem of its file in `repositories.d`.
+    RepositoryName
+);
+
+/// The id of a run: a ULID, which sorts by the time it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunId(ulid::Ulid);
+
+impl RunId {
+    /// Makes an id from milliseconds since the epoch and 80 random bits.
+    pub fn from_parts(milliseconds: u64, random: u128) -> Self {
+        Self(ulid::Ulid::from_parts(milliseconds, random))
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = InvalidRunId;
+    fn from_str(text: &str) -> Result<Self, InvalidRunId> {
+        ulid::Ulid::from_string(text)
+            .map(Self)
+            .map_err(|_| InvalidRunId(text.to_owned()))
+    }
+}
+
+/// A text that is no run id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no run id: those are 26 letters and digits, such as `01JD4ZV7K3Q8E6M2T9X5B0CWRN`")]
+pub struct InvalidRunId(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_safe_in_paths_shells_and_units() {
+        for good in ["home", "db-1", "a.b_c", "9", &"x".repeat(64)] {
+            assert_eq!(good.parse::<JobName>().unwrap().as_str(), good);
+        }
+        for bad in ["", ".", "-x", "a/b", "a b", "ä", "a\0", "..", &"x".repeat(65)] {
+            assert!(bad.parse::<JobName>().is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn run_ids_survive_their_text() {
+        let id = RunId::from_parts(1_700_000_000_000, 42);
+        assert_eq!(id.to_string().parse::<RunId>().unwrap(), id);
+        assert!("../etc".parse::<RunId>().is_err());
+    }
+}

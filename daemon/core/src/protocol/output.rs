@@ -1,0 +1,77 @@
+//! Records that a worker answers questions with, one JSON object a line on standard output.
+//!
+//! They go through to the client as they are, so their members are part of the public contract: times are
+//! RFC 3339, sizes bytes.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a repository says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryRecord {
+    /// The repository's own id.
+    pub id: String,
+    /// restic format version.
+    pub version: u32,
+    /// How many snapshots it holds.
+    pub snapshots: u64,
+}
+
+/// One snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotRecord {
+    /// Full id.
+    pub id: String,
+    /// When its backup began.
+    pub time: Timestamp,
+    /// The job that made it, where its tags say so.
+    pub job: Option<String>,
+    /// The repository it is in, as configured.
+    pub repository: String,
+    /// Host name.
+    pub host: String,
+    /// Sources; names that are no UTF-8 as near as it gets.
+    pub paths: Vec<String>,
+    /// Tags, without the one that names the job.
+    pub tags: Vec<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// The snapshot it was compared with.
+    pub parent: Option<String>,
+    /// The program that made it.
+    pub program: String,
+    /// Files in it.
+    pub files: Option<u64>,
+    /// Bytes in it, as restored.
+    pub bytes: Option<u64>,
+    /// Bytes it added to the repository.
+    pub bytes_stored: Option<u64>,
+}
+
+/// One file, directory or link of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryRecord {
+    /// Absolute path in the snapshot; a name that is no UTF-8 as near as it gets.
+    pub path: String,
+    /// The exact bytes of a path that is no UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<Vec<u8>>,
+    /// `file`, `directory`, `symlink` or `special`.
+    pub kind: String,
+    /// Bytes, for files.
+    pub size: u64,
+    /// Last modification.
+    pub modified: Option<Timestamp>,
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// Owner's id.
+    pub uid: Option<u32>,
+    /// Group's id.
+    pub gid: Option<u32>,
+    /// Owner's name.
+    pub user: Option<String>,
+    /// Group's name.
+    pub group: Option<String>,
+    /// Where a symbolic link points to.
+    pub target: Option<String>,
+}

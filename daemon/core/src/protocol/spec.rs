@@ -1,0 +1,154 @@
+//! What a worker is asked to do.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{EngineName, PasswordSource, Verify},
+    name::{JobName, RepositoryName, RunId},
+};
+
+/// Version of `spec.json`; daemon and worker come from one package, so another version is refused.
+pub const SPEC_VERSION: u32 = 1;
+
+/// `spec.json`: one piece of work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// [`SPEC_VERSION`].
+    pub version: u32,
+    /// The run, or the id of a question that is no run.
+    pub run: RunId,
+    /// Which try of the run; from 1.
+    pub attempt: u32,
+    /// The job it is for.
+    pub job: Option<JobName>,
+    /// Where to.
+    pub repository: RepositorySpec,
+    /// Where progress datagrams go; `None` sends none.
+    pub progress_socket: Option<PathBuf>,
+    /// What to do.
+    pub work: Work,
+}
+
+/// A repository and how it is opened. The password itself never stands here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositorySpec {
+    /// Its name.
+    pub name: RepositoryName,
+    /// Where it is.
+    pub url: String,
+    /// Where its password comes from.
+    pub password: PasswordSource,
+    /// What reads and writes it.
+    pub engine: EngineName,
+    /// Directory for the engine's cache.
+    pub cache: Option<PathBuf>,
+}
+
+/// What a worker can do. `backup` and `restore` are runs; the others answer a question on standard output,
+/// one JSON record a line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Work {
+    /// Store sources as a snapshot.
+    Backup(BackupWork),
+    /// Write a snapshot back.
+    Restore(RestoreWork),
+    /// Create the repository; answers a [`RepositoryRecord`](super::RepositoryRecord).
+    Initialize,
+    /// Open the repository; answers a [`RepositoryRecord`](super::RepositoryRecord).
+    Test,
+    /// List snapshots; answers [`SnapshotRecord`](super::SnapshotRecord)s.
+    Snapshots {
+        /// Which.
+        filter: SnapshotFilter,
+    },
+    /// List files of a snapshot; answers [`EntryRecord`](super::EntryRecord)s.
+    List(ListWork),
+}
+
+/// A backup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupWork {
+    /// Absolute paths that must exist.
+    pub sources: Vec<PathBuf>,
+    /// Absolute paths that are stored where they exist.
+    pub optional_sources: Vec<PathBuf>,
+    /// Only what matches one of these; empty for everything.
+    pub include: Vec<String>,
+    /// Not what matches one of these.
+    pub exclude: Vec<String>,
+    /// Not what lies in a directory with a file of one of these names.
+    pub exclude_if_present: Vec<String>,
+    /// Not what lies in a tagged cache directory.
+    pub exclude_caches: bool,
+    /// No file larger than this many bytes.
+    pub exclude_larger_than: Option<u64>,
+    /// Stay on the file system of each source.
+    pub one_file_system: bool,
+    /// Tags beside the job's own.
+    pub tags: Vec<String>,
+    /// Host name in the snapshot; the machine's own where `None`.
+    pub host: Option<String>,
+    /// Free text in the snapshot.
+    pub description: Option<String>,
+    /// zstd level, 0 for none.
+    pub compression: Option<i32>,
+    /// What is checked afterwards.
+    pub verify: Verify,
+}
+
+/// A restore.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreWork {
+    /// Id, unique prefix, or `latest`.
+    pub snapshot: String,
+    /// Which one `latest` is.
+    pub filter: SnapshotFilter,
+    /// Absolute paths in the snapshot; empty for all of it.
+    pub paths: Vec<PathBuf>,
+    /// Empty or missing directory.
+    pub target: PathBuf,
+}
+
+/// A listing of files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListWork {
+    /// Id, unique prefix, or `latest`.
+    pub snapshot: String,
+    /// Which one `latest` is.
+    pub filter: SnapshotFilter,
+    /// Absolute path in the snapshot.
+    pub path: PathBuf,
+    /// Also what lies below.
+    pub recursive: bool,
+}
+
+/// Which snapshots are meant. Empty matches all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SnapshotFilter {
+    /// Only of this job.
+    pub job: Option<JobName>,
+    /// Only of this host.
+    pub host: Option<String>,
+    /// Only with all of these tags.
+    pub tags: Vec<String>,
+}
+
+/// The tag that marks the snapshots of a job.
+pub fn job_tag(job: &JobName) -> String {
+    format!("job={job}")
+}
+
+/// The job that a snapshot's tags name.
+pub fn job_of_tags<'a>(tags: impl IntoIterator<Item = &'a str>) -> Option<JobName> {
+    tags.into_iter()
+        .find_map(|tag| tag.strip_prefix("job=")?.parse().ok())
+}

@@ -1,0 +1,219 @@
+//! The moves of a run.
+
+use jiff::Timestamp;
+
+use super::{
+    record::{Attempt, BlockedBy, Run},
+    words::{RunResult, RunState},
+};
+use crate::{
+    failure::{Failure, FailureClass},
+    protocol::{Event, EventKind},
+};
+
+/// What can happen to a run.
+#[derive(Debug, Clone)]
+pub enum RunEvent {
+    /// Its turn has not come, for these reasons. An empty list puts it back among the queued.
+    Blocked(Vec<BlockedBy>),
+    /// A worker for the next attempt is about to be started.
+    Starting,
+    /// A line of the worker's event file. One that was taken before changes nothing.
+    Worker(Event),
+    /// Somebody asked it to stop.
+    CancelRequested,
+    /// The worker could not be started at all.
+    LaunchFailed(Failure),
+    /// The worker is gone; what it wrote was read to the end.
+    WorkerGone,
+}
+
+/// A move that the state does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("run {run} in state `{state}` cannot take `{event}`")]
+pub struct IllegalMove {
+    /// Which run.
+    pub run: String,
+    /// Where it was.
+    pub state: RunState,
+    /// What was asked of it.
+    pub event: &'static str,
+}
+
+impl Run {
+    /// Moves the run. Returns whether anything changed.
+    pub fn apply(&mut self, event: RunEvent, now: Timestamp) -> Result<bool, IllegalMove> {
+        use RunState::{Finished, Finishing, Queued, Running, Starting, Waiting};
+        match (self.state, event) {
+            (Queued | Waiting, RunEvent::Blocked(reasons)) => Ok(self.block(reasons)),
+            (Queued | Waiting, RunEvent::Starting) => {
+                self.begin_attempt(now);
+                Ok(true)
+            }
+            (Queued | Waiting, RunEvent::CancelRequested) => {
+                self.cancel_requested = true;
+                self.finish(RunResult::Cancelled, Some(cancelled_before_start()), now);
+                Ok(true)
+            }
+            (Starting | Running | Finishing, RunEvent::CancelRequested) => {
+                let first = !self.cancel_requested;
+                self.cancel_requested = true;
+                Ok(first)
+            }
+            (Starting, RunEvent::LaunchFailed(failure)) => {
+                self.end_attempt(RunResult::Failed, Some(failure), now);
+                Ok(true)
+            }
+            (Starting | Running | Finishing, RunEvent::Worker(event)) => Ok(self.take(event)),
+            (Starting | Running | Finishing, RunEvent::WorkerGone) => {
+                self.worker_gone(now);
+                Ok(true)
+            }
+            // The end is the end: what comes late from a worker's file was counted before.
+            (Finished, RunEvent::Worker(_) | RunEvent::WorkerGone) => Ok(false),
+            (state, event) => Err(IllegalMove {
+                run: self.id.to_string(),
+                state,
+                event: event.name(),
+            }),
+        }
+    }
+
+    fn block(&mut self, reasons: Vec<BlockedBy>) -> bool {
+        let state = if reasons.is_empty() {
+            RunState::Queued
+        } else {
+            RunState::Waiting
+        };
+        // A reason that still holds keeps the time since when it does.
+        let reasons: Vec<BlockedBy> = reasons
+            .into_iter()
+            .map(
+                |reason| match self.blocked_by.iter().find(|old| old.what == reason.what) {
+                    Some(old) => BlockedBy {
+                        since: old.since,
+                        ..reason
+                    },
+                    None => reason,
+                },
+            )
+            .collect();
+        let changed = self.state != state || self.blocked_by != reasons;
+        self.state = state;
+        self.blocked_by = reasons;
+        changed
+    }
+
+    fn begin_attempt(&mut self, now: Timestamp) {
+        let number = self.attempts.last().map_or(1, |last| last.number + 1);
+        self.state = RunState::Starting;
+        self.blocked_by.clear();
+        self.phase = None;
+        self.started.get_or_insert(now);
+        self.attempts.push(Attempt {
+            number,
+            started: now,
+            finished: None,
+            result: None,
+            failure: None,
+            pid: None,
+            last_event: 0,
+            outcome: None,
+        });
+    }
+
+    fn take(&mut self, event: Event) -> bool {
+        let Some(attempt) = self.attempts.last_mut() else {
+            return false;
+        };
+        if event.seq <= attempt.last_event {
+            return false;
+        }
+        attempt.last_event = event.seq;
+        match event.kind {
+            EventKind::Hello { pid, engine, .. } => {
+                attempt.pid = Some(pid);
+                self.engine = engine;
+                self.state = RunState::Running;
+            }
+            EventKind::Phase { phase } => self.phase = Some(phase),
+            EventKind::Warning { .. } => self.statistics.warnings += 1,
+            EventKind::Snapshot { snapshot } => self.snapshot = Some(snapshot),
+            EventKind::Stats { statistics } => {
+                let warnings = self.statistics.warnings;
+                self.statistics = statistics;
+                self.statistics.warnings = warnings.max(self.statistics.warnings);
+            }
+            EventKind::Failure { failure } => attempt.failure = Some(failure),
+            EventKind::Done { result } => {
+                attempt.outcome = Some(result);
+                self.state = RunState::Finishing;
+            }
+        }
+        true
+    }
+
+    fn worker_gone(&mut self, now: Timestamp) {
+        let (outcome, failure) = match self.attempts.last() {
+            Some(attempt) => (attempt.outcome, attempt.failure.clone()),
+            None => (None, None),
+        };
+        match outcome {
+            Some(result) => self.end_attempt(result, failure, now),
+            // It was told to stop and did not get to say so: the wish was met all the same.
+            None if self.cancel_requested => {
+                let failure = Failure::new(
+                    FailureClass::Cancelled,
+                    "the run was cancelled, and its worker had to be killed",
+                );
+                self.end_attempt(RunResult::Cancelled, Some(failure), now);
+            }
+            None => {
+                let failure = Failure::new(
+                    FailureClass::Interrupted,
+                    "the worker ended without a result: it was killed, or the machine went down",
+                )
+                .hint(format!(
+                    "nothing stored before is harmed; start the job again, and read `backupctl log {}`",
+                    self.id
+                ));
+                self.end_attempt(RunResult::Interrupted, Some(failure), now);
+            }
+        }
+    }
+
+    fn end_attempt(&mut self, result: RunResult, failure: Option<Failure>, now: Timestamp) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.finished = Some(now);
+            attempt.result = Some(result);
+            attempt.failure.clone_from(&failure);
+        }
+        self.finish(result, failure, now);
+    }
+
+    fn finish(&mut self, result: RunResult, failure: Option<Failure>, now: Timestamp) {
+        self.state = RunState::Finished;
+        self.result = Some(result);
+        self.failure = failure;
+        self.finished = Some(now);
+        self.phase = None;
+        self.blocked_by.clear();
+    }
+}
+
+fn cancelled_before_start() -> Failure {
+    Failure::new(FailureClass::Cancelled, "the run was cancelled before it started")
+}
+
+impl RunEvent {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Blocked(_) => "blocked",
+            Self::Starting => "starting",
+            Self::Worker(_) => "worker event",
+            Self::CancelRequested => "cancel",
+            Self::LaunchFailed(_) => "launch failed",
+            Self::WorkerGone => "worker gone",
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! A run: one execution of one operation, from the queue to its result.
+//!
+//! [`Run::apply`] alone moves a run; a move that is not in the table is an error, never a silent fix.
+
+mod apply;
+mod record;
+mod words;
+
+pub use apply::{IllegalMove, RunEvent};
+pub use record::{Attempt, BlockedBy, EngineVersion, Run, Statistics};
+pub use words::{Operation, Phase, RepositoryUse, RunResult, RunState, Trigger, UnknownWord};
+
+#[cfg(test)]
+mod tests;

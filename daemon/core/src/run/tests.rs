@@ -1,0 +1,168 @@
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    failure::{Failure, FailureClass},
+    name::RunId,
+    protocol::{Event, EventKind},
+};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+}
+
+fn run() -> Run {
+    Run::new(
+        RunId::from_parts(1, 1),
+        Some("home".parse().unwrap()),
+        "nas".parse().unwrap(),
+        Operation::Backup,
+        Trigger::Manual,
+        at(0),
+    )
+}
+
+fn event(seq: u64, kind: EventKind) -> RunEvent {
+    RunEvent::Worker(Event {
+        seq,
+        time: at(1),
+        kind,
+    })
+}
+
+fn hello() -> EventKind {
+    EventKind::Hello {
+        pid: 7,
+        run: RunId::from_parts(1, 1),
+        attempt: 1,
+        program: "backupd-worker 0".into(),
+        engine: None,
+    }
+}
+
+fn started() -> Run {
+    let mut run = run();
+    run.apply(RunEvent::Starting, at(1)).unwrap();
+    run.apply(event(1, hello()), at(1)).unwrap();
+    run
+}
+
+#[test]
+fn a_run_that_says_done_ends_with_what_it_said() {
+    let mut run = started();
+    assert_eq!(run.state, RunState::Running);
+    run.apply(
+        event(
+            2,
+            EventKind::Snapshot {
+                snapshot: "ab".into(),
+            },
+        ),
+        at(2),
+    )
+    .unwrap();
+    run.apply(
+        event(
+            3,
+            EventKind::Done {
+                result: RunResult::Partial,
+            },
+        ),
+        at(3),
+    )
+    .unwrap();
+    assert_eq!((run.state, run.result), (RunState::Finishing, None));
+    run.apply(RunEvent::WorkerGone, at(4)).unwrap();
+    assert_eq!(
+        (run.state, run.result),
+        (RunState::Finished, Some(RunResult::Partial))
+    );
+    assert_eq!(run.snapshot.as_deref(), Some("ab"));
+    assert_eq!(run.duration(at(9)), Some(3.0));
+}
+
+#[test]
+fn a_worker_that_vanishes_leaves_an_interrupted_run() {
+    let mut run = started();
+    run.apply(RunEvent::WorkerGone, at(2)).unwrap();
+    assert_eq!(run.result, Some(RunResult::Interrupted));
+    assert_eq!(run.failure.unwrap().class, FailureClass::Interrupted);
+}
+
+#[test]
+fn a_cancelled_worker_that_had_to_be_killed_is_cancelled() {
+    let mut run = started();
+    assert!(run.apply(RunEvent::CancelRequested, at(2)).unwrap());
+    assert!(!run.apply(RunEvent::CancelRequested, at(2)).unwrap());
+    run.apply(RunEvent::WorkerGone, at(2)).unwrap();
+    assert_eq!(run.result, Some(RunResult::Cancelled));
+}
+
+#[test]
+fn replaying_the_file_from_its_start_changes_nothing() {
+    let mut run = started();
+    let warning = EventKind::Warning {
+        path: None,
+        path_bytes: None,
+        reason: "x".into(),
+    };
+    run.apply(event(2, warning.clone()), at(2)).unwrap();
+    let before = run.clone();
+    assert!(!run.apply(event(1, hello()), at(3)).unwrap());
+    assert!(!run.apply(event(2, warning), at(3)).unwrap());
+    assert_eq!(run, before);
+    assert_eq!(run.statistics.warnings, 1);
+}
+
+#[test]
+fn a_reason_that_still_holds_keeps_its_beginning() {
+    let mut run = run();
+    let reason = |since| BlockedBy {
+        what: "limit".into(),
+        since: at(since),
+        clears: "a slot".into(),
+    };
+    assert!(run.apply(RunEvent::Blocked(vec![reason(1)]), at(1)).unwrap());
+    assert!(!run.apply(RunEvent::Blocked(vec![reason(5)]), at(5)).unwrap());
+    assert_eq!(run.blocked_by[0].since, at(1));
+    run.apply(RunEvent::Blocked(Vec::new()), at(6)).unwrap();
+    assert_eq!(run.state, RunState::Queued);
+}
+
+#[test]
+fn a_finished_run_cannot_be_started_or_cancelled() {
+    let mut run = run();
+    run.apply(RunEvent::CancelRequested, at(1)).unwrap();
+    assert_eq!(run.result, Some(RunResult::Cancelled));
+    assert!(run.apply(RunEvent::Starting, at(2)).is_err());
+    assert!(run.apply(RunEvent::CancelRequested, at(2)).is_err());
+}
+
+proptest! {
+    /// Whatever comes in whatever order: a run has a result exactly when it is finished, and never loses it.
+    #[test]
+    fn a_result_and_the_end_come_together(moves in proptest::collection::vec(0_u8..8, 0..30)) {
+        let mut run = run();
+        for (step, choice) in moves.into_iter().enumerate() {
+            let seq = step as u64 + 1;
+            let before = run.result;
+            let event = match choice {
+                0 => RunEvent::Starting,
+                1 => event(seq, hello()),
+                2 => event(seq, EventKind::Done { result: RunResult::Success }),
+                3 => RunEvent::WorkerGone,
+                4 => RunEvent::CancelRequested,
+                5 => RunEvent::LaunchFailed(Failure::new(FailureClass::Engine, "no worker")),
+                6 => RunEvent::Blocked(Vec::new()),
+                _ => event(seq, EventKind::Failure { failure: Failure::new(FailureClass::Engine, "x") }),
+            };
+            let _ = run.apply(event, at(i64::try_from(seq).unwrap()));
+            prop_assert_eq!(run.result.is_some(), run.state == RunState::Finished);
+            prop_assert_eq!(run.finished.is_some(), run.state == RunState::Finished);
+            if before.is_some() {
+                prop_assert_eq!(before, run.result);
+            }
+        }
+    }
+}

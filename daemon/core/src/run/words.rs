@@ -1,0 +1,184 @@
+//! The words a run is described with; the same in code, store, bus and tables.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A text that is none of the words of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{found}` is no {kind}; expected one of {expected}")]
+pub struct UnknownWord {
+    /// What was read.
+    pub found: String,
+    /// What it should have been.
+    pub kind: &'static str,
+    /// All words of that kind.
+    pub expected: String,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident ($kind:literal) { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every word of this kind.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The word itself.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text).ok_or_else(|| UnknownWord {
+                    found: text.to_owned(),
+                    kind: $kind,
+                    expected: Self::ALL.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", "),
+                })
+            }
+        }
+    };
+}
+
+words! {
+    /// What a run does.
+    Operation ("operation") {
+        /// Store the sources as a snapshot.
+        Backup = "backup",
+        /// Write a snapshot back.
+        Restore = "restore",
+    }
+}
+
+/// How an operation uses its repository beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepositoryUse {
+    /// Beside other shared uses.
+    Shared,
+    /// Alone.
+    Exclusive,
+}
+
+impl Operation {
+    /// Whether the operation may run beside others on the same repository.
+    pub fn repository_use(self) -> RepositoryUse {
+        match self {
+            Self::Backup | Self::Restore => RepositoryUse::Shared,
+        }
+    }
+}
+
+words! {
+    /// Why a run began.
+    Trigger ("trigger") {
+        /// Somebody asked for it.
+        Manual = "manual",
+        /// Its time had come.
+        Schedule = "schedule",
+        /// Its time had come while the machine was off or asleep.
+        CatchUp = "catch-up",
+        /// An attempt before it failed.
+        Retry = "retry",
+        /// Packages were upgraded.
+        PackageUpgrade = "package-upgrade",
+        /// A watched path changed.
+        PathChange = "path-change",
+        /// The machine is going down.
+        Shutdown = "shutdown",
+    }
+}
+
+impl Trigger {
+    /// Whether a person asked (`manual`) or the machine (`automatic`).
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            _ => "automatic",
+        }
+    }
+}
+
+words! {
+    /// Where a run is in its life.
+    RunState ("state") {
+        /// Accepted; its turn has not come.
+        Queued = "queued",
+        /// Its turn has come, and something named in `BlockedBy` holds it.
+        Waiting = "waiting",
+        /// A worker is being started.
+        Starting = "starting",
+        /// A worker is at it.
+        Running = "running",
+        /// Asked to stop, or tidying up.
+        Finishing = "finishing",
+        /// Between two attempts.
+        Backoff = "backoff",
+        /// Over; has a result.
+        Finished = "finished",
+    }
+}
+
+impl RunState {
+    /// Whether a worker belongs to a run in this state.
+    pub fn has_worker(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Finishing)
+    }
+}
+
+words! {
+    /// How a run ended.
+    RunResult ("result") {
+        /// All of it was done.
+        Success = "success",
+        /// A snapshot is stored or files are restored, but some files could not be read or written.
+        Partial = "partial",
+        /// Nothing that can be relied on was done.
+        Failed = "failed",
+        /// Somebody stopped it.
+        Cancelled = "cancelled",
+        /// It was not worth starting.
+        Skipped = "skipped",
+        /// Its worker ended without saying how.
+        Interrupted = "interrupted",
+        /// It took longer than it may.
+        TimedOut = "timed-out",
+    }
+}
+
+impl RunResult {
+    /// Whether what the run was for exists now.
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Success | Self::Partial)
+    }
+}
+
+words! {
+    /// What a worker is at.
+    Phase ("phase") {
+        /// Opening the repository.
+        Open = "open",
+        /// Reading the repository's index.
+        Index = "index",
+        /// Learning how much there is.
+        Scan = "scan",
+        /// Reading files and storing what is new.
+        Backup = "backup",
+        /// Checking what was stored.
+        Verify = "verify",
+        /// Writing files back.
+        Restore = "restore",
+    }
+}

@@ -1,0 +1,322 @@
+//! The attempt from its first event to the one before its last.
+
+use std::{
+    io::{self, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use backupd_core::{
+    config::EngineName,
+    failure::{Failure, FailureClass},
+    name::RunId,
+    protocol::{EventKind, Spec, Work},
+    run::{EngineVersion, Phase, RunResult, Statistics},
+};
+use backupd_engine::{Access, Cancellation, Embedded, Engine};
+use tracing::{info, warn};
+
+use crate::{
+    VERSION,
+    events::EventLog,
+    failure, log, password,
+    progress::Progress,
+    rundir::{Rejected, RunDir},
+    witness::Witness,
+    work,
+};
+
+/// How a piece of work ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ended {
+    pub(crate) result: RunResult,
+    pub(crate) statistics: Option<Statistics>,
+    pub(crate) failure: Option<Failure>,
+}
+
+impl Ended {
+    /// All was done.
+    pub(crate) fn success(statistics: Option<Statistics>) -> Self {
+        Self {
+            result: RunResult::Success,
+            statistics,
+            failure: None,
+        }
+    }
+
+    /// Most was done.
+    pub(crate) fn partial(statistics: Statistics, failure: Failure) -> Self {
+        Self {
+            result: RunResult::Partial,
+            statistics: Some(statistics),
+            failure: Some(failure),
+        }
+    }
+
+    /// Nothing was done that can be relied on.
+    pub(crate) fn failed(statistics: Option<Statistics>, failure: Failure) -> Self {
+        let result = if failure.class == FailureClass::Cancelled {
+            RunResult::Cancelled
+        } else {
+            RunResult::Failed
+        };
+        Self {
+            result,
+            statistics,
+            failure: Some(failure),
+        }
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::failed(None, failure)
+    }
+}
+
+/// All that work needs.
+pub(crate) struct Context<'a> {
+    pub(crate) spec: &'a Spec,
+    pub(crate) engine: &'a dyn Engine,
+    pub(crate) access: &'a Access,
+    pub(crate) events: &'a EventLog,
+    pub(crate) witness: &'a Witness<'a>,
+    pub(crate) cancellation: &'a Cancellation,
+}
+
+/// Does what the run directory asks for; `done` is left to the caller.
+pub(crate) fn run(directory: &RunDir, events: &EventLog, cancellation: &Cancellation) -> RunResult {
+    let ended = match directory.spec() {
+        Ok(spec) => {
+            let engine = engine(spec.repository.engine);
+            hello(directory, events, spec.run, spec.attempt, Some(engine.as_ref()));
+            info!(
+                run = %spec.run,
+                attempt = spec.attempt,
+                job = spec.job.as_ref().map(tracing::field::display),
+                repository = %spec.repository.name,
+                "start"
+            );
+            let mut answer = io::BufWriter::new(io::stdout().lock());
+            attempt(&spec, engine.as_ref(), events, cancellation, &mut answer)
+        }
+        Err(rejected) => {
+            let Rejected {
+                run,
+                attempt,
+                failure,
+            } = rejected;
+            if let Some(run) = run {
+                hello(directory, events, run, attempt, None);
+            }
+            failure.into()
+        }
+    };
+    end(ended, events)
+}
+
+/// What reads and writes the repository.
+fn engine(name: EngineName) -> Box<dyn Engine> {
+    match name {
+        EngineName::Embedded => Box::new(Embedded::new()),
+    }
+}
+
+fn hello(directory: &RunDir, events: &EventLog, run: RunId, attempt: u32, engine: Option<&dyn Engine>) {
+    events.record(EventKind::Hello {
+        pid: std::process::id(),
+        run,
+        attempt,
+        program: format!("backupd-worker {VERSION}"),
+        engine: engine.map(|engine| EngineVersion {
+            name: engine.name().to_owned(),
+            version: engine.version(),
+        }),
+    });
+    if let Err(error) = directory.sync() {
+        warn!("cannot sync the run directory: {error}");
+    }
+}
+
+/// The work, from which no panic gets out.
+pub(crate) fn attempt(
+    spec: &Spec,
+    engine: &dyn Engine,
+    events: &EventLog,
+    cancellation: &Cancellation,
+    answer: &mut dyn Write,
+) -> Ended {
+    let progress = Progress::new(spec);
+    let witness = Witness::new(events, &progress);
+    let work = AssertUnwindSafe(|| work(spec, engine, events, &witness, cancellation, answer));
+    let ended = catch_unwind(work).unwrap_or_else(|_| failure::panicked(log::panicked_at(), spec).into());
+    progress.finish();
+    ended
+}
+
+fn work(
+    spec: &Spec,
+    engine: &dyn Engine,
+    events: &EventLog,
+    witness: &Witness<'_>,
+    cancellation: &Cancellation,
+    answer: &mut dyn Write,
+) -> Ended {
+    witness.enter(Phase::Open);
+    let repository = &spec.repository;
+    let password = match password::obtain(&repository.password, &repository.name, events, cancellation) {
+        Ok(password) => password,
+        Err(mut failure) => {
+            failure.message = failure::about(spec, &failure.message);
+            return failure.into();
+        }
+    };
+    if cancellation.is_cancelled() {
+        return failure::cancelled(spec).into();
+    }
+    let access = Access {
+        name: repository.name.to_string(),
+        url: repository.url.clone(),
+        password,
+        cache: repository.cache.clone(),
+    };
+    let context = Context {
+        spec,
+        engine,
+        access: &access,
+        events,
+        witness,
+        cancellation,
+    };
+    match &spec.work {
+        Work::Backup(work) => work::backup(&context, work),
+        Work::Restore(work) => work::restore(&context, work),
+        Work::Initialize => work::initialize(&context, answer),
+        Work::Test => work::test(&context, answer),
+        Work::Snapshots { filter } => work::snapshots(&context, filter, answer),
+        Work::List(work) => work::list(&context, work, answer),
+    }
+}
+
+/// The events before the last, always in this order.
+fn end(ended: Ended, events: &EventLog) -> RunResult {
+    let Ended {
+        result,
+        statistics,
+        failure,
+    } = ended;
+    let warnings = events.end_warnings();
+    let statistics = statistics.or_else(|| (warnings > 0).then(Statistics::default));
+    if let Some(statistics) = statistics {
+        events.record(EventKind::Stats {
+            statistics: Statistics {
+                warnings,
+                ..statistics
+            },
+        });
+    }
+    if let Some(failure) = failure {
+        warn!(%result, class = %failure.class, "end: {failure}");
+        events.record(EventKind::Failure { failure });
+    } else {
+        info!(%result, "end");
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, Recorder, Scripted};
+    use backupd_engine::{EngineError, ErrorKind};
+
+    fn attempt_with(engine: &Scripted, spec: &Spec) -> (Ended, Recorder) {
+        let recorder = Recorder::new();
+        let ended = attempt(
+            spec,
+            engine,
+            &recorder.log,
+            &Cancellation::default(),
+            &mut Vec::new(),
+        );
+        (ended, recorder)
+    }
+
+    #[test]
+    fn a_panic_of_the_engine_is_a_failure() {
+        let secrets = testing::Secrets::new();
+        let engine = Scripted {
+            panic: true,
+            ..Scripted::default()
+        };
+        let (ended, recorder) = attempt_with(&engine, &secrets.spec());
+        assert_eq!(ended.result, RunResult::Failed);
+        assert_eq!(ended.failure.as_ref().unwrap().class, FailureClass::Engine);
+        assert_eq!(end(ended, &recorder.log), RunResult::Failed);
+        recorder.log.finish(RunResult::Failed).unwrap();
+        assert_eq!(recorder.kinds(), ["phase", "failure", "done"]);
+    }
+
+    #[test]
+    fn the_end_has_one_order() {
+        let secrets = testing::Secrets::new();
+        let engine = Scripted {
+            unreadable: 2,
+            ..Scripted::default()
+        };
+        let (ended, recorder) = attempt_with(&engine, &secrets.spec());
+        let result = end(ended, &recorder.log);
+        recorder.log.finish(result).unwrap();
+        assert_eq!(result, RunResult::Partial);
+        assert_eq!(
+            recorder.kinds(),
+            [
+                "phase", "phase", "warning", "warning", "snapshot", "phase", "stats", "failure", "done"
+            ]
+        );
+        assert!(recorder.text().contains("\"warnings\":2"));
+    }
+
+    #[test]
+    fn a_cancelled_attempt_does_not_reach_the_engine() {
+        let secrets = testing::Secrets::new();
+        let recorder = Recorder::new();
+        let cancellation = Cancellation::default();
+        cancellation.cancel();
+        let engine = Scripted {
+            panic: true,
+            ..Scripted::default()
+        };
+        let ended = attempt(
+            &secrets.spec(),
+            &engine,
+            &recorder.log,
+            &cancellation,
+            &mut Vec::new(),
+        );
+        assert_eq!(ended.result, RunResult::Cancelled);
+    }
+
+    #[test]
+    fn warnings_are_summed_in_a_failed_attempt_too() {
+        let secrets = testing::Secrets::new();
+        let engine = Scripted {
+            unreadable: 1,
+            backup: Some(ErrorKind::NoSpace),
+            ..Scripted::default()
+        };
+        let (ended, recorder) = attempt_with(&engine, &secrets.spec());
+        assert_eq!(ended.failure.as_ref().unwrap().class, FailureClass::NoSpace);
+        end(ended, &recorder.log);
+        assert_eq!(
+            recorder.kinds(),
+            ["phase", "phase", "warning", "stats", "failure"]
+        );
+    }
+
+    #[test]
+    fn failures_become_results() {
+        let error = EngineError::new(ErrorKind::Cancelled, "x");
+        let failure = failure::explain(&error, &testing::backup_spec(), &Cancellation::default());
+        assert_eq!(Ended::from(failure).result, RunResult::Cancelled);
+    }
+}

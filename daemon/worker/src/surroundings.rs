@@ -1,0 +1,23 @@
+//! What of the process itself must not depend on who started it.
+
+use std::{env, fs::File};
+
+use rustix::{fs::Mode, process, stdio};
+
+/// Files of the worker are its user's alone, no directory is held by it, and nothing is read from its input.
+pub(crate) fn settle() -> Result<(), String> {
+    process::umask(Mode::RWXG | Mode::RWXO);
+    env::set_current_dir("/").map_err(|error| format!("cannot change to `/`: {error}"))?;
+    let null = File::open("/dev/null").map_err(|error| format!("cannot open `/dev/null`: {error}"))?;
+    stdio::dup2_stdin(null).map_err(|error| format!("cannot replace standard input: {error}"))
+}
+
+/// The machine's own name.
+pub(crate) fn host() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name
+    }
+}

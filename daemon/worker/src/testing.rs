@@ -1,0 +1,287 @@
+//! What unit tests share: a specification, an event file in memory, an engine that does as it is told.
+
+use std::{
+    fs,
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use backupd_core::{
+    config::{EngineName, PasswordSource, Verify},
+    name::RunId,
+    protocol::{BackupWork, Event, EventKind, RepositorySpec, SPEC_VERSION, Spec, Work},
+    run::Phase,
+};
+use backupd_engine::{
+    Access, BackupReport, BackupRequest, Cancellation, Engine, EngineError, Entry, EntryKind, ErrorKind,
+    ListRequest, Observer, RepositoryInfo, RestoreReport, RestoreRequest, Result, SnapshotInfo,
+    SnapshotQuery, VerifyLevel, VerifyReport, Warning,
+};
+use jiff::Timestamp;
+
+use crate::events::{EventLog, Target};
+
+pub(crate) fn backup_spec() -> Spec {
+    Spec {
+        version: SPEC_VERSION,
+        run: RunId::from_parts(1, 2),
+        attempt: 1,
+        job: Some("home".parse().unwrap()),
+        repository: RepositorySpec {
+            name: "nas".parse().unwrap(),
+            url: "/srv/nas".into(),
+            password: PasswordSource::File("/secret".into()),
+            engine: EngineName::Embedded,
+            cache: None,
+        },
+        progress_socket: None,
+        work: Work::Backup(BackupWork {
+            sources: vec!["/home".into()],
+            optional_sources: vec![],
+            include: vec![],
+            exclude: vec![],
+            exclude_if_present: vec![],
+            exclude_caches: false,
+            exclude_larger_than: None,
+            one_file_system: false,
+            tags: vec![],
+            host: None,
+            description: None,
+            compression: None,
+            verify: Verify::Snapshot,
+        }),
+    }
+}
+
+/// A directory with a password file, and a specification that names it.
+pub(crate) struct Secrets(tempfile::TempDir);
+
+impl Secrets {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("password");
+        fs::write(&path, "hush\n").unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        Self(directory)
+    }
+
+    pub(crate) fn spec(&self) -> Spec {
+        let mut spec = backup_spec();
+        spec.repository.password = PasswordSource::File(self.0.path().join("password"));
+        spec
+    }
+}
+
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Memory {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(buffer);
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Target for Memory {
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An event log whose lines can be looked at.
+pub(crate) struct Recorder {
+    pub(crate) log: EventLog,
+    memory: Memory,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Self {
+        let memory = Memory::default();
+        Self {
+            log: EventLog::new(memory.clone()),
+            memory,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.memory.0.lock().unwrap().clone()).unwrap()
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.text()
+            .lines()
+            .map(|line| Event::from_line(line).unwrap().unwrap())
+            .collect()
+    }
+
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        let kind = |line: &str| {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            value["event"].as_str().unwrap().to_owned()
+        };
+        self.text().lines().map(kind).collect()
+    }
+
+    pub(crate) fn phases(&self) -> Vec<Phase> {
+        self.events()
+            .into_iter()
+            .filter_map(|event| match event.kind {
+                EventKind::Phase { phase } => Some(phase),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// Does nothing, well or badly.
+#[derive(Default)]
+pub(crate) struct Scripted {
+    pub(crate) panic: bool,
+    pub(crate) unreadable: u64,
+    pub(crate) backup: Option<ErrorKind>,
+    pub(crate) verify: Option<ErrorKind>,
+    pub(crate) restore: Option<ErrorKind>,
+    pub(crate) asked: Mutex<Option<BackupRequest>>,
+}
+
+impl Scripted {
+    fn go(
+        &self,
+        phase: backupd_engine::Phase,
+        failure: Option<ErrorKind>,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        assert!(!self.panic, "the script says so");
+        observer.phase(backupd_engine::Phase::Open);
+        observer.phase(phase);
+        for number in 0..self.unreadable {
+            observer.warning(Warning {
+                path: format!("/{number}").into(),
+                reason: "Permission denied".into(),
+            });
+        }
+        failure.map_or(Ok(()), |kind| Err(EngineError::new(kind, "the script says so")))
+    }
+}
+
+impl Engine for Scripted {
+    fn name(&self) -> &'static str {
+        "scripted"
+    }
+
+    fn version(&self) -> String {
+        "1".into()
+    }
+
+    fn init(&self, access: &Access) -> Result<RepositoryInfo> {
+        self.probe(access)
+    }
+
+    fn probe(&self, _: &Access) -> Result<RepositoryInfo> {
+        Ok(RepositoryInfo {
+            id: "c".repeat(64),
+            version: 2,
+            snapshots: 1,
+        })
+    }
+
+    fn backup(
+        &self,
+        _: &Access,
+        request: &BackupRequest,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<BackupReport> {
+        *self.asked.lock().unwrap() = Some(request.clone());
+        self.go(backupd_engine::Phase::Backup, self.backup, observer)?;
+        Ok(BackupReport {
+            snapshot: snapshot(),
+            files_new: 1,
+            files_changed: 0,
+            files_unmodified: 0,
+            files_unreadable: self.unreadable,
+            directories: 1,
+            bytes_processed: 1,
+            bytes_read: 1,
+            bytes_added: 1,
+            bytes_stored: 1,
+        })
+    }
+
+    fn verify(
+        &self,
+        _: &Access,
+        _: &str,
+        _: VerifyLevel,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<VerifyReport> {
+        let quiet = Self {
+            unreadable: 0,
+            ..Self::default()
+        };
+        quiet.go(backupd_engine::Phase::Verify, self.verify, observer)?;
+        Ok(VerifyReport::default())
+    }
+
+    fn snapshots(&self, _: &Access, _: &SnapshotQuery) -> Result<Vec<SnapshotInfo>> {
+        Ok(vec![snapshot()])
+    }
+
+    fn list(&self, _: &Access, _: &ListRequest, each: &mut dyn FnMut(Entry) -> io::Result<()>) -> Result<()> {
+        for _ in 0..3 {
+            each(entry()).map_err(|error| EngineError::new(ErrorKind::Other, "stopped").caused_by(error))?;
+        }
+        Ok(())
+    }
+
+    fn restore(
+        &self,
+        _: &Access,
+        _: &RestoreRequest,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<RestoreReport> {
+        self.go(backupd_engine::Phase::Restore, self.restore, observer)?;
+        Ok(RestoreReport {
+            snapshot: "a".repeat(64),
+            failed: self.unreadable,
+            ..RestoreReport::default()
+        })
+    }
+}
+
+pub(crate) fn snapshot() -> SnapshotInfo {
+    SnapshotInfo {
+        id: "a".repeat(64),
+        time: Timestamp::UNIX_EPOCH,
+        host: "h".into(),
+        tags: vec!["job=home".into()],
+        paths: vec!["/home".into()],
+        description: None,
+        program_version: "backupd 0".into(),
+        parent: None,
+        files: Some(1),
+        bytes: Some(1),
+        bytes_stored: Some(1),
+    }
+}
+
+pub(crate) fn entry() -> Entry {
+    Entry {
+        path: "/entry".into(),
+        kind: EntryKind::File,
+        size: 1,
+        modified: None,
+        mode: Some(0o600),
+        uid: None,
+        gid: None,
+        user: None,
+        group: None,
+        target: None,
+    }
+}

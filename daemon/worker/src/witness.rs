@@ -1,0 +1,93 @@
+//! What the engine tells, turned into events and progress.
+
+use std::sync::{Mutex, PoisonError};
+
+use backupd_core::{protocol::EventKind, run::Phase};
+use backupd_engine::{Observer, Warning};
+use tracing::{debug, info};
+
+use crate::{events::EventLog, progress::Progress};
+
+/// Follows one attempt.
+pub(crate) struct Witness<'a> {
+    events: &'a EventLog,
+    progress: &'a Progress,
+    current: Mutex<Option<Phase>>,
+    first: Mutex<Option<Warning>>,
+}
+
+impl<'a> Witness<'a> {
+    /// Nothing has happened.
+    pub(crate) fn new(events: &'a EventLog, progress: &'a Progress) -> Self {
+        Self {
+            events,
+            progress,
+            current: Mutex::default(),
+            first: Mutex::default(),
+        }
+    }
+
+    /// Says that a new part of the work began, if it did.
+    pub(crate) fn enter(&self, phase: Phase) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.replace(phase) == Some(phase) {
+            return;
+        }
+        info!(%phase, "phase");
+        self.events.record(EventKind::Phase { phase });
+        self.progress.phase(phase);
+    }
+
+    /// The first warning that the engine told.
+    pub(crate) fn first_warning(&self) -> Option<Warning> {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An observer for work that is one phase to people, whatever the engine goes through.
+    pub(crate) fn within(&self, phase: Phase) -> Within<'_> {
+        self.enter(phase);
+        Within(self)
+    }
+}
+
+impl Observer for Witness<'_> {
+    fn phase(&self, phase: backupd_engine::Phase) {
+        self.enter(match phase {
+            backupd_engine::Phase::Open => Phase::Open,
+            backupd_engine::Phase::Index => Phase::Index,
+            backupd_engine::Phase::Scan => Phase::Scan,
+            backupd_engine::Phase::Backup => Phase::Backup,
+            backupd_engine::Phase::Verify => Phase::Verify,
+            backupd_engine::Phase::Restore => Phase::Restore,
+        });
+    }
+
+    fn progress(&self, progress: backupd_engine::Progress) {
+        self.progress.sums(&progress);
+    }
+
+    fn warning(&self, warning: Warning) {
+        // Names of files are for the event file, which its owner alone reads; the log may go further.
+        debug!(reason = warning.reason, "warning");
+        self.events.warning(Some(&warning.path), &warning.reason);
+        self.first
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(warning);
+    }
+}
+
+/// See [`Witness::within`].
+pub(crate) struct Within<'a>(&'a Witness<'a>);
+
+impl Observer for Within<'_> {
+    fn phase(&self, _: backupd_engine::Phase) {}
+
+    fn progress(&self, progress: backupd_engine::Progress) {
+        self.0.progress(progress);
+    }
+
+    fn warning(&self, warning: Warning) {
+        self.0.warning(warning);
+    }
+}

@@ -1,0 +1,17 @@
+//! The real worker with the real engine on scratch directories.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "helpers of tests are tests"
+)]
+
+mod answers;
+mod backup;
+mod bench;
+mod cancel;
+mod disk;
+mod password;
+mod process;
+mod restore;

@@ -8,10 +8,7 @@ use std::{
 
 use jiff::Zoned;
 use nix::unistd::{User, getgid, getuid};
-use rustic_core::{
-    BackupOptions, IndexedIdsStatus, ParentOptions, Repository,
-    repofile::{SnapshotFile, SnapshotSummary},
-};
+use rustic_core::{BackupOptions, IndexedIdsStatus, ParentOptions, Repository, repofile::SnapshotFile};
 
 use crate::{Access, BackupReport, BackupRequest, Cancellation, Observer, Phase, Progress, Result};
 
@@ -117,7 +114,7 @@ fn describe(request: &BackupRequest) -> SnapshotFile {
 }
 
 fn report(snapshot: &SnapshotFile, feed: &Feed) -> BackupReport {
-    let summary = snapshot.summary.clone().unwrap_or_else(SnapshotSummary::default);
+    let summary = snapshot.summary.clone().unwrap_or_default();
     BackupReport {
         snapshot: snapshots::info(snapshot),
         files_new: summary.files_new,

@@ -31,6 +31,15 @@ impl Cause {
         }
     }
 
+    /// A cause that we see ourselves.
+    pub(super) fn said(kind: ErrorKind, text: &str) -> Self {
+        Self {
+            kind: Some(kind),
+            text: text.to_owned(),
+            below: None,
+        }
+    }
+
     /// The first kind that the chain gives away; the deepest knows best.
     pub(super) fn kind(&self) -> Option<ErrorKind> {
         self.below.as_ref().and_then(|below| below.kind()).or(self.kind)

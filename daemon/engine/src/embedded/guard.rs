@@ -13,7 +13,7 @@ use rustic_core::{
     BytesList, ErrorKind as Rustic, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend,
 };
 
-use crate::Cancellation;
+use crate::{Cancellation, ErrorKind};
 
 use super::{failure::Cause, feed::Feed, lock::Held};
 
@@ -109,19 +109,19 @@ impl Guard {
         }
         match self.lock.get() {
             Some(lock) if !lock.upgrade().is_some_and(|lock| lock.is_alive()) => {
-                let lost = refused("the repository's lock was lost, and others may have changed it");
-                self.remember(&lost);
-                Err(lost)
+                const LOST: &str = "the repository's lock was lost, and others may have changed it";
+                self.remember(Cause::said(ErrorKind::Locked, LOST));
+                Err(refused(LOST))
             }
             _ => Ok(()),
         }
     }
 
-    fn remember(&self, error: &RusticError) {
+    fn remember(&self, cause: Cause) {
         self.failure
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert_with(|| Cause::of(error));
+            .get_or_insert(cause);
     }
 
     /// A renamed file survives a power cut only when its directory was written too.
@@ -216,7 +216,7 @@ impl WriteBackend for Guard {
                     )
                 })
             })
-            .inspect_err(|error| self.remember(error))?;
+            .inspect_err(|error| self.remember(Cause::of(&**error)))?;
         if tpe == FileType::Pack
             && let Some(feed) = self.counter.get()
         {

@@ -193,14 +193,12 @@ impl Shared {
                 let mut current = self.file.lock().unwrap_or_else(PoisonError::into_inner);
                 let old = std::mem::replace(&mut *current, file);
                 drop(current);
-                // Once stale, others may have acted: a fresh file does not undo that.
+                // Once it was stale or gone, others may have acted: a fresh file does not undo that.
                 let now = Timestamp::now().as_second();
-                let _ = self
-                    .written
-                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| {
-                        (now.saturating_sub(last) < STALE.as_secs().cast_signed() && old.exists())
-                            .then_some(now)
-                    });
+                let last = self.written.load(Ordering::SeqCst);
+                let was_alive = now.saturating_sub(last) < STALE.as_secs().cast_signed() && old.exists();
+                self.written
+                    .store(if was_alive { now } else { i64::MIN }, Ordering::SeqCst);
                 lock_file::remove(&old);
             }
             Err(error) => tracing::warn!(%error, "cannot refresh the repository's lock"),
@@ -225,4 +223,49 @@ fn refuse_if_excluded(name: &str, directory: &LockDirectory, tidy: bool) -> Resu
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rustic_core::repofile::MasterKey;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::embedded::crypto::Seal;
+
+    fn directory(root: &TempDir) -> LockDirectory {
+        LockDirectory::new(root.path().to_owned(), Seal::new(&MasterKey::new()).unwrap(), 2)
+    }
+
+    #[test]
+    fn a_refreshed_lock_is_one_new_file() {
+        let root = TempDir::new().unwrap();
+        let held = Held::take("test", directory(&root)).unwrap();
+        let first = held.shared.file();
+        held.shared.refresh();
+        assert_ne!(held.shared.file(), first);
+        assert!(held.is_alive());
+        assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 1);
+        drop(held);
+        assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_lock_that_was_removed_or_slept_through_stays_lost() {
+        let root = TempDir::new().unwrap();
+        let held = Held::take("test", directory(&root)).unwrap();
+        lock_file::remove(&held.shared.file());
+        assert!(!held.is_alive());
+        held.shared.refresh();
+        assert!(!held.is_alive(), "others may have acted in between");
+        let root = TempDir::new().unwrap();
+        let held = Held::take("test", directory(&root)).unwrap();
+        held.shared
+            .written
+            .fetch_sub(STALE.as_secs().cast_signed(), Ordering::SeqCst);
+        held.shared.refresh();
+        assert!(!held.is_alive());
+    }
 }

@@ -76,6 +76,7 @@ impl Patterns {
 
 fn build(patterns: &[String], faults: &mut Vec<String>) -> Gitignore {
     let mut builder = GitignoreBuilder::new("/");
+    builder.allow_unclosed_class(false);
     for pattern in patterns {
         let line = line(pattern);
         let wrong = match builder.add_line(None, &line) {

@@ -46,13 +46,13 @@ impl Session {
         place.require()?;
         let guard = Arc::new(guard(&place, opening.cancellation)?);
         let password = Credentials::password(access.password.reveal());
-        let bare = |credentials: &Credentials, bars| -> std::result::Result<Opened, Box<RusticError>> {
+        let open = |credentials: &Credentials, bars| -> std::result::Result<Opened, Box<RusticError>> {
             let backends = RepositoryBackends::new(Arc::clone(&guard) as Arc<dyn WriteBackend>, None);
             Repository::new_with_progress(&options(access), &backends, bars)?.open(credentials)
         };
         let bars = Arc::new(opening.bars);
-        let mut repository =
-            bare(&password, Shared(Arc::clone(&bars))).map_err(|error| cannot_open(&place, &error))?;
+        let mut repository = open(&password, Shared(Arc::clone(&bars)))
+            .map_err(|error| cannot_open(&place, opening.cancellation, &error))?;
         let master = repository.key();
         let seal = Seal::new(&master)
             .map_err(|error| failure::system(format!("cannot open repository `{}`", place.name), &error))?;
@@ -65,8 +65,8 @@ impl Session {
         };
         if let Some(level) = opening.compression {
             session.override_compression(level)?;
-            repository = bare(&Credentials::Masterkey(master), Shared(bars))
-                .map_err(|error| cannot_open(&session.place, &error))?;
+            repository = open(&Credentials::Masterkey(master), Shared(bars))
+                .map_err(|error| cannot_open(&session.place, opening.cancellation, &error))?;
         }
         Ok((session, repository))
     }
@@ -190,7 +190,10 @@ pub(super) fn options(access: &Access) -> RepositoryOptions {
     }
 }
 
-fn cannot_open(place: &Place, error: &RusticError) -> EngineError {
+fn cannot_open(place: &Place, cancellation: &Cancellation, error: &RusticError) -> EngineError {
+    if cancellation.is_cancelled() {
+        return cancelled();
+    }
     if error.is_incorrect_password() {
         return EngineError::new(
             ErrorKind::WrongPassword,

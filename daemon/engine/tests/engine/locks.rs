@@ -1,0 +1,227 @@
+//! Locks as restic has them.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    process::Command,
+    sync::{Arc, Mutex},
+};
+
+use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce, aead::AeadInPlace};
+use backupd_engine::{
+    Cancellation, Embedded, Engine, ErrorKind, Observer, Phase, Progress, VerifyLevel, Warning,
+};
+use jiff::{SignedDuration, Timestamp};
+use rustic_core::{Credentials, NoProgressBars, Repository, RepositoryBackends, RepositoryOptions};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    child,
+    world::{Log, PASSWORD, World, noise},
+};
+
+/// Writes a lock file as another process would.
+fn plant(world: &World, exclusive: bool, age: SignedDuration, host: &str, pid: u32) {
+    let url = format!("local:{}", world.repository().display());
+    let backend = rustic_backend::BackendOptions::default()
+        .repository(url)
+        .to_backends()
+        .unwrap();
+    let backends = RepositoryBackends::new(backend.repository(), None);
+    let options = RepositoryOptions::default().no_cache(true);
+    let repository = Repository::new_with_progress(&options, &backends, NoProgressBars).unwrap();
+    let key = repository.open(&Credentials::password(PASSWORD)).unwrap().key();
+    let bytes = [key.encrypt, key.mac.k, key.mac.r].concat();
+    let text = serde_json::json!({
+        "time": (Timestamp::now() - age).to_string(), "exclusive": exclusive,
+        "hostname": host, "username": "somebody", "pid": pid, "uid": 1, "gid": 1,
+    });
+    let mut sealed = text.to_string().into_bytes();
+    let nonce = [7_u8; 16];
+    let tag = Aes256CtrPoly1305Aes::new(Key::from_slice(&bytes))
+        .encrypt_in_place_detached(Nonce::from_slice(&nonce), &[], &mut sealed)
+        .unwrap();
+    let file = [nonce.as_slice(), &sealed, tag.as_slice()].concat();
+    let name = HexDisplay(&Sha256::digest(&file)).to_string();
+    fs::write(world.repository().join("locks").join(name), file).unwrap();
+}
+
+/// Bytes as hex digits.
+struct HexDisplay<'a>(&'a [u8]);
+
+impl std::fmt::Display for HexDisplay<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+fn host() -> String {
+    nix::unistd::gethostname().unwrap().into_string().unwrap()
+}
+
+/// A process id that was somebody's and is nobody's now.
+fn dead_pid() -> u32 {
+    let mut child = Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    child.id()
+}
+
+fn world() -> World {
+    let world = World::new();
+    world.write("file", noise(10_000, 1));
+    world
+}
+
+const NOW: SignedDuration = SignedDuration::ZERO;
+
+#[test]
+fn a_live_exclusive_lock_is_honoured() {
+    let world = world();
+    world.backup();
+    plant(&world, true, NOW, "elsewhere", 4711);
+    let error = world.backup_as(&world.request()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked, "{}", error.chain());
+    for part in ["somebody", "`elsewhere`", "4711", "since 20"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    let verify = Embedded::new().verify(
+        &world.access(),
+        "latest",
+        VerifyLevel::Snapshot,
+        &Log::default(),
+        &Cancellation::default(),
+    );
+    assert_eq!(verify.unwrap_err().kind(), ErrorKind::Locked);
+    assert_eq!(
+        world.restore_paths("out", &[]).unwrap_err().kind(),
+        ErrorKind::Locked
+    );
+    // Looking needs no lock.
+    assert_eq!((world.snapshots(), world.locks()), (1, 1));
+}
+
+#[test]
+fn our_own_live_process_can_hold_one_too() {
+    let world = world();
+    plant(&world, true, NOW, &host(), std::process::id());
+    assert_eq!(
+        world.backup_as(&world.request()).unwrap_err().kind(),
+        ErrorKind::Locked
+    );
+}
+
+#[test]
+fn stale_and_shared_locks_are_no_hindrance() {
+    let world = world();
+    plant(&world, true, SignedDuration::from_mins(31), "elsewhere", 1);
+    plant(&world, false, NOW, "elsewhere", 2);
+    world.backup();
+    assert_eq!(world.locks(), 2);
+    plant(&world, true, NOW, &host(), dead_pid());
+    world.backup();
+    assert_eq!(
+        world.locks(),
+        2,
+        "the lock of a dead process is removed, and ours"
+    );
+}
+
+#[test]
+fn a_killed_backup_leaves_a_lock_that_hinders_nobody() {
+    let world = World::new();
+    fs::File::create(world.source().join("huge"))
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+    let mut child = child::reading(&world);
+    assert_eq!(world.locks(), 1);
+    assert!(
+        !world.restic(&["prune"]).status.success(),
+        "prune beside a live backup"
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(world.locks(), 1);
+    fs::write(world.source().join("huge"), "small now").unwrap();
+    world.backup();
+    assert_eq!((world.snapshots(), world.locks()), (1, 0));
+    world.restic_well(&["check", "--read-data"]);
+}
+
+/// Lets stock restic try, while our lock is held.
+struct Beside<'a> {
+    world: &'a World,
+    cancellation: Cancellation,
+    seen: Arc<Mutex<Vec<(bool, String)>>>,
+}
+
+impl Observer for Beside<'_> {
+    fn phase(&self, _phase: Phase) {}
+    fn progress(&self, progress: Progress) {
+        if progress.bytes_done == 0 || self.cancellation.is_cancelled() {
+            return;
+        }
+        let lock = fs::read_dir(self.world.repository().join("locks"))
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            lock.metadata().unwrap().permissions().mode() & 0o337,
+            0,
+            "readable by its owner, or group"
+        );
+        for arguments in [
+            &["prune"][..],
+            &["forget", "--keep-last", "1", "--prune"],
+            &["cat", "lock"],
+        ] {
+            let mut arguments = arguments.to_vec();
+            let name = lock.file_name().into_string().unwrap();
+            if arguments[0] == "cat" {
+                arguments.push(&name);
+                arguments.push("--no-lock");
+            }
+            let output = self.world.restic(&arguments);
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said).into_owned();
+            self.seen.lock().unwrap().push((output.status.success(), said));
+        }
+        self.cancellation.cancel();
+    }
+    fn warning(&self, _warning: Warning) {}
+}
+
+#[test]
+fn stock_restic_honours_and_reads_our_lock() {
+    let world = world();
+    world.backup();
+    world.backup();
+    fs::File::create(world.source().join("huge"))
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+    let beside = Beside {
+        world: &world,
+        cancellation: Cancellation::default(),
+        seen: Arc::default(),
+    };
+    let error = Embedded::new()
+        .backup(&world.access(), &world.request(), &beside, &beside.cancellation)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    let seen = beside.seen.lock().unwrap();
+    for (succeeded, said) in &seen[..2] {
+        assert!(
+            !succeeded && said.contains("repository is already locked"),
+            "{said}"
+        );
+    }
+    let (succeeded, said) = &seen[2];
+    let pid = format!("\"pid\": {}", std::process::id());
+    assert!(
+        *succeeded && said.contains(&pid) && said.contains("\"exclusive\": false"),
+        "{said}"
+    );
+    assert_eq!((world.snapshots(), world.locks()), (2, 0));
+}

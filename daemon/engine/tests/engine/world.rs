@@ -1,0 +1,286 @@
+//! A repository and a source in a scratch directory, and ways to look at both.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::Mutex,
+};
+
+use backupd_engine::{
+    Access, BackupReport, BackupRequest, Cancellation, Embedded, Engine, Observer, ParentQuery, Password,
+    Phase, Progress, RestoreReport, RestoreRequest, Result, SnapshotQuery, Warning,
+};
+use tempfile::TempDir;
+
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Scratch space with a repository in it.
+pub(crate) struct World {
+    pub(crate) directory: TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let world = Self::without_repository();
+        Embedded::new().init(&world.access()).unwrap();
+        world
+    }
+
+    pub(crate) fn without_repository() -> Self {
+        let world = Self {
+            directory: TempDir::new().unwrap(),
+        };
+        fs::create_dir(world.source()).unwrap();
+        world
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().canonicalize().unwrap().join(name)
+    }
+
+    pub(crate) fn source(&self) -> PathBuf {
+        self.path("source")
+    }
+
+    pub(crate) fn repository(&self) -> PathBuf {
+        self.path("repository")
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        access(&self.repository())
+    }
+
+    /// Writes a file below the source.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.source().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub(crate) fn request(&self) -> BackupRequest {
+        request(vec![self.source()])
+    }
+
+    pub(crate) fn backup(&self) -> BackupReport {
+        self.backup_as(&self.request()).unwrap()
+    }
+
+    pub(crate) fn backup_as(&self, request: &BackupRequest) -> Result<BackupReport> {
+        Embedded::new().backup(&self.access(), request, &Log::default(), &Cancellation::default())
+    }
+
+    /// Restores everything of the newest snapshot; the source is below the answer.
+    pub(crate) fn restore(&self, name: &str) -> PathBuf {
+        let report = self.restore_paths(name, &[]).unwrap();
+        assert_eq!(report.failed, 0);
+        below(&self.path(name), &self.source())
+    }
+
+    pub(crate) fn restore_paths(&self, name: &str, paths: &[PathBuf]) -> Result<RestoreReport> {
+        let request = RestoreRequest {
+            snapshot: "latest".to_owned(),
+            query: SnapshotQuery::default(),
+            paths: paths.to_vec(),
+            target: self.path(name),
+        };
+        Embedded::new().restore(
+            &self.access(),
+            &request,
+            &Log::default(),
+            &Cancellation::default(),
+        )
+    }
+
+    /// Paths in the newest snapshot below the source.
+    pub(crate) fn stored(&self) -> Vec<String> {
+        let request = backupd_engine::ListRequest {
+            snapshot: "latest".to_owned(),
+            query: SnapshotQuery::default(),
+            path: self.source(),
+            recursive: true,
+        };
+        let mut paths = Vec::new();
+        let source = self.source();
+        Embedded::new()
+            .list(&self.access(), &request, &mut |entry| {
+                paths.push(
+                    entry
+                        .path
+                        .strip_prefix(&source)
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned(),
+                );
+                Ok(())
+            })
+            .unwrap();
+        paths
+    }
+
+    pub(crate) fn snapshots(&self) -> usize {
+        Embedded::new()
+            .snapshots(&self.access(), &SnapshotQuery::default())
+            .unwrap()
+            .len()
+    }
+
+    pub(crate) fn locks(&self) -> usize {
+        fs::read_dir(self.repository().join("locks")).unwrap().count()
+    }
+
+    /// Runs stock restic on the repository.
+    pub(crate) fn restic(&self, arguments: &[&str]) -> Output {
+        Command::new("restic")
+            .args(["--no-cache", "--repo"])
+            .arg(self.repository())
+            .args(arguments)
+            .env("RESTIC_PASSWORD", PASSWORD)
+            .output()
+            .expect("these tests need the program `restic` (Debian: `apt-get install restic`)")
+    }
+
+    /// As [`restic`](Self::restic), which must succeed.
+    pub(crate) fn restic_well(&self, arguments: &[&str]) {
+        let output = self.restic(arguments);
+        assert!(
+            output.status.success(),
+            "restic {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+pub(crate) fn access(repository: &Path) -> Access {
+    Access {
+        name: "test".to_owned(),
+        url: repository.to_str().unwrap().to_owned(),
+        password: Password::new(PASSWORD.to_owned()),
+        cache: None,
+    }
+}
+
+pub(crate) fn request(sources: Vec<PathBuf>) -> BackupRequest {
+    BackupRequest {
+        sources,
+        host: "box".to_owned(),
+        tags: vec!["job".to_owned()],
+        parent: Some(ParentQuery {
+            host: "box".to_owned(),
+            tag: "job".to_owned(),
+        }),
+        program_version: "test 1".to_owned(),
+        ..BackupRequest::default()
+    }
+}
+
+/// Where an absolute path is found below a restore's target.
+pub(crate) fn below(target: &Path, path: &Path) -> PathBuf {
+    target.join(path.strip_prefix("/").unwrap())
+}
+
+/// Everything below a directory, by path: kind, mode, owner, size, time, links, attributes and content.
+pub(crate) fn picture(directory: &Path) -> BTreeMap<PathBuf, String> {
+    let mut picture = BTreeMap::new();
+    let mut ahead = vec![directory.to_owned()];
+    while let Some(path) = ahead.pop() {
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        let content = if metadata.is_file() {
+            format!(
+                "{} bytes, {:x}",
+                metadata.len(),
+                checksum(&fs::read(&path).unwrap())
+            )
+        } else if metadata.is_symlink() {
+            format!(
+                "to {}",
+                fs::read_link(&path)
+                    .unwrap()
+                    .as_os_str()
+                    .as_bytes()
+                    .escape_ascii()
+            )
+        } else {
+            String::new()
+        };
+        if metadata.is_dir() {
+            ahead.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        let attributes: Vec<_> = xattr::list(&path)
+            .unwrap()
+            .map(|name| (xattr::get(&path, &name).unwrap(), name))
+            .collect();
+        let links = if metadata.is_dir() { 0 } else { metadata.nlink() };
+        let about = format!(
+            "{:o} {}:{} {}.{:09} links {links} device {} {attributes:?} {content}",
+            metadata.mode(),
+            metadata.uid(),
+            metadata.gid(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            metadata.rdev(),
+        );
+        picture.insert(path.strip_prefix(directory).unwrap().to_owned(), about);
+    }
+    picture
+}
+
+/// FNV-1a: enough to see a difference.
+fn checksum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Bytes that do not compress and do not repeat.
+pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    std::iter::repeat_with(next).flatten().take(length).collect()
+}
+
+/// An observer that remembers.
+#[derive(Default)]
+pub(crate) struct Log {
+    pub(crate) phases: Mutex<Vec<Phase>>,
+    pub(crate) warnings: Mutex<Vec<Warning>>,
+    pub(crate) last: Mutex<Progress>,
+}
+
+impl Log {
+    /// Warnings as "name: reason".
+    pub(crate) fn warned(&self) -> Vec<String> {
+        let name = |path: &Path| String::from_utf8_lossy(path.file_name().unwrap().as_bytes()).into_owned();
+        let warnings = self.warnings.lock().unwrap();
+        let mut said: Vec<_> = warnings
+            .iter()
+            .map(|warning| format!("{}: {}", name(&warning.path), warning.reason))
+            .collect();
+        said.sort();
+        said
+    }
+}
+
+impl Observer for Log {
+    fn phase(&self, phase: Phase) {
+        self.phases.lock().unwrap().push(phase);
+    }
+    fn progress(&self, progress: Progress) {
+        *self.last.lock().unwrap() = progress;
+    }
+    fn warning(&self, warning: Warning) {
+        self.warnings.lock().unwrap().push(warning);
+    }
+}
+
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}

@@ -113,12 +113,11 @@ fn class(kind: ErrorKind) -> FailureClass {
         ErrorKind::SourceMissing => FailureClass::SourceMissing,
         ErrorKind::SourceUnreadable => FailureClass::SourceUnreadable,
         ErrorKind::Network => FailureClass::Network,
-        ErrorKind::RepositoryExists
-        | ErrorKind::PermissionDenied
-        | ErrorKind::SnapshotNotFound
-        | ErrorKind::PathNotFound
-        | ErrorKind::TargetUnusable
-        | ErrorKind::InvalidRequest => FailureClass::Configuration,
+        ErrorKind::RepositoryExists => FailureClass::RepositoryExists,
+        ErrorKind::SnapshotNotFound | ErrorKind::PathNotFound => FailureClass::SnapshotNotFound,
+        ErrorKind::PermissionDenied | ErrorKind::TargetUnusable | ErrorKind::InvalidRequest => {
+            FailureClass::Configuration
+        }
         ErrorKind::Cancelled => FailureClass::Cancelled,
         ErrorKind::Other => FailureClass::Engine,
     }
@@ -237,7 +236,7 @@ mod tests {
         ),
         (
             ErrorKind::RepositoryExists,
-            FailureClass::Configuration,
+            FailureClass::RepositoryExists,
             "backupctl repository test nas",
         ),
         (
@@ -275,12 +274,12 @@ mod tests {
         (ErrorKind::Network, FailureClass::Network, "reached"),
         (
             ErrorKind::SnapshotNotFound,
-            FailureClass::Configuration,
+            FailureClass::SnapshotNotFound,
             "backupctl snapshots home",
         ),
         (
             ErrorKind::PathNotFound,
-            FailureClass::Configuration,
+            FailureClass::SnapshotNotFound,
             "backupctl ls",
         ),
         (ErrorKind::TargetUnusable, FailureClass::Configuration, "empty"),

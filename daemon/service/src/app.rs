@@ -1,0 +1,283 @@
+//! Builds every part, lets them work, and says which one ended.
+
+use std::{fs::File, path::PathBuf, sync::Arc, time::Duration};
+
+use backupd_core::config::Settings;
+use jiff::Timestamp;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use zbus::{Connection, fdo::RequestNameFlags};
+
+use crate::{
+    alarm,
+    bus::{Facts, OwnerOnly, Publisher},
+    configuration::ENCRYPTION_KEY,
+    coordinator::{Coordinator, Inbox, Parts},
+    launch::{ChildLauncher, LauncherSettings, ProgressSocket, clean_questions},
+    logging::LogLevel,
+    notify::{Notifier, Systemd},
+    ports::{Launcher, StoreError, SystemClock},
+    scope::{Directories, DirectoryError, Scope},
+    settings,
+    store::{OpenError, SqliteStore},
+};
+
+/// How long the last replies may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Why the daemon cannot start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// Another daemon of this scope.
+    #[error(
+        "another backupd takes care of `{}` already\nhint: `backupctl --{scope} status` talks to it; stop it \
+         before you start this one", .state.display()
+    )]
+    AnotherDaemon {
+        /// The state directory that it holds.
+        state: PathBuf,
+        /// Its scope.
+        scope: &'static str,
+    },
+    /// The store.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store, while history was read.
+    #[error("the history in the store cannot be read: {0}")]
+    Store(#[from] StoreError),
+    /// No bus.
+    #[error("{0}")]
+    Bus(String),
+    /// A system call.
+    #[error("{0}: {1}")]
+    System(&'static str, std::io::Error),
+    /// A part that works for as long as the daemon lives has ended.
+    #[error("{0} has ended: {1}\nhint: runs go on; start backupd again and it takes them up")]
+    Ended(&'static str, String),
+}
+
+/// Runs the daemon until a signal tells it to end.
+pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -> Result<(), Failure> {
+    let started = Timestamp::now();
+    directories.create()?;
+    let _alone = claim(scope, &directories)?;
+    let mut stop_signals = Signals::new()?;
+    let store = SqliteStore::open(&directories.state.join("backupd.db"), started)?;
+    let mut troubles = Vec::new();
+    if let Some(aside) = store.set_aside() {
+        let trouble = format!(
+            "the store was damaged and is set aside as `{}`: history before that is not shown",
+            aside.display()
+        );
+        tracing::error!("{trouble}");
+        troubles.push(trouble);
+    }
+    let questions = directories.cache.join("questions");
+    clean_questions(&questions);
+
+    let settings = settings::load(&directories.configuration).settings;
+    log.set(&settings.log);
+    let (inbox, messages) = Coordinator::channel();
+    let launcher = Arc::new(ChildLauncher::new(
+        LauncherSettings {
+            worker: worker(&settings),
+            runs: directories.state.join("runs"),
+            questions,
+            grace: grace(&settings),
+            secret_variables: vec![ENCRYPTION_KEY.to_owned()],
+        },
+        inbox.clone(),
+    ));
+    let socket_path = directories.runtime.join("progress.sock");
+    let socket = ProgressSocket::bind(&socket_path)
+        .map_err(|error| Failure::System("the progress socket cannot be made", error))?;
+    let (alarm, alarm_times) = watch::channel(None);
+    let changed_launcher = Arc::clone(&launcher);
+    let notifier = Arc::new(Systemd);
+    let mut coordinator = Coordinator::new(
+        Parts {
+            store: Arc::new(store),
+            launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
+            clock: Arc::new(SystemClock),
+            notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
+            configuration: directories.configuration.clone(),
+            progress_socket: Some(socket_path),
+            alarm,
+            settings_changed: Box::new(move |settings| {
+                log.set(&settings.log);
+                changed_launcher.configure(worker(settings), grace(settings));
+            }),
+            troubles,
+        },
+        inbox.clone(),
+        messages,
+    );
+    coordinator.begin().await?;
+
+    let connection = connect(scope).await?;
+    let facts = Facts {
+        scope: scope.as_str(),
+        launcher: launcher.name(),
+        started,
+        configuration: directories.configuration.display().to_string(),
+        state: directories.state.display().to_string(),
+    };
+    let authority = Arc::new(OwnerOnly::new(scope));
+    let mut publisher = Publisher::new(
+        connection.clone(),
+        coordinator.outbox(),
+        coordinator.handle(),
+        authority,
+        &facts,
+    );
+    publisher
+        .begin()
+        .await
+        .map_err(|error| Failure::Bus(format!("the bus refuses our objects: {error}")))?;
+
+    let outbox = coordinator.outbox();
+    let mut coordinator = tokio::spawn(coordinator.run());
+    let mut publisher = tokio::spawn(publisher.serve());
+    let mut progress = tokio::spawn(socket.serve(inbox.clone()));
+    let mut alarm = tokio::spawn(alarm::serve(alarm_times, inbox.clone()));
+    own_name(scope, &connection).await?;
+    notifier.ready();
+    tracing::info!(
+        "backupd {} is ready ({} scope)",
+        env!("CARGO_PKG_VERSION"),
+        scope.as_str()
+    );
+
+    let ended = |what, why: Result<String, tokio::task::JoinError>| {
+        Failure::Ended(what, why.unwrap_or_else(|error| error.to_string()))
+    };
+    tokio::select! {
+        () = stop_signals.wait(&inbox) => {
+            tracing::info!("backupd ends; runs at work go on");
+            notifier.stopping();
+            inbox.stop().await;
+            let _ = (&mut coordinator).await;
+            // What was decided is still told, and replies on their way go out; a bus that hangs is not waited for.
+            let _ = tokio::time::timeout(LAST_WORDS, async {
+                outbox.flushed().await;
+                publisher.abort();
+                let _ = (&mut publisher).await;
+                connection.graceful_shutdown().await;
+            })
+            .await;
+            Ok(())
+        }
+        end = &mut coordinator => Err(ended("the coordinator", end.map(|()| "it was told to".to_owned()))),
+        end = &mut publisher => Err(ended("the connection to the bus", end.map(|e| e.to_string()))),
+        end = &mut progress => Err(ended("the progress socket", end.map(|e| e.to_string()))),
+        end = &mut alarm => Err(ended("the alarm", end.map(|e| e.to_string()))),
+        () = connection.closed() => Err(Failure::Ended("the connection to the bus", "the bus is gone".to_owned())),
+    }
+}
+
+/// Holds the state directory, so that no second daemon works on it.
+fn claim(scope: Scope, directories: &Directories) -> Result<File, Failure> {
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(directories.state.join("backupd.lock"))
+        .map_err(|error| Failure::System("the state directory cannot be locked", error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Failure::AnotherDaemon {
+            state: directories.state.clone(),
+            scope: scope.as_str(),
+        }),
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(Failure::System("the state directory cannot be locked", error))
+        }
+    }
+}
+
+async fn connect(scope: Scope) -> Result<Connection, Failure> {
+    let connected = match scope {
+        Scope::System => Connection::system().await,
+        Scope::User => Connection::session().await,
+    };
+    connected.map_err(|error| {
+        let (bus, hint) = match scope {
+            Scope::System => ("system", "is `dbus.service` running?"),
+            Scope::User => (
+                "session",
+                "log in through a session that has a bus, or run backupd under `dbus-run-session`",
+            ),
+        };
+        Failure::Bus(format!("the {bus} bus cannot be reached: {error}\nhint: {hint}"))
+    })
+}
+
+/// Takes the name, once everything is served.
+async fn own_name(scope: Scope, connection: &Connection) -> Result<(), Failure> {
+    let name = backupd_dbus::BUS_NAME;
+    match connection
+        .request_name_with_flags(name, RequestNameFlags::DO_NOT_QUEUE)
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(zbus::Error::NameTaken) => Err(Failure::Bus(format!(
+            "another process owns the bus name `{name}`\nhint: `busctl --{} status {name}` shows which",
+            scope.as_str()
+        ))),
+        Err(error) => Err(Failure::Bus(format!(
+            "the bus does not let us own the name `{name}`: {error}\nhint: the bus policy belongs to the \
+             backupd package"
+        ))),
+    }
+}
+
+/// The worker that the settings name, or else the one that was installed with us.
+fn worker(settings: &Settings) -> PathBuf {
+    const INSTALLED: &str = "/usr/libexec/backupd/backupd-worker";
+    settings.worker.clone().unwrap_or_else(|| {
+        std::env::current_exe()
+            .ok()
+            .and_then(|own| Some(own.parent()?.join("backupd-worker")))
+            .filter(|beside| beside.exists())
+            .unwrap_or_else(|| PathBuf::from(INSTALLED))
+    })
+}
+
+fn grace(settings: &Settings) -> Duration {
+    settings.cancel_grace.unsigned_abs()
+}
+
+/// SIGTERM and SIGINT end the daemon, SIGHUP is a reload.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Failure::System("signals cannot be listened for", error));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Becomes ready when the daemon is to end.
+    async fn wait(&mut self, inbox: &Inbox) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => inbox.reload().await,
+            }
+        }
+    }
+}

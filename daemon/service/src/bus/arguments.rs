@@ -1,0 +1,97 @@
+//! From arguments of calls to values of the domain.
+
+use std::{
+    ffi::OsString,
+    os::unix::ffi::OsStringExt as _,
+    path::{Component, PathBuf},
+};
+
+use backupd_core::name::{JobName, RepositoryName};
+use backupd_dbus::Error;
+
+use super::options::Options;
+use crate::coordinator::StartOptions;
+
+/// More than anybody needs; the rest of a run's record is smaller.
+const LONGEST_METADATA: usize = 64 * 1024;
+
+/// A job's name; one that cannot be a name is one that nobody has.
+pub(super) fn job_name(text: &str) -> Result<JobName, Error> {
+    text.parse()
+        .map_err(|error| Error::JobNotFound(format!("there is no job `{}`: {error}", text.escape_debug())))
+}
+
+/// The name that a new job is to have.
+pub(super) fn new_name(text: &str) -> Result<JobName, Error> {
+    text.parse()
+        .map_err(|error| Error::InvalidArgument(format!("`{}` is no name: {error}", text.escape_debug())))
+}
+
+/// A repository's name.
+pub(super) fn repository_name(text: &str) -> Result<RepositoryName, Error> {
+    text.parse().map_err(|error| {
+        Error::UnknownRepository(format!(
+            "there is no repository `{}`: {error}",
+            text.escape_debug()
+        ))
+    })
+}
+
+/// A file name that is absolute and holds no NUL and no `..`.
+pub(super) fn absolute_path(bytes: Vec<u8>, what: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(OsString::from_vec(bytes));
+    let shown = path.display();
+    if path.as_os_str().is_empty() {
+        return Err(format!("{what} is empty"));
+    }
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(format!(
+            "{what} `{}` holds a NUL byte",
+            path.display().to_string().escape_debug()
+        ));
+    }
+    if !path.is_absolute() {
+        return Err(format!("{what} `{shown}` is not absolute"));
+    }
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err(format!("{what} `{shown}` holds `..`"));
+    }
+    Ok(path)
+}
+
+/// `description` and `metadata`.
+pub(super) fn start_options(options: &mut Options) -> StartOptions {
+    let description = options.text("description");
+    let metadata = options.text("metadata").and_then(|text| {
+        if text.len() > LONGEST_METADATA {
+            options.fault(format!("`metadata` is longer than {LONGEST_METADATA} bytes"));
+            return None;
+        }
+        match serde_json::from_str(&text) {
+            Ok(metadata) => Some(metadata),
+            Err(error) => {
+                options.fault(format!("`metadata` is no JSON object: {error}"));
+                None
+            }
+        }
+    });
+    StartOptions {
+        description,
+        metadata: metadata.unwrap_or_default(),
+    }
+}
+
+/// `paths`: absolute paths in a snapshot.
+pub(super) fn paths(options: &mut Options) -> Vec<PathBuf> {
+    let paths: Vec<Vec<u8>> = options
+        .take("paths", "a list of byte strings (`aay`)")
+        .unwrap_or_default();
+    let mut good = Vec::with_capacity(paths.len());
+    for path in paths {
+        match absolute_path(path, "the path") {
+            Ok(path) => good.push(path),
+            Err(fault) => options.fault(fault),
+        }
+    }
+    good
+}

@@ -1,0 +1,247 @@
+//! `org.backupd.Backup1.Job`.
+
+use backupd_core::name::JobName;
+use backupd_dbus::{Blocked, Error, JobProperties};
+use zbus::{Connection, OwnedObjectPath, interface, message::Header};
+
+use super::{
+    arguments::{absolute_path, paths, start_options},
+    authority::Action,
+    errors::of_refusal,
+    objects::{Dictionary, Service, Shown, path_of_run},
+    options::Options,
+};
+use crate::{configuration::Kind, coordinator::RestoreRequest};
+
+/// See the module.
+pub(super) struct Job {
+    pub(super) name: JobName,
+    pub(super) service: Service,
+    pub(super) shown: Shown<JobProperties>,
+}
+
+/// A configured definition of what is backed up where to.
+#[interface(name = "org.backupd.Backup1.Job")]
+impl Job {
+    /// Starts a backup and answers its run; as `Manager.StartJob`.
+    #[zbus(out_args("run"))]
+    async fn start(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath, Error> {
+        self.service.allow(connection, &header, Action::Run).await?;
+        let mut options = Options::new(options);
+        let about = start_options(&mut options);
+        options.finish()?;
+        let run = self
+            .service
+            .handle
+            .start(self.name.clone(), about)
+            .await
+            .map_err(of_refusal)?;
+        Ok(path_of_run(run))
+    }
+
+    /// Restores a snapshot of this job into a directory that is empty or does not exist, below which absolute
+    /// source paths are made. `snapshot` is an id, a unique beginning of one, or `latest`.
+    ///
+    /// Options: `paths` (aay), absolute paths in the snapshot, all if not given; `description`, `metadata` (s).
+    #[zbus(out_args("run"))]
+    async fn restore(
+        &self,
+        snapshot: &str,
+        target: Vec<u8>,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath, Error> {
+        self.service.allow(connection, &header, Action::Restore).await?;
+        let mut options = Options::new(options);
+        let request = RestoreRequest {
+            job: Some(self.name.clone()),
+            repository: None,
+            snapshot: snapshot.to_owned(),
+            paths: paths(&mut options),
+            target: absolute_path(target, "the target").map_err(Error::InvalidArgument)?,
+            options: start_options(&mut options),
+        };
+        options.finish()?;
+        let run = self.service.handle.restore(request).await.map_err(of_refusal)?;
+        Ok(path_of_run(run))
+    }
+
+    /// Writes `enabled` into the job's file and keeps the rest of it; answers the file's revision.
+    ///
+    /// Options: `revision` (s), which the file must still have.
+    #[zbus(out_args("revision"))]
+    async fn set_enabled(
+        &self,
+        enabled: bool,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<String, Error> {
+        self.service.allow(connection, &header, Action::Configure).await?;
+        let revision = revision(options)?;
+        self.service
+            .handle
+            .set_enabled(self.name.clone(), enabled, revision)
+            .await
+            .map_err(of_refusal)
+    }
+
+    /// Deletes the job's file. Snapshots and history stay.
+    ///
+    /// Options: `revision` (s), which the file must still have.
+    async fn delete(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Error> {
+        self.service.allow(connection, &header, Action::Configure).await?;
+        let revision = revision(options)?;
+        self.service
+            .handle
+            .delete(self.name.clone(), revision)
+            .await
+            .map_err(of_refusal)
+    }
+
+    /// The job's file as it is, and its revision.
+    #[zbus(out_args("configuration", "revision"))]
+    async fn get_configuration(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(String, String), Error> {
+        self.service.allow(connection, &header, Action::Browse).await?;
+        Options::new(options).finish()?;
+        self.service
+            .handle
+            .text(Kind::Job, self.name.to_string())
+            .await
+            .map_err(of_refusal)
+    }
+
+    /// Replaces the job's file after validating the new text; answers its revision.
+    ///
+    /// Options: `revision` (s), which the file must still have.
+    #[zbus(out_args("revision"))]
+    async fn set_configuration(
+        &self,
+        configuration: &str,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<String, Error> {
+        self.service.allow(connection, &header, Action::Configure).await?;
+        let revision = revision(options)?;
+        let text = configuration.to_owned();
+        self.service
+            .handle
+            .replace(self.name.clone(), text, revision)
+            .await
+            .map_err(of_refusal)
+    }
+
+    /// Name.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn name(&self) -> String {
+        self.shown.get(|properties| properties.name.clone())
+    }
+
+    /// Free text from its file.
+    #[zbus(property)]
+    fn description(&self) -> String {
+        self.shown.get(|properties| properties.description.clone())
+    }
+
+    /// Name of its repository.
+    #[zbus(property)]
+    fn repository_name(&self) -> String {
+        self.shown.get(|properties| properties.repository_name.clone())
+    }
+
+    /// Object of its repository.
+    #[zbus(property)]
+    fn repository(&self) -> OwnedObjectPath {
+        self.shown.get(|properties| properties.repository.clone())
+    }
+
+    /// Whether its file lets it run.
+    #[zbus(property)]
+    fn enabled(&self) -> bool {
+        self.shown.get(|properties| properties.enabled)
+    }
+
+    /// `ok`, `degraded`, `late`, `failed`, `never-ran`, `disabled` or `unknown`.
+    #[zbus(property)]
+    fn health(&self) -> String {
+        self.shown.get(|properties| properties.health.clone())
+    }
+
+    /// Why, for people; empty while all is well.
+    #[zbus(property)]
+    fn health_reason(&self) -> String {
+        self.shown.get(|properties| properties.health_reason.clone())
+    }
+
+    /// Its backup that is queued or at work; `/` for none.
+    #[zbus(property)]
+    fn active_run(&self) -> OwnedObjectPath {
+        self.shown.get(|properties| properties.active_run.clone())
+    }
+
+    /// Why that run has not started: what, since when (µs since the epoch), what would clear it.
+    #[zbus(property)]
+    fn blocked_by(&self) -> Vec<Blocked> {
+        self.shown.get(|properties| properties.blocked_by.clone())
+    }
+
+    /// Its newest finished backup; `/` for none that is an object.
+    #[zbus(property)]
+    fn last_run(&self) -> OwnedObjectPath {
+        self.shown.get(|properties| properties.last_run.clone())
+    }
+
+    /// How that run ended; empty for none.
+    #[zbus(property)]
+    fn last_result(&self) -> String {
+        self.shown.get(|properties| properties.last_result.clone())
+    }
+
+    /// When the newest backup that stored a snapshot ended; 0 for none.
+    #[zbus(property, name = "LastSuccessUSec")]
+    fn last_success_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.last_success_usec)
+    }
+
+    /// The newest snapshot it stored; empty for none.
+    #[zbus(property)]
+    fn last_snapshot(&self) -> String {
+        self.shown.get(|properties| properties.last_snapshot.clone())
+    }
+
+    /// How old its newest good snapshot may be, µs; 0 for any age.
+    #[zbus(property, name = "MaxAgeUSec")]
+    fn max_age_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.max_age_usec)
+    }
+
+    /// When it becomes late unless it runs well before; 0 for never.
+    #[zbus(property, name = "LateUSec")]
+    fn late_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.late_usec)
+    }
+}
+
+fn revision(options: Dictionary) -> Result<Option<String>, Error> {
+    let mut options = Options::new(options);
+    let revision = options.text("revision");
+    options.finish()?;
+    Ok(revision)
+}

@@ -1,0 +1,23 @@
+//! The bus: objects that hold a view and a handle, and nothing else.
+//!
+//! Methods check who calls, turn arguments into domain values, and pass them to the coordinator. Properties are
+//! read from the newest published view, so that no read waits for anything.
+
+mod arguments;
+mod authority;
+mod errors;
+mod job;
+mod manager;
+mod objects;
+mod options;
+mod properties;
+mod publisher;
+mod repository;
+mod run;
+
+pub(crate) use authority::OwnerOnly;
+pub(crate) use manager::Facts;
+pub(crate) use publisher::Publisher;
+
+#[cfg(test)]
+mod tests;

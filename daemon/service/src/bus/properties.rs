@@ -1,0 +1,183 @@
+//! From views to the property shapes of the contract.
+
+use backupd_core::run::{Attempt, BlockedBy, Run, Statistics};
+use backupd_dbus::{
+    AttemptProperties, Blocked, JobProperties, ManagerProperties, ProgressProperties, RepositoryProperties,
+    RunProperties, StatisticsProperties, job_path, repository_path, run_path,
+};
+use jiff::{SignedDuration, Timestamp};
+use zbus::OwnedObjectPath;
+
+use super::errors::of_faults;
+use crate::coordinator::{JobView, ManagerView, ProgressView, RepositoryView, RunView};
+
+/// µs since the epoch; 0 for "not yet", and for what lies before the epoch.
+pub(super) fn usec(time: Option<Timestamp>) -> u64 {
+    time.and_then(|time| u64::try_from(time.as_microsecond()).ok())
+        .unwrap_or(0)
+}
+
+fn duration_usec(duration: SignedDuration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(0)
+}
+
+fn blocked(reasons: &[BlockedBy]) -> Vec<Blocked> {
+    reasons
+        .iter()
+        .map(|reason| Blocked {
+            what: reason.what.clone(),
+            since_usec: usec(Some(reason.since)),
+            clears: reason.clears.clone(),
+        })
+        .collect()
+}
+
+/// The part of the manager's properties that changes.
+pub(super) fn of_manager(view: &ManagerView, fixed: &ManagerProperties) -> ManagerProperties {
+    ManagerProperties {
+        health: Some(view.health.as_str().to_owned()),
+        health_reasons: Some(view.reasons.clone()),
+        configuration_faults: Some(of_faults(&view.faults)),
+        max_parallel_runs: Some(view.max_parallel_runs),
+        active_runs: Some(view.active),
+        queued_runs: Some(view.queued),
+        ..fixed.clone()
+    }
+}
+
+pub(super) fn of_job(view: &JobView) -> JobProperties {
+    let run = |id: Option<backupd_core::name::RunId>| {
+        id.map_or_else(OwnedObjectPath::default, |id| run_path(&id.to_string()))
+    };
+    JobProperties {
+        name: Some(view.name.to_string()),
+        description: Some(view.description.clone().unwrap_or_default()),
+        repository_name: Some(view.repository.to_string()),
+        repository: Some(repository_path(view.repository.as_str())),
+        enabled: Some(view.enabled),
+        health: Some(view.health.as_str().to_owned()),
+        health_reason: Some(view.reason.clone()),
+        active_run: Some(run(view.active_run)),
+        blocked_by: Some(blocked(&view.blocked_by)),
+        last_run: Some(run(view.last_run)),
+        last_result: Some(
+            view.last_result
+                .map(|result| result.to_string())
+                .unwrap_or_default(),
+        ),
+        last_success_usec: Some(usec(view.last_good)),
+        last_snapshot: Some(view.last_snapshot.clone().unwrap_or_default()),
+        max_age_usec: Some(view.max_age.map_or(0, duration_usec)),
+        late_usec: Some(usec(view.late_at)),
+    }
+}
+
+pub(super) fn of_repository(view: &RepositoryView) -> RepositoryProperties {
+    RepositoryProperties {
+        name: Some(view.name.to_string()),
+        description: Some(view.description.clone().unwrap_or_default()),
+        url: Some(view.url.clone()),
+        engine: Some(view.engine.to_owned()),
+        jobs: Some(view.jobs.iter().map(ToString::to_string).collect()),
+    }
+}
+
+pub(super) fn of_run_view(view: &RunView) -> RunProperties {
+    RunProperties {
+        progress: Some(view.progress.as_ref().map(of_progress).unwrap_or_default()),
+        ..of_run(&view.run)
+    }
+}
+
+/// A run of history, which has no progress.
+pub(super) fn of_run(run: &Run) -> RunProperties {
+    let job = run.job.as_ref().map(ToString::to_string).unwrap_or_default();
+    let failure = run.failure.as_ref();
+    let engine = run.engine.as_ref();
+    RunProperties {
+        id: Some(run.id.to_string()),
+        job: Some(if job.is_empty() {
+            OwnedObjectPath::default()
+        } else {
+            job_path(&job)
+        }),
+        job_name: Some(job),
+        repository_name: Some(run.repository.to_string()),
+        operation: Some(run.operation.to_string()),
+        trigger: Some(run.trigger.to_string()),
+        kind: Some(run.trigger.kind().to_owned()),
+        state: Some(run.state.to_string()),
+        result: Some(run.result.map(|result| result.to_string()).unwrap_or_default()),
+        phase: Some(run.phase.map(|phase| phase.to_string()).unwrap_or_default()),
+        cancel_requested: Some(run.cancel_requested),
+        blocked_by: Some(blocked(&run.blocked_by)),
+        attempt: Some(run.attempts.last().map_or(0, |attempt| attempt.number)),
+        attempts: Some(run.attempts.iter().map(of_attempt).collect()),
+        queued_usec: Some(usec(Some(run.queued))),
+        started_usec: Some(usec(run.started)),
+        finished_usec: Some(usec(run.finished)),
+        expires_usec: Some(usec(run.expires)),
+        progress: Some(ProgressProperties::default()),
+        statistics: Some(of_statistics(run, &run.statistics)),
+        snapshot: Some(run.snapshot.clone().unwrap_or_default()),
+        engine: Some(engine.map(|engine| engine.name.clone()).unwrap_or_default()),
+        engine_version: Some(engine.map(|engine| engine.version.clone()).unwrap_or_default()),
+        failure_class: Some(failure.map(|f| f.class.to_string()).unwrap_or_default()),
+        failure_message: Some(failure.map(|f| f.message.clone()).unwrap_or_default()),
+        failure_hint: Some(failure.and_then(|f| f.hint.clone()).unwrap_or_default()),
+        description: Some(run.description.clone().unwrap_or_default()),
+        metadata: Some(serde_json::to_string(&run.metadata).unwrap_or_else(|_| "{}".to_owned())),
+    }
+}
+
+fn of_attempt(attempt: &Attempt) -> AttemptProperties {
+    let failure = attempt.failure.as_ref();
+    AttemptProperties {
+        number: Some(attempt.number),
+        started_usec: Some(usec(Some(attempt.started))),
+        finished_usec: Some(usec(attempt.finished)),
+        result: Some(
+            attempt
+                .result
+                .map(|result| result.to_string())
+                .unwrap_or_default(),
+        ),
+        failure_class: Some(failure.map(|f| f.class.to_string()).unwrap_or_default()),
+        failure_message: Some(failure.map(|f| f.message.clone()).unwrap_or_default()),
+        pid: Some(attempt.pid.unwrap_or(0)),
+    }
+}
+
+fn of_progress(view: &ProgressView) -> ProgressProperties {
+    let progress = &view.progress;
+    ProgressProperties {
+        files_done: Some(progress.files_done),
+        files_total: Some(progress.files_total),
+        bytes_done: Some(progress.bytes_done),
+        bytes_total: Some(progress.bytes_total),
+        bytes_added: Some(progress.bytes_added),
+        unreadable: Some(progress.unreadable),
+        fraction: view.fraction,
+        rate: view.rate,
+        left_usec: view.left.map(duration_usec),
+    }
+}
+
+fn of_statistics(run: &Run, statistics: &Statistics) -> StatisticsProperties {
+    StatisticsProperties {
+        files_new: Some(statistics.files_new),
+        files_changed: Some(statistics.files_changed),
+        files_unmodified: Some(statistics.files_unmodified),
+        files_unreadable: Some(statistics.files_unreadable),
+        files_restored: Some(statistics.files_restored),
+        directories: Some(statistics.directories),
+        bytes_processed: Some(statistics.bytes_processed),
+        bytes_read: Some(statistics.bytes_read),
+        bytes_added: Some(statistics.bytes_added),
+        bytes_stored: Some(statistics.bytes_stored),
+        bytes_restored: Some(statistics.bytes_restored),
+        warnings: Some(statistics.warnings),
+        compression_ratio: statistics.compression_ratio(),
+        bytes_per_second: run.finished.and_then(|finished| run.speed(finished)),
+    }
+}

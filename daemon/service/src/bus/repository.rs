@@ -1,0 +1,210 @@
+//! `org.backupd.Backup1.Repository`.
+
+use std::{fs::File, path::PathBuf};
+
+use backupd_core::{
+    name::RepositoryName,
+    protocol::{ListWork, SnapshotFilter, Work},
+};
+use backupd_dbus::{Error, RepositoryProperties};
+use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
+
+use super::{
+    arguments::{absolute_path, paths, start_options},
+    authority::Action,
+    errors::{of_question, of_refusal},
+    objects::{Dictionary, Service, Shown, path_of_run},
+    options::Options,
+};
+use crate::{configuration::Kind, coordinator::RestoreRequest};
+
+/// See the module.
+pub(super) struct Repository {
+    pub(super) name: RepositoryName,
+    pub(super) service: Service,
+    pub(super) shown: Shown<RepositoryProperties>,
+}
+
+impl Repository {
+    async fn ask(&self, work: Work) -> Result<OwnedFd, Error> {
+        let answer: File = self
+            .service
+            .handle
+            .ask(self.name.clone(), work)
+            .await
+            .map_err(of_refusal)?
+            .map_err(of_question)?;
+        Ok(OwnedFd::from(std::os::fd::OwnedFd::from(answer)))
+    }
+}
+
+/// A store of snapshots in restic's format.
+#[interface(name = "org.backupd.Backup1.Repository")]
+impl Repository {
+    /// Creates the repository at its place, which must be empty or missing. Answers a file with one JSON record:
+    /// `id`, `version`, `snapshots`.
+    #[zbus(out_args("answer"))]
+    async fn initialize(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        self.service
+            .allow(connection, &header, Action::Repository)
+            .await?;
+        Options::new(options).finish()?;
+        self.ask(Work::Initialize).await
+    }
+
+    /// Opens the repository with its password and changes nothing. Answers as `Initialize` does.
+    #[zbus(out_args("answer"))]
+    async fn test(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        self.service
+            .allow(connection, &header, Action::Repository)
+            .await?;
+        Options::new(options).finish()?;
+        self.ask(Work::Test).await
+    }
+
+    /// Lists snapshots, oldest first. Answers a file with one JSON record a line.
+    ///
+    /// Options: `job`, `host` (s); `tags` (as), all of which a snapshot must have.
+    #[zbus(out_args("snapshots"))]
+    async fn open_snapshots(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        self.service.allow(connection, &header, Action::Browse).await?;
+        let mut options = Options::new(options);
+        let filter = filter(&mut options);
+        options.finish()?;
+        self.ask(Work::Snapshots { filter }).await
+    }
+
+    /// Lists files of a snapshot. `snapshot` is an id, a unique beginning of one, or `latest`. Answers a file
+    /// with one JSON record a line.
+    ///
+    /// Options: `path` (ay), absolute, the root if not given; `recursive` (b); `job`, `host` (s), `tags` (as),
+    /// which narrow `latest`.
+    #[zbus(out_args("entries"))]
+    async fn open_listing(
+        &self,
+        snapshot: &str,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        self.service.allow(connection, &header, Action::Browse).await?;
+        let mut options = Options::new(options);
+        let filter = filter(&mut options);
+        let path = match options.take::<Vec<u8>>("path", "a byte string (`ay`)") {
+            None => PathBuf::from("/"),
+            Some(bytes) => absolute_path(bytes, "the path").unwrap_or_else(|fault| {
+                options.fault(fault);
+                PathBuf::new()
+            }),
+        };
+        let recursive = options.take("recursive", "a boolean (`b`)").unwrap_or(false);
+        options.finish()?;
+        self.ask(Work::List(ListWork {
+            snapshot: snapshot.to_owned(),
+            filter,
+            path,
+            recursive,
+        }))
+        .await
+    }
+
+    /// Restores a snapshot into a directory that is empty or does not exist; as `Job.Restore`, for snapshots
+    /// whose job is not configured.
+    ///
+    /// Options: `paths` (aay), `description`, `metadata` (s).
+    #[zbus(out_args("run"))]
+    async fn restore(
+        &self,
+        snapshot: &str,
+        target: Vec<u8>,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath, Error> {
+        self.service.allow(connection, &header, Action::Restore).await?;
+        let mut options = Options::new(options);
+        let request = RestoreRequest {
+            job: None,
+            repository: Some(self.name.clone()),
+            snapshot: snapshot.to_owned(),
+            paths: paths(&mut options),
+            target: absolute_path(target, "the target").map_err(Error::InvalidArgument)?,
+            options: start_options(&mut options),
+        };
+        options.finish()?;
+        let run = self.service.handle.restore(request).await.map_err(of_refusal)?;
+        Ok(path_of_run(run))
+    }
+
+    /// The repository's file as it is, and its revision.
+    #[zbus(out_args("configuration", "revision"))]
+    async fn get_configuration(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(String, String), Error> {
+        self.service.allow(connection, &header, Action::Browse).await?;
+        Options::new(options).finish()?;
+        self.service
+            .handle
+            .text(Kind::Repository, self.name.to_string())
+            .await
+            .map_err(of_refusal)
+    }
+
+    /// Name.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn name(&self) -> String {
+        self.shown.get(|properties| properties.name.clone())
+    }
+
+    /// Free text from its file.
+    #[zbus(property)]
+    fn description(&self) -> String {
+        self.shown.get(|properties| properties.description.clone())
+    }
+
+    /// Where it is, without user name and password.
+    #[zbus(property)]
+    fn url(&self) -> String {
+        self.shown.get(|properties| properties.url.clone())
+    }
+
+    /// What reads and writes it: `embedded`.
+    #[zbus(property)]
+    fn engine(&self) -> String {
+        self.shown.get(|properties| properties.engine.clone())
+    }
+
+    /// Names of the jobs that store into it.
+    #[zbus(property)]
+    fn jobs(&self) -> Vec<String> {
+        self.shown.get(|properties| properties.jobs.clone())
+    }
+}
+
+fn filter(options: &mut Options) -> SnapshotFilter {
+    SnapshotFilter {
+        job: options.parsed("job"),
+        host: options.text("host"),
+        tags: options
+            .take("tags", "a list of strings (`as`)")
+            .unwrap_or_default(),
+    }
+}

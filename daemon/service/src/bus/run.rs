@@ -1,0 +1,245 @@
+//! `org.backupd.Backup1.Run`.
+
+use backupd_core::name::RunId;
+use backupd_dbus::{
+    AttemptProperties, Blocked, Error, ProgressProperties, RunProperties, StatisticsProperties,
+};
+use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
+
+use super::{
+    authority::Action,
+    errors::of_refusal,
+    objects::{Dictionary, Service, Shown},
+    options::Options,
+};
+
+/// See the module.
+pub(super) struct Run {
+    pub(super) id: RunId,
+    pub(super) service: Service,
+    pub(super) shown: Shown<RunProperties>,
+}
+
+/// One execution of one operation. It stays an object for some time after its end: subscribe to
+/// PropertiesChanged, then read `State`, and nothing can be missed.
+#[interface(name = "org.backupd.Backup1.Run")]
+impl Run {
+    /// Asks the run to stop. It ends soon after with the result `cancelled`; nothing stored before is harmed.
+    async fn cancel(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Error> {
+        self.service.allow(connection, &header, Action::Cancel).await?;
+        Options::new(options).finish()?;
+        self.service.handle.cancel(self.id).await.map_err(of_refusal)
+    }
+
+    /// The events of an attempt as they are now: a file with one JSON object a line, which names the files that
+    /// could not be read.
+    ///
+    /// Options: `attempt` (u), the last if not given.
+    #[zbus(out_args("events"))]
+    async fn open_log(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        self.service.allow(connection, &header, Action::Browse).await?;
+        let mut options = Options::new(options);
+        let last = self.shown.get(|properties| properties.attempt);
+        let attempt: u32 = options.take("attempt", "a number (`u`)").unwrap_or(last);
+        options.finish()?;
+        if attempt == 0 {
+            return Err(Error::InvalidArgument(format!(
+                "run {} has not started: it has no log",
+                self.id
+            )));
+        }
+        let events = self
+            .service
+            .handle
+            .open_events(self.id, attempt)
+            .map_err(|error| {
+                Error::Failed(format!(
+                    "run {} has no log of attempt {attempt}: {error}",
+                    self.id
+                ))
+            })?;
+        Ok(OwnedFd::from(std::os::fd::OwnedFd::from(events)))
+    }
+
+    /// 26 letters and digits that sort by time.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn id(&self) -> String {
+        self.shown.get(|properties| properties.id.clone())
+    }
+
+    /// Name of its job; empty for a restore straight from a repository.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn job_name(&self) -> String {
+        self.shown.get(|properties| properties.job_name.clone())
+    }
+
+    /// Object of its job; `/` for none.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn job(&self) -> OwnedObjectPath {
+        self.shown.get(|properties| properties.job.clone())
+    }
+
+    /// Name of its repository.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn repository_name(&self) -> String {
+        self.shown.get(|properties| properties.repository_name.clone())
+    }
+
+    /// `backup` or `restore`.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn operation(&self) -> String {
+        self.shown.get(|properties| properties.operation.clone())
+    }
+
+    /// Why it began: `manual`.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn trigger(&self) -> String {
+        self.shown.get(|properties| properties.trigger.clone())
+    }
+
+    /// `manual` when a person asked for it, else `automatic`.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn kind(&self) -> String {
+        self.shown.get(|properties| properties.kind.clone())
+    }
+
+    /// `queued`, `waiting`, `starting`, `running`, `finishing` or `finished`.
+    #[zbus(property)]
+    fn state(&self) -> String {
+        self.shown.get(|properties| properties.state.clone())
+    }
+
+    /// `success`, `partial`, `failed`, `cancelled`, `interrupted`; empty until it is finished.
+    #[zbus(property)]
+    fn result(&self) -> String {
+        self.shown.get(|properties| properties.result.clone())
+    }
+
+    /// The part of the work: `open`, `index`, `scan`, `backup`, `verify`, `restore`; empty outside.
+    #[zbus(property)]
+    fn phase(&self) -> String {
+        self.shown.get(|properties| properties.phase.clone())
+    }
+
+    /// Somebody asked it to stop.
+    #[zbus(property)]
+    fn cancel_requested(&self) -> bool {
+        self.shown.get(|properties| properties.cancel_requested)
+    }
+
+    /// Why it has not started: what, since when (µs since the epoch), what would clear it.
+    #[zbus(property)]
+    fn blocked_by(&self) -> Vec<Blocked> {
+        self.shown.get(|properties| properties.blocked_by.clone())
+    }
+
+    /// The number of its last attempt; 0 before the first.
+    #[zbus(property)]
+    fn attempt(&self) -> u32 {
+        self.shown.get(|properties| properties.attempt)
+    }
+
+    /// Its attempts, oldest first: `Number` (u), `StartedUSec`, `FinishedUSec` (t), `Result`, `FailureClass`,
+    /// `FailureMessage` (s), `PID` (u).
+    #[zbus(property)]
+    fn attempts(&self) -> Vec<AttemptProperties> {
+        self.shown.get(|properties| properties.attempts.clone())
+    }
+
+    /// When it was accepted.
+    #[zbus(property(emits_changed_signal = "const"), name = "QueuedUSec")]
+    fn queued_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.queued_usec)
+    }
+
+    /// When its first attempt started; 0 before.
+    #[zbus(property, name = "StartedUSec")]
+    fn started_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.started_usec)
+    }
+
+    /// When it ended; 0 before.
+    #[zbus(property, name = "FinishedUSec")]
+    fn finished_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.finished_usec)
+    }
+
+    /// When history forgets it; 0 before its end.
+    #[zbus(property, name = "ExpiresUSec")]
+    fn expires_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.expires_usec)
+    }
+
+    /// How far it is, told at most twice a second: `FilesDone`, `FilesTotal`, `BytesDone`, `BytesTotal`,
+    /// `BytesAdded`, `Unreadable` (t), `Fraction` (d, 0 to 1), `Rate` (d, bytes a second), `LeftUSec` (t).
+    #[zbus(property)]
+    fn progress(&self) -> ProgressProperties {
+        self.shown.get(|properties| properties.progress.clone())
+    }
+
+    /// Its sums: `FilesNew`, `FilesChanged`, `FilesUnmodified`, `FilesUnreadable`, `FilesRestored`,
+    /// `Directories`, `BytesProcessed`, `BytesRead`, `BytesAdded`, `BytesStored`, `BytesRestored`,
+    /// `Warnings` (t), `CompressionRatio`, `BytesPerSecond` (d).
+    #[zbus(property)]
+    fn statistics(&self) -> StatisticsProperties {
+        self.shown.get(|properties| properties.statistics.clone())
+    }
+
+    /// The snapshot that it stored or restored from; empty for none.
+    #[zbus(property)]
+    fn snapshot(&self) -> String {
+        self.shown.get(|properties| properties.snapshot.clone())
+    }
+
+    /// What did the work; empty before.
+    #[zbus(property)]
+    fn engine(&self) -> String {
+        self.shown.get(|properties| properties.engine.clone())
+    }
+
+    /// Version of that.
+    #[zbus(property)]
+    fn engine_version(&self) -> String {
+        self.shown.get(|properties| properties.engine_version.clone())
+    }
+
+    /// Why it did not end well, such as `no-space`; empty if it did.
+    #[zbus(property)]
+    fn failure_class(&self) -> String {
+        self.shown.get(|properties| properties.failure_class.clone())
+    }
+
+    /// What happened, for people.
+    #[zbus(property)]
+    fn failure_message(&self) -> String {
+        self.shown.get(|properties| properties.failure_message.clone())
+    }
+
+    /// What to do next, for people.
+    #[zbus(property)]
+    fn failure_hint(&self) -> String {
+        self.shown.get(|properties| properties.failure_hint.clone())
+    }
+
+    /// Free text of whoever started it.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn description(&self) -> String {
+        self.shown.get(|properties| properties.description.clone())
+    }
+
+    /// Free data of whoever started it: a JSON object.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn metadata(&self) -> String {
+        self.shown.get(|properties| properties.metadata.clone())
+    }
+}

@@ -1,0 +1,278 @@
+//! Changing one file: validated first, written whole or not at all.
+
+use std::{
+    fmt::Display,
+    fs::{self, File},
+    io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use backupd_core::{
+    config::{Catalog, Entry, Fault, edit, parse_job, parse_repository},
+    name::{JobName, RepositoryName},
+};
+
+use super::load::path_of;
+
+/// What a file describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `jobs.d`.
+    Job,
+    /// `repositories.d`.
+    Repository,
+}
+
+impl Kind {
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Job => "jobs.d",
+            Self::Repository => "repositories.d",
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Repository => "repository",
+        }
+    }
+}
+
+/// Why a file was not changed. It is as it was.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EditError {
+    /// There is one of that name.
+    #[error("the {what} `{name}` exists already, in `{path}`", path = .path.display())]
+    Exists {
+        /// Job or repository.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Its file.
+        path: PathBuf,
+    },
+    /// There is no file: the name is not known, or comes from a variable.
+    #[error("the {what} `{name}` has no file `{path}`", path = .path.display())]
+    Missing {
+        /// Job or repository.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// Somebody changed the file since.
+    #[error(
+        "`{path}` was changed since it was read\nhint: read it again, and repeat the change on what stands there now",
+        path = .0.display()
+    )]
+    Stale(PathBuf),
+    /// What would be written has faults.
+    #[error("{}", faults_text(.0))]
+    Faults(Vec<Fault>),
+    /// The file system refused.
+    #[error("`{path}` cannot be {doing}: {error}", path = .path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What came of it.
+        error: io::Error,
+    },
+}
+
+fn faults_text(faults: &[Fault]) -> String {
+    faults
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Changes files below the configuration directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Editor {
+    configuration: PathBuf,
+}
+
+impl Editor {
+    pub(crate) fn new(configuration: PathBuf) -> Self {
+        Self { configuration }
+    }
+
+    /// Where the file of a job or repository is.
+    pub(crate) fn path(&self, kind: Kind, name: &impl Display) -> PathBuf {
+        path_of(&self.configuration, kind.directory(), name)
+    }
+
+    /// The file's text and revision.
+    pub(crate) fn read(&self, kind: Kind, name: &impl Display) -> Result<(String, String), EditError> {
+        let path = self.path(kind, name);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                let revision = edit::revision(&text);
+                Ok((text, revision))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(EditError::Missing {
+                what: kind.as_str(),
+                name: name.to_string(),
+                path,
+            }),
+            Err(error) => Err(EditError::Io {
+                doing: "read",
+                path,
+                error,
+            }),
+        }
+    }
+
+    /// The faults that a job's file with this text would have beside the others.
+    pub(crate) fn check_job(&self, catalog: &Catalog, name: &JobName, text: &str) -> Vec<Fault> {
+        let path = self.path(Kind::Job, name);
+        match parse_job(&path, name, text) {
+            Err(faults) => faults,
+            Ok(job) => {
+                let mut catalog = catalog.clone();
+                catalog.jobs.insert(name.clone(), job);
+                self.faults_of(&catalog, &path)
+            }
+        }
+    }
+
+    /// The same for a repository's.
+    pub(crate) fn check_repository(
+        &self,
+        catalog: &Catalog,
+        name: &RepositoryName,
+        text: &str,
+    ) -> Vec<Fault> {
+        let path = self.path(Kind::Repository, name);
+        match parse_repository(&path, name, text) {
+            Err(faults) => faults,
+            Ok(repository) => {
+                let mut catalog = catalog.clone();
+                catalog.repositories.insert(name.clone(), repository);
+                let others: Vec<Fault> = self.faults_of_all(&catalog_before(&catalog, name));
+                // A new repository may be the fault of a job that was well before.
+                self.faults_of_all(&catalog)
+                    .into_iter()
+                    .filter(|fault| !others.contains(fault))
+                    .collect()
+            }
+        }
+    }
+
+    fn faults_of(&self, catalog: &Catalog, path: &Path) -> Vec<Fault> {
+        let mut faults = self.faults_of_all(catalog);
+        faults.retain(|fault| fault.file == path);
+        faults
+    }
+
+    fn faults_of_all(&self, catalog: &Catalog) -> Vec<Fault> {
+        catalog.check(|entry| match entry {
+            Entry::Job(name) => self.path(Kind::Job, name),
+            Entry::Repository(name) => self.path(Kind::Repository, name),
+        })
+    }
+
+    /// Writes a new file; one that exists stays.
+    pub(crate) fn create(&self, kind: Kind, name: &impl Display, text: &str) -> Result<(), EditError> {
+        let path = self.path(kind, name);
+        if path.exists() {
+            return Err(EditError::Exists {
+                what: kind.as_str(),
+                name: name.to_string(),
+                path,
+            });
+        }
+        write(&path, text, None, false)
+    }
+
+    /// Replaces a file that still has `revision`; answers the new one.
+    pub(crate) fn replace(
+        &self,
+        kind: Kind,
+        name: &impl Display,
+        text: &str,
+        revision: Option<&str>,
+    ) -> Result<String, EditError> {
+        let path = self.path(kind, name);
+        self.unchanged(kind, name, revision)?;
+        let mode = fs::metadata(&path)
+            .ok()
+            .map(|meta| meta.permissions().mode() & 0o777);
+        write(&path, text, mode, true)?;
+        Ok(edit::revision(text))
+    }
+
+    /// Deletes a file that still has `revision`.
+    pub(crate) fn delete(
+        &self,
+        kind: Kind,
+        name: &impl Display,
+        revision: Option<&str>,
+    ) -> Result<(), EditError> {
+        let path = self.path(kind, name);
+        self.unchanged(kind, name, revision)?;
+        fs::remove_file(&path).map_err(|error| EditError::Io {
+            doing: "deleted",
+            path: path.clone(),
+            error,
+        })?;
+        sync_directory(&path);
+        Ok(())
+    }
+
+    fn unchanged(&self, kind: Kind, name: &impl Display, revision: Option<&str>) -> Result<(), EditError> {
+        let (_, found) = self.read(kind, name)?;
+        match revision {
+            Some(expected) if expected != found => Err(EditError::Stale(self.path(kind, name))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The catalog without one repository, to tell old faults from new ones.
+fn catalog_before(catalog: &Catalog, name: &RepositoryName) -> Catalog {
+    let mut before = catalog.clone();
+    before.repositories.remove(name);
+    before
+}
+
+/// Writes beside the file, syncs, and renames over it: whatever happens, the old or the new one stands there.
+fn write(path: &Path, text: &str, mode: Option<u32>, replace: bool) -> Result<(), EditError> {
+    let failed = |error: io::Error| EditError::Io {
+        doing: "written",
+        path: path.to_owned(),
+        error,
+    };
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(directory).map_err(failed)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".backupd-")
+        .tempfile_in(directory)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.as_file()
+        .set_permissions(fs::Permissions::from_mode(mode.unwrap_or(0o644)))
+        .map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    if replace {
+        file.persist(path).map_err(|error| failed(error.error))?;
+    } else {
+        file.persist_noclobber(path)
+            .map_err(|error| failed(error.error))?;
+    }
+    sync_directory(path);
+    Ok(())
+}
+
+/// Makes a rename last through a power loss; where the file system cannot, nothing more can be done.
+fn sync_directory(path: &Path) {
+    if let Some(directory) = path.parent() {
+        let _ = File::open(directory).and_then(|directory| directory.sync_all());
+    }
+}

@@ -1,0 +1,209 @@
+//! Reading all files. A file with faults stays in force as it was before, if it was.
+
+use std::{
+    collections::BTreeSet,
+    env,
+    fmt::Display,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use backupd_core::{
+    config::{
+        Catalog, EngineName, Entry, Fault, Origin, PasswordSource, Repository, is_configuration_file,
+        name_from_file, parse_job, parse_repository,
+    },
+    name::{JobName, NameError, RepositoryName},
+};
+
+/// The variable that names a default local repository, and the one that holds its password.
+const STORAGE_PATH: &str = "BACKUP_STORAGE_PATH";
+/// See [`STORAGE_PATH`].
+pub(crate) const ENCRYPTION_KEY: &str = "BACKUP_ENCRYPTION_KEY";
+/// The name of that repository.
+const DEFAULT_REPOSITORY: &str = "default";
+
+/// All jobs and repositories in force.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Loaded {
+    pub(crate) catalog: Catalog,
+    /// Every fault of every file.
+    pub(crate) faults: Vec<Fault>,
+    /// Jobs whose file has faults, and which are in force as they were before.
+    pub(crate) refused: BTreeSet<JobName>,
+}
+
+/// Reads `jobs.d` and `repositories.d` below `configuration`.
+pub(crate) fn load(configuration: &Path, before: &Catalog) -> Loaded {
+    let mut loaded = Loaded::default();
+    for file in files(&configuration.join("repositories.d"), &mut loaded.faults) {
+        let Some((name, text)) = read::<RepositoryName>(&file, &mut loaded.faults) else {
+            continue;
+        };
+        match text.and_then(|text| parse_repository(&file, &name, &text)) {
+            Ok(repository) => {
+                loaded.catalog.repositories.insert(name, repository);
+            }
+            Err(faults) => {
+                loaded.faults.extend(faults);
+                if let Some(old) = before.repositories.get(&name) {
+                    loaded.catalog.repositories.insert(name, old.clone());
+                }
+            }
+        }
+    }
+    add_default_repository(&mut loaded);
+    for file in files(&configuration.join("jobs.d"), &mut loaded.faults) {
+        let Some((name, text)) = read::<JobName>(&file, &mut loaded.faults) else {
+            continue;
+        };
+        match text.and_then(|text| parse_job(&file, &name, &text)) {
+            Ok(job) => {
+                loaded.catalog.jobs.insert(name, job);
+            }
+            Err(faults) => {
+                loaded.faults.extend(faults);
+                if let Some(old) = before.jobs.get(&name) {
+                    loaded.catalog.jobs.insert(name.clone(), old.clone());
+                    loaded.refused.insert(name);
+                }
+            }
+        }
+    }
+    cross_check(configuration, before, &mut loaded);
+    loaded
+}
+
+/// Takes out, or back to what they were, those that do not go together with the others.
+fn cross_check(configuration: &Path, before: &Catalog, loaded: &mut Loaded) {
+    // Taking one out can be a fault of another, such as a job whose repository went: until nothing is found.
+    loop {
+        let file_of = |entry: Entry<'_>| match entry {
+            Entry::Job(name) => path_of(configuration, "jobs.d", name),
+            Entry::Repository(name) => path_of(configuration, "repositories.d", name),
+        };
+        let faults = loaded.catalog.check(file_of);
+        let fresh: Vec<Fault> = faults
+            .iter()
+            .filter(|fault| !loaded.faults.contains(fault))
+            .cloned()
+            .collect();
+        let at_fault = |path: PathBuf| faults.iter().any(|fault| fault.file == path);
+        let mut changed = false;
+        let jobs: Vec<JobName> = loaded.catalog.jobs.keys().cloned().collect();
+        for name in jobs
+            .into_iter()
+            .filter(|name| at_fault(path_of(configuration, "jobs.d", name)))
+        {
+            let old = before.jobs.get(&name).filter(|old| {
+                loaded.catalog.jobs.get(&name) != Some(*old)
+                    && loaded.catalog.repositories.contains_key(&old.repository)
+            });
+            if let Some(old) = old {
+                loaded.catalog.jobs.insert(name.clone(), old.clone());
+                loaded.refused.insert(name);
+            } else {
+                loaded.catalog.jobs.remove(&name);
+                loaded.refused.remove(&name);
+            }
+            changed = true;
+        }
+        let repositories: Vec<RepositoryName> = loaded.catalog.repositories.keys().cloned().collect();
+        for name in repositories
+            .into_iter()
+            .filter(|name| at_fault(path_of(configuration, "repositories.d", name)))
+        {
+            let old = before
+                .repositories
+                .get(&name)
+                .filter(|old| loaded.catalog.repositories.get(&name) != Some(*old));
+            match old {
+                Some(old) => loaded.catalog.repositories.insert(name, old.clone()),
+                None => loaded.catalog.repositories.remove(&name),
+            };
+            changed = true;
+        }
+        loaded.faults.extend(fresh);
+        if !changed {
+            return;
+        }
+    }
+}
+
+/// The file of a job or repository.
+pub(super) fn path_of(configuration: &Path, directory: &str, name: &impl Display) -> PathBuf {
+    configuration.join(directory).join(format!("{name}.toml"))
+}
+
+fn add_default_repository(loaded: &mut Loaded) {
+    let Some(place) = env::var_os(STORAGE_PATH).filter(|place| !place.is_empty()) else {
+        return;
+    };
+    let variables = Path::new("environment");
+    let Ok(name) = DEFAULT_REPOSITORY.parse::<RepositoryName>() else {
+        return;
+    };
+    let Some(url) = place.to_str().filter(|place| place.starts_with('/')) else {
+        loaded.faults.push(
+            Fault::new(variables, format!("`{STORAGE_PATH}` is no absolute path"))
+                .hint("write it as `/srv/backup`"),
+        );
+        return;
+    };
+    // A file of that name says more than a variable.
+    loaded
+        .catalog
+        .repositories
+        .entry(name.clone())
+        .or_insert_with(|| Repository {
+            name,
+            url: url.to_owned(),
+            password: PasswordSource::Environment(ENCRYPTION_KEY.to_owned()),
+            engine: EngineName::default(),
+            description: Some(format!("from `{STORAGE_PATH}`")),
+            origin: Origin::default(),
+        });
+}
+
+fn files(directory: &Path, faults: &mut Vec<Fault>) -> Vec<PathBuf> {
+    match std::fs::read_dir(directory) {
+        Ok(entries) => {
+            let mut files: Vec<PathBuf> = entries
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| is_configuration_file(path))
+                .collect();
+            files.sort();
+            files
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            faults.push(Fault::new(
+                directory,
+                format!("the directory cannot be read: {error}"),
+            ));
+            Vec::new()
+        }
+    }
+}
+
+type Text = Result<String, Vec<Fault>>;
+
+fn read<N: FromStr<Err = NameError>>(file: &Path, faults: &mut Vec<Fault>) -> Option<(N, Text)> {
+    match name_from_file::<N>(file) {
+        Ok(name) => {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                let message = match error.kind() {
+                    std::io::ErrorKind::InvalidData => "the file is no UTF-8 text".to_owned(),
+                    _ => format!("the file cannot be read: {error}"),
+                };
+                vec![Fault::new(file, message)]
+            });
+            Some((name, text))
+        }
+        Err(fault) => {
+            faults.push(fault);
+            None
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Configuration: loading it, and changing a file of it.
+
+use backupd_core::{
+    config::{Fault, edit},
+    name::{JobName, RepositoryName},
+};
+
+use super::{
+    Coordinator,
+    refusal::{Refusal, RefusalKind},
+};
+use crate::{
+    configuration::{self, EditError, Kind},
+    settings,
+};
+
+impl Coordinator {
+    /// Reads everything again. A file with faults stays in force as it was.
+    pub(super) fn load_configuration(&mut self) {
+        let settings = settings::load(&self.parts.configuration);
+        let loaded = configuration::load(&self.parts.configuration, &self.catalog);
+        self.settings = settings.settings;
+        (self.parts.settings_changed)(&self.settings);
+        self.catalog = loaded.catalog;
+        self.refused = loaded.refused;
+        self.faults = settings.faults;
+        self.faults.extend(loaded.faults);
+        for fault in &self.faults {
+            tracing::warn!("{fault}");
+        }
+    }
+
+    /// `Reload` and SIGHUP. Answers the faults.
+    pub(super) async fn reload(&mut self) -> Vec<Fault> {
+        self.parts.notifier.reloading();
+        self.apply_configuration().await;
+        self.parts.notifier.ready();
+        tracing::info!(
+            "configuration is loaded: {} jobs, {} repositories, {} faults",
+            self.catalog.jobs.len(),
+            self.catalog.repositories.len(),
+            self.faults.len()
+        );
+        self.faults.clone()
+    }
+
+    async fn apply_configuration(&mut self) {
+        self.load_configuration();
+        self.refresh_histories().await;
+        // A higher limit may let runs start.
+        self.pump().await;
+    }
+
+    /// The settings in force, as TOML.
+    pub(super) fn settings_text(&self) -> Result<String, Refusal> {
+        self.settings.to_toml().map_err(|error| {
+            Refusal::new(
+                RefusalKind::Failed,
+                format!("the settings cannot be shown: {error}"),
+            )
+        })
+    }
+
+    /// Writes the file of a new job or repository.
+    pub(super) async fn create(&mut self, kind: Kind, name: &str, text: &str) -> Result<(), Refusal> {
+        let invalid = |error: backupd_core::name::NameError| {
+            Refusal::new(
+                RefusalKind::InvalidArgument,
+                format!("`{}` is no name: {error}", name.escape_debug()),
+            )
+            .hint("choose one such as `home` or `db-1`")
+        };
+        let faults = match kind {
+            Kind::Job => {
+                let job: JobName = name.parse().map_err(invalid)?;
+                if self.catalog.jobs.contains_key(&job) {
+                    Vec::new()
+                } else {
+                    self.editor.check_job(&self.catalog, &job, text)
+                }
+            }
+            Kind::Repository => {
+                let repository: RepositoryName = name.parse().map_err(invalid)?;
+                if self.catalog.repositories.contains_key(&repository) {
+                    Vec::new()
+                } else {
+                    self.editor.check_repository(&self.catalog, &repository, text)
+                }
+            }
+        };
+        refuse_faults(faults)?;
+        self.editor.create(kind, &name, text)?;
+        self.apply_configuration().await;
+        Ok(())
+    }
+
+    /// Replaces a job's file. Answers its new revision.
+    pub(super) async fn replace(
+        &mut self,
+        job: &JobName,
+        text: &str,
+        revision: Option<&str>,
+    ) -> Result<String, Refusal> {
+        refuse_faults(self.editor.check_job(&self.catalog, job, text))?;
+        let revision = self.editor.replace(Kind::Job, job, text, revision)?;
+        self.apply_configuration().await;
+        Ok(revision)
+    }
+
+    /// Writes `enabled` into a job's file, and leaves the rest as it is.
+    pub(super) async fn set_enabled(
+        &mut self,
+        job: &JobName,
+        enabled: bool,
+        revision: Option<&str>,
+    ) -> Result<String, Refusal> {
+        let (text, found) = self.editor.read(Kind::Job, job)?;
+        if self
+            .catalog
+            .jobs
+            .get(job)
+            .is_some_and(|known| known.enabled == enabled)
+            && !self.refused.contains(job)
+        {
+            return Ok(found);
+        }
+        let path = self.editor.path(Kind::Job, job);
+        let changed = edit::set_enabled(&text, enabled)
+            .map_err(|fault| EditError::Faults(vec![fault.in_file(&path)]))?;
+        self.replace(job, &changed, Some(revision.unwrap_or(&found)))
+            .await
+    }
+
+    /// Deletes a job's file. Snapshots and history stay.
+    pub(super) async fn delete(&mut self, job: &JobName, revision: Option<&str>) -> Result<(), Refusal> {
+        if let Some(active) = self.active_run(job) {
+            return Err(Refusal::new(
+                RefusalKind::AlreadyRunning,
+                format!("the job `{job}` is at work, as run {}", active.id),
+            )
+            .hint(format!("`backupctl cancel {job}` stops it")));
+        }
+        self.editor.delete(Kind::Job, job, revision)?;
+        self.apply_configuration().await;
+        Ok(())
+    }
+}
+
+fn refuse_faults(faults: Vec<Fault>) -> Result<(), Refusal> {
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(EditError::Faults(faults).into())
+    }
+}

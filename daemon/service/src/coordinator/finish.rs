@@ -1,0 +1,148 @@
+//! What workers tell, and the end of a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use backupd_core::{
+    name::{JobName, RunId},
+    protocol::{Event, EventKind},
+    run::{Operation, Run, RunEvent, RunResult},
+};
+use jiff::SignedDuration;
+
+use super::{Coordinator, start::title};
+
+/// A finished run stays an object at least so long, and as one of the newest of its job longer.
+const STAYS: SignedDuration = SignedDuration::from_mins(15);
+/// How many finished runs of a job stay objects whatever their age.
+const STAY: usize = 20;
+
+impl Coordinator {
+    /// Takes lines of an event file.
+    pub(super) async fn worker_events(&mut self, id: RunId, attempt: u32, events: Vec<Event>) {
+        let Some(mut run) = self.at_attempt(id, attempt) else {
+            return;
+        };
+        let now = self.parts.clock.now();
+        let mut changed = false;
+        let mut worth_keeping = false;
+        for event in events {
+            // Warnings come by the thousand and stand in the file; they are counted, and kept with the next.
+            let matters = !matches!(event.kind, EventKind::Warning { .. });
+            match run.apply(RunEvent::Worker(event), now) {
+                Ok(moved) => {
+                    changed |= moved;
+                    worth_keeping |= moved && matters;
+                }
+                Err(error) => tracing::warn!(%error, "a worker's event is passed over"),
+            }
+        }
+        if worth_keeping {
+            let _ = self.save(&run).await;
+        }
+        if changed {
+            self.put_back(run);
+        }
+    }
+
+    /// The worker is gone: the run ends with what it said, or as `interrupted`.
+    pub(super) async fn worker_gone(&mut self, id: RunId, attempt: u32) {
+        let Some(mut run) = self.at_attempt(id, attempt) else {
+            return;
+        };
+        match run.apply(RunEvent::WorkerGone, self.parts.clock.now()) {
+            Ok(true) => {
+                self.conclude(run).await;
+                self.pump().await;
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "a worker's end is passed over"),
+        }
+    }
+
+    fn at_attempt(&self, id: RunId, attempt: u32) -> Option<Run> {
+        let run = &self.runs.get(&id)?.run;
+        run.attempts
+            .last()
+            .is_some_and(|last| last.number == attempt)
+            .then(|| Run::clone(run))
+    }
+
+    /// Keeps a run that has just ended, and all that follows from its end.
+    pub(super) async fn conclude(&mut self, mut run: Run) {
+        run.expires = run
+            .finished
+            .and_then(|finished| finished.checked_add(self.settings.history_keep).ok());
+        let _ = self.save(&run).await;
+        log_end(&run);
+        let job = run.job.clone().filter(|_| run.operation == Operation::Backup);
+        self.put_back(run);
+        if let Some(job) = job.filter(|job| self.catalog.jobs.contains_key(job)) {
+            self.refresh_history(&job).await;
+        }
+        self.forget_expired().await;
+        self.retire();
+    }
+
+    /// Forgets what history need not keep any more.
+    pub(super) async fn forget_expired(&mut self) {
+        match self
+            .parts
+            .store
+            .expire(self.parts.clock.now(), self.settings.history_keep_runs)
+            .await
+        {
+            Ok(expired) => {
+                for id in expired {
+                    self.parts.launcher.forget(id);
+                    self.runs.remove(&id);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "expired history cannot be removed");
+                self.store_trouble = Some(error.to_string());
+            }
+        }
+    }
+
+    /// Takes old finished runs off the bus; history still has them.
+    fn retire(&mut self) {
+        let now = self.parts.clock.now();
+        let mut newest: BTreeMap<Option<&JobName>, usize> = BTreeMap::new();
+        let mut old = BTreeSet::new();
+        for (id, live) in self.runs.iter().rev() {
+            let Some(finished) = live.run.finished else {
+                continue;
+            };
+            let position = newest.entry(live.run.job.as_ref()).or_default();
+            *position += 1;
+            if *position > STAY && now.duration_since(finished) > STAYS {
+                old.insert(*id);
+            }
+        }
+        self.runs.retain(|id, _| !old.contains(id));
+    }
+}
+
+fn log_end(run: &Run) {
+    let (id, job) = (run.id, run.job.as_ref().map(JobName::as_str));
+    let title = title(run);
+    match (run.result, &run.failure) {
+        (Some(RunResult::Success), _) => {
+            tracing::info!(BACKUPD_RUN = %id, BACKUPD_JOB = job, "{title} succeeded")
+        }
+        (Some(RunResult::Cancelled), _) => {
+            tracing::info!(BACKUPD_RUN = %id, BACKUPD_JOB = job, "{title} was cancelled");
+        }
+        (Some(result), failure) => {
+            let reason = failure
+                .as_ref()
+                .map_or("no reason is known", |failure| failure.message.as_str());
+            tracing::warn!(
+                BACKUPD_RUN = %id,
+                BACKUPD_JOB = job,
+                "{title} ended as `{result}`: {reason}; `backupctl log {id}` has more"
+            );
+        }
+        (None, _) => {}
+    }
+}

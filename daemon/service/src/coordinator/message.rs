@@ -1,0 +1,112 @@
+//! What the coordinator is told and asked. Its channel is bounded; who asks when it is full is refused.
+
+use std::path::PathBuf;
+
+use backupd_core::{
+    config::{Fault, Repository},
+    name::{JobName, RepositoryName, RunId},
+    protocol::{Event, Progress},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::refusal::Refusal;
+use crate::configuration::Kind;
+
+/// Messages that may wait; a flood of calls is refused before it costs memory.
+const QUEUE: usize = 256;
+
+pub(super) type Answer<T> = oneshot::Sender<Result<T, Refusal>>;
+
+/// What whoever starts a run may say about it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StartOptions {
+    /// Free text.
+    pub(crate) description: Option<String>,
+    /// Free data.
+    pub(crate) metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What to restore, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct RestoreRequest {
+    /// The job whose snapshots are meant, or else the repository.
+    pub(crate) job: Option<JobName>,
+    /// The repository; the job's own where there is a job.
+    pub(crate) repository: Option<RepositoryName>,
+    /// Id, unique prefix, or `latest`.
+    pub(crate) snapshot: String,
+    /// Absolute paths in the snapshot; empty for all of it.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Where to.
+    pub(crate) target: PathBuf,
+    /// About the run.
+    pub(crate) options: StartOptions,
+}
+
+pub(crate) enum Message {
+    Start(JobName, StartOptions, Answer<RunId>),
+    Restore(Box<RestoreRequest>, Answer<RunId>),
+    Cancel(RunId, Answer<()>),
+    /// Makes a run of history an object again.
+    Recall(RunId, Answer<()>),
+    Job(JobName, Answer<()>),
+    Repository(RepositoryName, Answer<Repository>),
+    /// The text and revision of a file.
+    Text(Kind, String, Answer<(String, String)>),
+    /// The faults that a job's file would have.
+    Validate(JobName, String, Answer<Vec<Fault>>),
+    Create(Kind, String, String, Answer<()>),
+    Replace(JobName, String, Option<String>, Answer<String>),
+    SetEnabled(JobName, bool, Option<String>, Answer<String>),
+    Delete(JobName, Option<String>, Answer<()>),
+    Reload(Option<Answer<Vec<Fault>>>),
+    Settings(Answer<String>),
+    WorkerEvents(RunId, u32, Vec<Event>),
+    WorkerGone(RunId, u32),
+    Progress(Progress),
+    /// The time that was asked for has come, or the clock was set.
+    Wake,
+    Stop,
+}
+
+/// Where launchers tell what workers do.
+#[derive(Clone)]
+pub(crate) struct Inbox(pub(super) mpsc::Sender<Message>);
+
+impl Inbox {
+    /// An inbox and its reading end.
+    pub(super) fn new() -> (Self, mpsc::Receiver<Message>) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        (Self(sender), receiver)
+    }
+
+    /// Events, in the order of the file; waits while the coordinator is busy.
+    pub(crate) async fn worker_events(&self, run: RunId, attempt: u32, events: Vec<Event>) {
+        let _ = self.0.send(Message::WorkerEvents(run, attempt, events)).await;
+    }
+
+    /// The worker is gone and its file was read to the end.
+    pub(crate) async fn worker_gone(&self, run: RunId, attempt: u32) {
+        let _ = self.0.send(Message::WorkerGone(run, attempt)).await;
+    }
+
+    /// Progress; lost while the coordinator is busy.
+    pub(crate) fn progress(&self, progress: Progress) {
+        let _ = self.0.try_send(Message::Progress(progress));
+    }
+
+    /// The time has come, or the clock was set.
+    pub(crate) async fn wake(&self) {
+        let _ = self.0.send(Message::Wake).await;
+    }
+
+    /// Read the configuration again; nobody waits for the answer.
+    pub(crate) async fn reload(&self) {
+        let _ = self.0.send(Message::Reload(None)).await;
+    }
+
+    /// End; workers go on.
+    pub(crate) async fn stop(&self) {
+        let _ = self.0.send(Message::Stop).await;
+    }
+}

@@ -1,0 +1,28 @@
+//! The coordinator: one task that owns every state that changes.
+//!
+//! It knows no bus, no SQLite and no process, only the traits in [`ports`](crate::ports). Everybody else sends
+//! it messages and reads what it publishes. The order is always: persist, publish, reply.
+
+mod configure;
+mod finish;
+mod handle;
+mod message;
+mod meter;
+mod outbox;
+mod publish;
+mod queue;
+mod refusal;
+mod spec;
+mod start;
+mod state;
+mod views;
+
+pub(crate) use handle::Handle;
+pub(crate) use message::{Inbox, RestoreRequest, StartOptions};
+pub(crate) use outbox::{Changes, ObjectKey, Outbox};
+pub(crate) use refusal::{Refusal, RefusalKind};
+pub(crate) use state::{Coordinator, Parts};
+pub(crate) use views::{JobView, ManagerView, ProgressView, RepositoryView, RunView, View};
+
+#[cfg(test)]
+mod tests;

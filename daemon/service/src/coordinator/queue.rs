@@ -1,0 +1,120 @@
+//! Starting what can start, and saying of the rest what it waits for.
+
+use std::sync::Arc;
+
+use backupd_core::{
+    failure::{Failure, FailureClass},
+    name::RunId,
+    queue::{Decision, Entry, decide},
+    run::{BlockedBy, Run, RunEvent},
+};
+
+use super::{Coordinator, start::title};
+use crate::ports::LaunchError;
+
+impl Coordinator {
+    /// Starts every run whose turn has come.
+    pub(super) async fn pump(&mut self) {
+        loop {
+            let now = self.parts.clock.now();
+            let entry = |run: &Arc<Run>| Entry {
+                id: run.id,
+                title: title(run),
+                repository: run.repository.clone(),
+                repository_use: run.operation.repository_use(),
+            };
+            let unfinished = || {
+                self.runs
+                    .values()
+                    .map(|live| &live.run)
+                    .filter(|run| run.result.is_none())
+            };
+            let queued: Vec<Entry> = unfinished()
+                .filter(|run| !run.state.has_worker())
+                .map(entry)
+                .collect();
+            let running: Vec<Entry> = unfinished()
+                .filter(|run| run.state.has_worker())
+                .map(entry)
+                .collect();
+            if queued.is_empty() {
+                return;
+            }
+            let limit = usize::try_from(self.settings.max_parallel_runs).unwrap_or(usize::MAX);
+            let mut failed = false;
+            for decision in decide(&queued, &running, limit, now) {
+                match decision {
+                    Decision::Start(id) => failed |= !self.launch(id).await,
+                    Decision::Wait(id, reasons) => self.block(id, reasons).await,
+                }
+            }
+            // A start that failed leaves its place to the next.
+            if !failed {
+                return;
+            }
+        }
+    }
+
+    /// Starts a worker for a run. Answers whether one is at work now.
+    async fn launch(&mut self, id: RunId) -> bool {
+        let Some(live) = self.runs.get(&id) else {
+            return false;
+        };
+        let mut run = Run::clone(&live.run);
+        let now = self.parts.clock.now();
+        if let Err(error) = run.apply(RunEvent::Starting, now) {
+            tracing::error!(%error, "the queue wanted to start a run that cannot start");
+            return true;
+        }
+        // Kept before the worker is: a daemon that dies in between finds a run without a worker.
+        let _ = self.save(&run).await;
+        let outcome = match self.spec(&run) {
+            Ok(spec) => self
+                .parts
+                .launcher
+                .launch(&spec)
+                .await
+                .map_err(|error| launch_failure(&error)),
+            Err(failure) => Err(failure),
+        };
+        match outcome {
+            Ok(()) => {
+                tracing::info!(BACKUPD_RUN = %id, "{} starts", title(&run));
+                self.put_back(run);
+                true
+            }
+            Err(failure) => {
+                if run.apply(RunEvent::LaunchFailed(failure), now).is_ok() {
+                    self.conclude(run).await;
+                }
+                false
+            }
+        }
+    }
+
+    async fn block(&mut self, id: RunId, reasons: Vec<BlockedBy>) {
+        let Some(live) = self.runs.get(&id) else { return };
+        let mut run = Run::clone(&live.run);
+        if run.apply(RunEvent::Blocked(reasons), self.parts.clock.now()) == Ok(true) {
+            let _ = self.save(&run).await;
+            self.put_back(run);
+        }
+    }
+
+    /// Takes a changed run back among the others.
+    pub(super) fn put_back(&mut self, run: Run) {
+        if let Some(live) = self.runs.get_mut(&run.id) {
+            live.run = Arc::new(run);
+        }
+    }
+}
+
+fn launch_failure(error: &LaunchError) -> Failure {
+    let failure = Failure::new(FailureClass::Configuration, error.to_string());
+    match error {
+        LaunchError::Program(..) => failure.hint(
+            "the program belongs to the backupd package: install it again, or set `worker` in `backupd.toml`",
+        ),
+        LaunchError::Directory(..) => failure.hint("see the free space and the owner of the state directory"),
+    }
+}

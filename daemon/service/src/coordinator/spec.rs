@@ -1,0 +1,70 @@
+//! From a run and the configuration to what a worker is told.
+
+use backupd_core::{
+    config::Job,
+    failure::{Failure, FailureClass},
+    protocol::{BackupWork, SPEC_VERSION, Spec, Work},
+    run::{Operation, Run},
+};
+
+use super::{Coordinator, handle::repository_spec};
+
+impl Coordinator {
+    /// The spec of a run's last attempt, by the configuration as it is now.
+    pub(super) fn spec(&self, run: &Run) -> Result<Spec, Failure> {
+        let repository = self.catalog.repositories.get(&run.repository).ok_or_else(|| {
+            gone(&format!(
+                "the repository `{}` is not configured any more",
+                run.repository
+            ))
+        })?;
+        let work = match run.operation {
+            Operation::Backup => Work::Backup(backup(self.job(run)?)),
+            Operation::Restore => Work::Restore(
+                run.restore
+                    .clone()
+                    .ok_or_else(|| gone("what was to be restored is not known any more"))?,
+            ),
+        };
+        Ok(Spec {
+            version: SPEC_VERSION,
+            run: run.id,
+            attempt: run.attempts.last().map_or(1, |attempt| attempt.number),
+            job: run.job.clone(),
+            repository: repository_spec(repository),
+            progress_socket: self.parts.progress_socket.clone(),
+            work,
+        })
+    }
+
+    fn job(&self, run: &Run) -> Result<&Job, Failure> {
+        let name = run.job.as_ref().ok_or_else(|| gone("the run has no job"))?;
+        self.catalog
+            .jobs
+            .get(name)
+            .ok_or_else(|| gone(&format!("the job `{name}` is not configured any more")))
+    }
+}
+
+fn gone(message: &str) -> Failure {
+    Failure::new(FailureClass::Configuration, message)
+        .hint("`backupctl config check` shows what the configuration says now")
+}
+
+fn backup(job: &Job) -> BackupWork {
+    BackupWork {
+        sources: job.sources.clone(),
+        optional_sources: job.optional_sources.clone(),
+        include: job.include.clone(),
+        exclude: job.exclude.clone(),
+        exclude_if_present: job.exclude_if_present.clone(),
+        exclude_caches: job.exclude_caches,
+        exclude_larger_than: job.exclude_larger_than,
+        one_file_system: job.one_file_system,
+        tags: job.tags.clone(),
+        host: job.host.clone(),
+        description: job.description.clone(),
+        compression: job.compression,
+        verify: job.verify,
+    }
+}

@@ -1,0 +1,212 @@
+//! Accepting a run, and stopping one.
+
+use std::sync::Arc;
+
+use backupd_core::{
+    name::{JobName, RunId},
+    protocol::{RestoreWork, SnapshotFilter},
+    run::{Operation, Run, RunEvent, RunState, Trigger},
+};
+
+use super::{
+    Coordinator, RestoreRequest, StartOptions,
+    meter::Meter,
+    refusal::{Refusal, RefusalKind},
+    state::Live,
+};
+use crate::ports::RunQuery;
+
+/// Runs that may be queued or at work. Jobs are not queued twice, so only restores can come near it.
+const MOST_UNFINISHED: usize = 1000;
+
+impl Coordinator {
+    /// Queues a backup of a job. Answers once the run is in the store.
+    pub(super) async fn start(&mut self, job: &JobName, options: StartOptions) -> Result<RunId, Refusal> {
+        let Some(found) = self.catalog.jobs.get(job) else {
+            return Err(self.unknown_job(job.as_str()));
+        };
+        if !found.enabled {
+            return Err(
+                Refusal::new(RefusalKind::JobDisabled, format!("the job `{job}` is disabled"))
+                    .hint(format!("`backupctl job enable {job}` lets it run again")),
+            );
+        }
+        if let Some(active) = self.active_run(job) {
+            let state = if active.state.has_worker() {
+                "running"
+            } else {
+                "queued"
+            };
+            return Err(Refusal::new(
+                RefusalKind::AlreadyRunning,
+                format!("the job `{job}` is {state} already, as run {}", active.id),
+            )
+            .hint(format!(
+                "`backupctl show {job}` shows how far it is, `backupctl cancel {job}` stops it"
+            )));
+        }
+        let (job, repository) = (Some(job.clone()), found.repository.clone());
+        let now = self.parts.clock.now();
+        let run = Run::new(
+            self.ids.next(),
+            job,
+            repository,
+            Operation::Backup,
+            Trigger::Manual,
+            now,
+        );
+        self.accept(run, options).await
+    }
+
+    /// Queues a restore.
+    pub(super) async fn restore(&mut self, request: RestoreRequest) -> Result<RunId, Refusal> {
+        let repository = match (&request.job, &request.repository) {
+            (Some(job), _) => match self.catalog.jobs.get(job) {
+                Some(found) => found.repository.clone(),
+                None => return Err(self.unknown_job(job.as_str())),
+            },
+            (None, Some(repository)) if self.catalog.repositories.contains_key(repository) => {
+                repository.clone()
+            }
+            (None, Some(repository)) => return Err(self.unknown_repository(repository.as_str())),
+            (None, None) => {
+                return Err(Refusal::new(
+                    RefusalKind::InvalidArgument,
+                    "neither job nor repository is named",
+                ));
+            }
+        };
+        let now = self.parts.clock.now();
+        let mut run = Run::new(
+            self.ids.next(),
+            request.job.clone(),
+            repository,
+            Operation::Restore,
+            Trigger::Manual,
+            now,
+        );
+        run.restore = Some(RestoreWork {
+            snapshot: request.snapshot,
+            filter: SnapshotFilter {
+                job: request.job,
+                ..SnapshotFilter::default()
+            },
+            paths: request.paths,
+            target: request.target,
+        });
+        self.accept(run, request.options).await
+    }
+
+    async fn accept(&mut self, mut run: Run, options: StartOptions) -> Result<RunId, Refusal> {
+        let unfinished = self
+            .runs
+            .values()
+            .filter(|live| live.run.result.is_none())
+            .count();
+        if unfinished >= MOST_UNFINISHED {
+            return Err(Refusal::new(
+                RefusalKind::LimitsExceeded,
+                format!("{MOST_UNFINISHED} runs are queued or at work"),
+            )
+            .hint("`backupctl runs` lists them, `backupctl cancel RUN` takes one out"));
+        }
+        run.description = options.description;
+        run.metadata = options.metadata;
+        self.save(&run).await?;
+        let id = run.id;
+        tracing::info!(
+            BACKUPD_RUN = %id,
+            BACKUPD_JOB = run.job.as_ref().map(JobName::as_str),
+            "{} is queued", title(&run)
+        );
+        self.runs.insert(
+            id,
+            Live {
+                run: Arc::new(run),
+                meter: Meter::default(),
+            },
+        );
+        self.pump().await;
+        Ok(id)
+    }
+
+    /// Asks a run to stop.
+    pub(super) async fn cancel(&mut self, id: RunId) -> Result<(), Refusal> {
+        let run = match self.runs.get(&id) {
+            Some(live) => Arc::clone(&live.run),
+            None => return Err(self.missing_run(id).await),
+        };
+        let mut run = Arc::unwrap_or_clone(run);
+        if run.state == RunState::Finished {
+            let result = run.result.map_or("finished", |result| result.as_str());
+            return Err(Refusal::new(
+                RefusalKind::NotRunning,
+                format!("run {id} is over already; its result is `{result}`"),
+            ));
+        }
+        let now = self.parts.clock.now();
+        let changed = run
+            .apply(RunEvent::CancelRequested, now)
+            .map_err(|error| Refusal::new(RefusalKind::Failed, error.to_string()))?;
+        if !changed {
+            return Ok(());
+        }
+        if run.state == RunState::Finished {
+            self.conclude(run).await;
+            self.pump().await;
+        } else {
+            // The wish counts even where it cannot be kept.
+            let _ = self.save(&run).await;
+            if let Some(attempt) = run.attempts.last() {
+                self.parts.launcher.stop(id, attempt.number);
+            }
+            self.put_back(run);
+        }
+        Ok(())
+    }
+
+    /// Makes a run of history an object again, for as long as finished runs are.
+    pub(super) async fn recall(&mut self, id: RunId) -> Result<(), Refusal> {
+        if self.runs.contains_key(&id) {
+            return Ok(());
+        }
+        let query = RunQuery {
+            id: Some(id.to_string()),
+            limit: 1,
+            ..RunQuery::default()
+        };
+        match self.parts.store.list(query).await?.pop() {
+            Some(run) => {
+                self.runs.insert(
+                    id,
+                    Live {
+                        run: Arc::new(run),
+                        meter: Meter::default(),
+                    },
+                );
+                Ok(())
+            }
+            None => Err(unknown_run(id)),
+        }
+    }
+
+    async fn missing_run(&mut self, id: RunId) -> Refusal {
+        match self.recall(id).await {
+            Ok(()) => Refusal::new(RefusalKind::NotRunning, format!("run {id} is over already")),
+            Err(refusal) => refusal,
+        }
+    }
+}
+
+fn unknown_run(id: RunId) -> Refusal {
+    Refusal::new(RefusalKind::RunNotFound, format!("there is no run {id}"))
+        .hint("`backupctl history` lists the runs that are still known")
+}
+
+/// `backup of home`, `restore from nas`.
+pub(super) fn title(run: &Run) -> String {
+    match &run.job {
+        Some(job) => format!("{} of `{job}`", run.operation),
+        None => format!("{} from `{}`", run.operation, run.repository),
+    }
+}

@@ -1,0 +1,329 @@
+//! The state, and the loop that alone changes it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use backupd_core::{
+    config::{Catalog, Fault, Settings},
+    name::{JobName, RunId},
+    run::{Operation, Run},
+};
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    Handle, Inbox, ObjectKey, Outbox, View,
+    message::Message,
+    meter::Meter,
+    refusal::{Refusal, RefusalKind},
+};
+use crate::{
+    configuration::Editor,
+    ids::Ids,
+    notify::Notifier,
+    ports::{Clock, JobHistory, Launcher, Store, StoreError},
+};
+
+/// What a coordinator is made of.
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) launcher: Arc<dyn Launcher>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) notifier: Arc<dyn Notifier>,
+    pub(crate) configuration: PathBuf,
+    pub(crate) progress_socket: Option<PathBuf>,
+    /// Takes the time at which the coordinator wants to be woken.
+    pub(crate) alarm: watch::Sender<Option<Timestamp>>,
+    /// Told of new settings.
+    pub(crate) settings_changed: Box<dyn Fn(&Settings) + Send>,
+    /// Troubles from before the coordinator was, such as a store that was set aside.
+    pub(crate) troubles: Vec<String>,
+}
+
+/// A run that is an object on the bus.
+pub(super) struct Live {
+    pub(super) run: Arc<Run>,
+    pub(super) meter: Meter,
+}
+
+/// See the module.
+pub(crate) struct Coordinator {
+    pub(super) parts: Parts,
+    pub(super) ids: Arc<Ids>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) editor: Editor,
+    messages: mpsc::Receiver<Message>,
+    handle: Handle,
+    pub(super) settings: Settings,
+    pub(super) catalog: Catalog,
+    pub(super) faults: Vec<Fault>,
+    pub(super) refused: BTreeSet<JobName>,
+    pub(super) histories: BTreeMap<JobName, JobHistory>,
+    pub(super) runs: BTreeMap<RunId, Live>,
+    /// The store refused the last write; what it should hold is in memory alone.
+    pub(super) store_trouble: Option<String>,
+    pub(super) published: BTreeMap<ObjectKey, View>,
+    pub(super) status: String,
+}
+
+impl Coordinator {
+    /// Makes a coordinator. Nothing happens before [`Coordinator::begin`].
+    pub(crate) fn new(parts: Parts, inbox: Inbox, messages: mpsc::Receiver<Message>) -> Self {
+        let ids = Arc::new(Ids::new(Arc::clone(&parts.clock)));
+        let outbox = Arc::new(Outbox::new());
+        let handle = Handle::new(
+            inbox,
+            Arc::clone(&outbox),
+            Arc::clone(&parts.store),
+            Arc::clone(&parts.launcher),
+            Arc::clone(&ids),
+        );
+        let editor = Editor::new(parts.configuration.clone());
+        Self {
+            parts,
+            ids,
+            outbox,
+            editor,
+            messages,
+            handle,
+            settings: Settings::default(),
+            catalog: Catalog::default(),
+            faults: Vec::new(),
+            refused: BTreeSet::new(),
+            histories: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            store_trouble: None,
+            published: BTreeMap::new(),
+            status: String::new(),
+        }
+    }
+
+    /// A channel for [`Coordinator::new`]: launchers need its one end before there is a coordinator.
+    pub(crate) fn channel() -> (Inbox, mpsc::Receiver<Message>) {
+        Inbox::new()
+    }
+
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    pub(crate) fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.outbox)
+    }
+
+    /// Loads configuration and history, adopts running workers, and publishes everything.
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.load_configuration();
+        self.refresh_histories().await;
+        let mut runs = self
+            .parts
+            .store
+            .recent(self.settings.history_keep_runs.max(20))
+            .await?;
+        runs.extend(self.parts.store.unfinished().await?);
+        for run in runs {
+            if run.state.has_worker() {
+                self.adopt(&run);
+            }
+            self.runs.insert(
+                run.id,
+                Live {
+                    run: Arc::new(run),
+                    meter: Meter::default(),
+                },
+            );
+        }
+        self.forget_expired().await;
+        self.pump().await;
+        self.publish();
+        Ok(())
+    }
+
+    fn adopt(&self, run: &Run) {
+        let Some(attempt) = run.attempts.last() else {
+            return;
+        };
+        tracing::info!(run = %run.id, attempt = attempt.number, "a run of an earlier backupd is taken up");
+        self.parts.launcher.adopt(run.id, attempt.number);
+        if run.cancel_requested {
+            self.parts.launcher.stop(run.id, attempt.number);
+        }
+    }
+
+    /// Works until it is told to stop.
+    pub(crate) async fn run(mut self) {
+        while let Some(message) = self.messages.recv().await {
+            if matches!(message, Message::Stop) {
+                return;
+            }
+            self.take(message).await;
+        }
+    }
+
+    /// Handles one message: changes, publishes, and only then answers.
+    async fn take(&mut self, message: Message) {
+        // An answer that nobody waits for any more is no error: what was asked is done all the same.
+        match message {
+            Message::Start(job, options, answer) => {
+                let outcome = self.start(&job, options).await;
+                self.publish();
+                let _ = answer.send(outcome);
+            }
+            Message::Restore(request, answer) => {
+                let outcome = self.restore(*request).await;
+                self.publish();
+                let _ = answer.send(outcome);
+            }
+            Message::Cancel(run, answer) => {
+                let outcome = self.cancel(run).await;
+                self.publish();
+                let _ = answer.send(outcome);
+            }
+            Message::Recall(run, answer) => {
+                let outcome = self.recall(run).await;
+                self.publish();
+                let _ = answer.send(outcome);
+            }
+            Message::Repository(name, answer) => {
+                let found = self.catalog.repositories.get(&name).cloned();
+                let _ = answer.send(found.ok_or_else(|| self.unknown_repository(name.as_str())));
+            }
+            Message::Job(name, answer) => {
+                let known = self.catalog.jobs.contains_key(&name);
+                let _ = answer.send(known.then_some(()).ok_or_else(|| self.unknown_job(name.as_str())));
+            }
+            Message::Text(kind, name, answer) => {
+                let _ = answer.send(self.editor.read(kind, &name).map_err(Refusal::from));
+            }
+            Message::Validate(job, text, answer) => {
+                let _ = answer.send(Ok(self.editor.check_job(&self.catalog, &job, &text)));
+            }
+            Message::Create(kind, name, text, answer) => {
+                let outcome = self.create(kind, &name, &text).await;
+                self.publish();
+                let _ = answer.send(outcome);
+            }
+            Message::Replace(job, text, revision, answer) => {
+                let outcome = self.replace(&job, &text, revision.as_deref()).await;
+                self.publish();
+                let _ = answer.send(outcome);
+            }
+            Message::SetEnabled(job, enabled, revision, answer) => {
+                let outcome = self.set_enabled(&job, enabled, revision.as_deref()).await;
+                self.publish();
+                let _ = answer.send(outcome);
+            }
+            Message::Delete(job, revision, answer) => {
+                let outcome = self.delete(&job, revision.as_deref()).await;
+                self.publish();
+                let _ = answer.send(outcome);
+            }
+            Message::Reload(answer) => {
+                let faults = self.reload().await;
+                self.publish();
+                if let Some(answer) = answer {
+                    let _ = answer.send(Ok(faults));
+                }
+            }
+            Message::Settings(answer) => {
+                let _ = answer.send(self.settings_text());
+            }
+            Message::WorkerEvents(run, attempt, events) => {
+                self.worker_events(run, attempt, events).await;
+                self.publish();
+            }
+            Message::WorkerGone(run, attempt) => {
+                self.worker_gone(run, attempt).await;
+                self.publish();
+            }
+            Message::Progress(progress) => {
+                let now = self.parts.clock.now();
+                if let Some(live) = self.runs.get_mut(&progress.run)
+                    && live.run.state.has_worker()
+                    && live
+                        .run
+                        .attempts
+                        .last()
+                        .is_some_and(|last| last.number == progress.attempt)
+                {
+                    let run = progress.run;
+                    live.meter.take(progress, now);
+                    self.publish_run(run);
+                }
+            }
+            Message::Wake => self.publish(),
+            Message::Stop => {}
+        }
+    }
+
+    /// Keeps the run's state, or remembers that it could not be kept.
+    pub(super) async fn save(&mut self, run: &Run) -> Result<(), StoreError> {
+        let outcome = self.parts.store.save(run).await;
+        match &outcome {
+            Ok(()) => self.store_trouble = None,
+            Err(error) => {
+                tracing::error!(run = %run.id, %error, "the run cannot be kept in the store");
+                self.store_trouble = Some(error.to_string());
+            }
+        }
+        outcome
+    }
+
+    /// The run of a job that is queued or at work.
+    pub(super) fn active_run(&self, job: &JobName) -> Option<&Arc<Run>> {
+        self.runs.values().map(|live| &live.run).rev().find(|run| {
+            run.job.as_ref() == Some(job) && run.operation == Operation::Backup && run.result.is_none()
+        })
+    }
+
+    pub(super) async fn refresh_histories(&mut self) {
+        let names: Vec<JobName> = self.catalog.jobs.keys().cloned().collect();
+        self.histories
+            .retain(|name, _| self.catalog.jobs.contains_key(name));
+        for name in names {
+            if !self.histories.contains_key(&name) {
+                self.refresh_history(&name).await;
+            }
+        }
+    }
+
+    pub(super) async fn refresh_history(&mut self, job: &JobName) {
+        match self.parts.store.job_facts(job, self.parts.clock.now()).await {
+            Ok(history) => {
+                self.histories.insert(job.clone(), history);
+            }
+            Err(error) => {
+                tracing::error!(%job, %error, "the history of the job cannot be read");
+                self.store_trouble = Some(error.to_string());
+            }
+        }
+    }
+
+    pub(super) fn unknown_job(&self, name: &str) -> Refusal {
+        let refusal = Refusal::new(RefusalKind::JobNotFound, format!("there is no job `{name}`"));
+        match backupd_core::config::nearest(name, self.catalog.jobs.keys().map(JobName::as_str)) {
+            Some(near) => refusal.hint(format!("did you mean `{near}`?")),
+            None => refusal.hint("`backupctl jobs` lists the jobs, `backupctl job create` makes one"),
+        }
+    }
+
+    pub(super) fn unknown_repository(&self, name: &str) -> Refusal {
+        let refusal = Refusal::new(
+            RefusalKind::UnknownRepository,
+            format!("there is no repository `{name}`"),
+        );
+        let known = self
+            .catalog
+            .repositories
+            .keys()
+            .map(backupd_core::name::RepositoryName::as_str);
+        match backupd_core::config::nearest(name, known) {
+            Some(near) => refusal.hint(format!("did you mean `{near}`?")),
+            None => refusal
+                .hint("`backupctl repository list` lists them, `backupctl repository add` makes one known"),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What others see of the coordinator's state: values, made new after each change.
+
+use std::sync::Arc;
+
+use backupd_core::{
+    config::Fault,
+    health::Health,
+    name::{JobName, RepositoryName, RunId},
+    protocol::Progress,
+    run::{BlockedBy, Run, RunResult},
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// A view of one object.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum View {
+    Manager(Box<ManagerView>),
+    Job(Box<JobView>),
+    Repository(Box<RepositoryView>),
+    Run(Box<RunView>),
+}
+
+/// The daemon as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ManagerView {
+    pub(crate) health: Health,
+    pub(crate) reasons: Vec<String>,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) max_parallel_runs: u32,
+    pub(crate) active: u32,
+    pub(crate) queued: u32,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct JobView {
+    pub(crate) name: JobName,
+    pub(crate) description: Option<String>,
+    pub(crate) repository: RepositoryName,
+    pub(crate) enabled: bool,
+    pub(crate) health: Health,
+    pub(crate) reason: String,
+    pub(crate) active_run: Option<RunId>,
+    pub(crate) blocked_by: Vec<BlockedBy>,
+    pub(crate) last_run: Option<RunId>,
+    pub(crate) last_result: Option<RunResult>,
+    pub(crate) last_good: Option<Timestamp>,
+    pub(crate) last_snapshot: Option<String>,
+    pub(crate) max_age: Option<SignedDuration>,
+    pub(crate) late_at: Option<Timestamp>,
+}
+
+/// A repository.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RepositoryView {
+    pub(crate) name: RepositoryName,
+    pub(crate) description: Option<String>,
+    pub(crate) url: String,
+    pub(crate) engine: &'static str,
+    pub(crate) jobs: Vec<JobName>,
+}
+
+/// A run, and how far it is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RunView {
+    pub(crate) run: Arc<Run>,
+    pub(crate) progress: Option<ProgressView>,
+}
+
+/// Progress with what follows from it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ProgressView {
+    pub(crate) progress: Progress,
+    /// From 0 to 1.
+    pub(crate) fraction: Option<f64>,
+    /// Bytes a second.
+    pub(crate) rate: Option<f64>,
+    /// At that rate.
+    pub(crate) left: Option<SignedDuration>,
+}

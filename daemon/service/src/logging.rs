@@ -1,0 +1,99 @@
+//! Where the daemon's own words go: to the journal under systemd, else to standard error.
+
+use std::{fmt, io::IsTerminal as _};
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::{
+    Registry,
+    filter::Targets,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
+    reload,
+    util::SubscriberInitExt as _,
+};
+
+/// Changes the level of a running daemon.
+#[derive(Clone)]
+pub(crate) struct LogLevel(reload::Handle<Targets, Registry>);
+
+impl LogLevel {
+    pub(crate) fn set(&self, level: &str) {
+        if let Err(error) = self.0.reload(filter(level)) {
+            tracing::warn!(%error, "the log level cannot be changed");
+        }
+    }
+}
+
+/// Other crates speak up only when something is wrong.
+fn filter(level: &str) -> Targets {
+    Targets::new()
+        .with_default(Level::WARN)
+        .with_target("backupd", level.parse().unwrap_or(Level::INFO))
+}
+
+/// Starts logging.
+pub(crate) fn start(level: &str) -> LogLevel {
+    let (filter, handle) = reload::Layer::new(filter(level));
+    let journal = journal_is_ours()
+        .then(|| tracing_journald::layer().ok())
+        .flatten()
+        // Without this the fields arrive as `F_…`, and catalog entries never match.
+        .map(|layer| {
+            layer
+                .with_field_prefix(None)
+                .with_syslog_identifier("backupd".to_owned())
+        });
+    let plain = journal.is_none().then(|| {
+        tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .event_format(Lines)
+    });
+    let subscriber = tracing_subscriber::registry()
+        .with(filter)
+        .with(journal)
+        .with(plain);
+    // Fails only where a logger was set before, which nobody does.
+    let _ = subscriber.try_init();
+    LogLevel(handle)
+}
+
+/// Whether standard error goes to the journal, by the device and inode that systemd names.
+fn journal_is_ours() -> bool {
+    use std::os::fd::AsFd as _;
+    let Ok(named) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    let Ok(stat) = rustix::fs::fstat(std::io::stderr().as_fd()) else {
+        return false;
+    };
+    named == format!("{}:{}", stat.st_dev, stat.st_ino)
+}
+
+/// `backupd: message key=value`, with the level where it is worth a look; the reader of standard error adds
+/// times where they are wanted.
+struct Lines;
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error: ",
+            Level::WARN => "warning: ",
+            Level::INFO => "",
+            Level::DEBUG | Level::TRACE => "debug: ",
+        };
+        write!(writer, "backupd: {level}")?;
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}

@@ -1,0 +1,116 @@
+//! `backupd`: runs backup jobs, and shows them on the bus.
+
+mod alarm;
+mod app;
+mod bus;
+mod configuration;
+mod coordinator;
+mod ids;
+mod launch;
+mod logging;
+mod notify;
+mod ports;
+mod readiness;
+mod scope;
+mod settings;
+mod store;
+
+use std::{
+    ffi::OsString,
+    io::{Write as _, stdout},
+    process::ExitCode,
+};
+
+use scope::{Directories, Scope};
+
+const HELP: &str = "\
+backupd - runs backup jobs and shows them on D-Bus
+
+Usage: backupd [--system | --user]
+
+Options:
+  --system   the machine's backups, on the system bus (default for root)
+  --user     your own backups, on the session bus (default for everybody else)
+  --version  print the version
+  --help     print this help
+
+Configuration: /etc/backupd, or ~/.config/backupd with --user.
+Started by systemd as a rule: `systemctl start backupd`, `systemctl --user start backupd`.
+`backupctl` is the client.
+";
+
+/// `EX_USAGE` of sysexits(3).
+const USAGE: u8 = 64;
+
+enum Wish {
+    Run(Scope),
+    Print(String),
+    Wrong(String),
+}
+
+fn main() -> ExitCode {
+    match wish(std::env::args_os().skip(1)) {
+        Wish::Run(scope) => run(scope),
+        Wish::Print(text) => match stdout().write_all(text.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Wish::Wrong(text) => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "error: {text}\nhint: `backupd --help` shows what there is"
+            );
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn wish(arguments: impl Iterator<Item = OsString>) -> Wish {
+    let mut scope = None;
+    for argument in arguments {
+        let wanted = match argument.to_str() {
+            Some("--system") => Scope::System,
+            Some("--user") => Scope::User,
+            Some("--help" | "-h") => return Wish::Print(HELP.to_owned()),
+            Some("--version" | "-V") => {
+                return Wish::Print(format!("backupd {}\n", env!("CARGO_PKG_VERSION")));
+            }
+            _ => return Wish::Wrong(format!("unknown argument `{}`", argument.display())),
+        };
+        if scope.replace(wanted).is_some_and(|before| before != wanted) {
+            return Wish::Wrong("`--system` and `--user` exclude each other".to_owned());
+        }
+    }
+    let default = if nix::unistd::geteuid().is_root() {
+        Scope::System
+    } else {
+        Scope::User
+    };
+    Wish::Run(scope.unwrap_or(default))
+}
+
+fn run(scope: Scope) -> ExitCode {
+    // Nothing that we make is anybody else's business.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    let log = logging::start("info");
+    // One thread serves all: the daemon waits, it does not work.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("the runtime cannot be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = Directories::of(scope)
+        .map_err(app::Failure::from)
+        .and_then(|directories| runtime.block_on(app::run(scope, directories, log)));
+    // Workers and the threads that wait for their locks are nobody to wait for.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

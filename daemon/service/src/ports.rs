@@ -1,0 +1,138 @@
+//! What the coordinator needs from the world: traits, so that it knows no SQLite, no process and no bus.
+
+use std::{future::Future, path::PathBuf, pin::Pin};
+
+use backupd_core::{
+    name::{JobName, RepositoryName, RunId},
+    protocol::Spec,
+    run::{Operation, Run, RunResult, RunState, Trigger},
+};
+use jiff::Timestamp;
+
+/// A future behind a trait object.
+pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Keeps runs, and what is known of jobs beside their files.
+pub(crate) trait Store: Send + Sync {
+    /// Keeps a run as it is now; durable when the future is ready.
+    fn save(&self, run: &Run) -> Reply<'_, Result<(), StoreError>>;
+    /// Runs that are not finished, oldest first.
+    fn unfinished(&self) -> Reply<'_, Result<Vec<Run>, StoreError>>;
+    /// The newest `count` finished runs of each job, and of no job, oldest first.
+    fn recent(&self, count: u32) -> Reply<'_, Result<Vec<Run>, StoreError>>;
+    /// A page of history, newest first.
+    fn list(&self, query: RunQuery) -> Reply<'_, Result<Vec<Run>, StoreError>>;
+    /// What is known of a job; notes that it is known since `now` where it was not.
+    fn job_facts(&self, job: &JobName, now: Timestamp) -> Reply<'_, Result<JobHistory, StoreError>>;
+    /// Forgets finished runs that have expired, but for the newest `keep` of each job; answers their ids.
+    fn expire(&self, now: Timestamp, keep: u32) -> Reply<'_, Result<Vec<RunId>, StoreError>>;
+}
+
+/// What the store knows of a job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct JobHistory {
+    /// When the daemon first saw the job.
+    pub(crate) known_since: Option<Timestamp>,
+    /// The newest finished backup that says something: neither cancelled nor skipped.
+    pub(crate) last_result: Option<RunResult>,
+    /// The newest finished backup of all, whatever its result.
+    pub(crate) last_run: Option<RunId>,
+    /// When the newest good backup ended.
+    pub(crate) last_good: Option<Timestamp>,
+    /// The snapshot of that backup.
+    pub(crate) last_snapshot: Option<String>,
+    /// Why the newest telling backup did not end well.
+    pub(crate) last_failure: Option<String>,
+}
+
+/// Which runs are asked for. `None` matches all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RunQuery {
+    /// Ids that begin like this.
+    pub(crate) id: Option<String>,
+    /// Of this job.
+    pub(crate) job: Option<JobName>,
+    /// On this repository.
+    pub(crate) repository: Option<RepositoryName>,
+    /// Of this operation.
+    pub(crate) operation: Option<Operation>,
+    /// With this trigger.
+    pub(crate) trigger: Option<Trigger>,
+    /// `manual` (true) or `automatic` (false).
+    pub(crate) manual: Option<bool>,
+    /// In this state.
+    pub(crate) state: Option<RunState>,
+    /// With this result.
+    pub(crate) result: Option<RunResult>,
+    /// Queued at or after.
+    pub(crate) since: Option<Timestamp>,
+    /// Queued before.
+    pub(crate) until: Option<Timestamp>,
+    /// Older than this run.
+    pub(crate) before: Option<RunId>,
+    /// At most so many.
+    pub(crate) limit: u32,
+}
+
+/// The store could not do it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct StoreError(pub(crate) String);
+
+/// Starts and stops workers, and tells the coordinator's [`Inbox`](crate::coordinator::Inbox) about them.
+pub(crate) trait Launcher: Send + Sync {
+    /// `child` or `systemd`.
+    fn name(&self) -> &'static str;
+    /// Writes the spec into a new run directory and starts a worker there; its events come to the inbox.
+    fn launch(&self, spec: &Spec) -> Reply<'_, Result<(), LaunchError>>;
+    /// Takes up the attempt of an earlier daemon: its events after `last_event`, and its end, come to the
+    /// inbox.
+    fn adopt(&self, run: RunId, attempt: u32);
+    /// Asks a worker to stop; it is killed when it has not ended after the grace period. Does nothing where
+    /// there is none.
+    fn stop(&self, run: RunId, attempt: u32);
+    /// Puts a question to a short-lived worker; its answer is a file to read from the start.
+    fn ask(&self, spec: &Spec) -> Reply<'_, Result<std::fs::File, AskError>>;
+    /// The event file of an attempt, opened for reading.
+    fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<std::fs::File>;
+    /// Removes what is left of a run that history has forgotten.
+    fn forget(&self, run: RunId);
+}
+
+/// A worker could not be started.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum LaunchError {
+    /// The program is not there or cannot be run.
+    #[error("the worker `{program}` cannot be started: {reason}", program = .0.display(), reason = .1)]
+    Program(PathBuf, String),
+    /// The run directory could not be made.
+    #[error("the run directory `{path}` cannot be written: {reason}", path = .0.display(), reason = .1)]
+    Directory(PathBuf, String),
+}
+
+/// A question that got no answer.
+#[derive(Debug, Clone)]
+pub(crate) enum AskError {
+    /// The worker could not be started.
+    Launch(LaunchError),
+    /// The worker says why.
+    Failure(backupd_core::failure::Failure),
+    /// The worker ended without saying why.
+    NoAnswer(String),
+}
+
+/// Reads the time. Steered in tests.
+pub(crate) trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

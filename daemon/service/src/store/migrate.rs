@@ -1,0 +1,34 @@
+//! One migration step a file; `user_version` counts those that were done.
+
+use rusqlite::{Connection, Result};
+
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_runs.sql"),
+    include_str!("migrations/0002_jobs.sql"),
+];
+
+/// The version that this program writes.
+pub(super) fn newest() -> usize {
+    STEPS.len()
+}
+
+/// The version that the file has.
+pub(super) fn version(connection: &Connection) -> Result<usize> {
+    connection
+        .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
+        .map(|version| {
+            // A negative one was never written by us; it counts as newer than all.
+            usize::try_from(version).unwrap_or(usize::MAX)
+        })
+}
+
+/// Does the steps that are missing, each in a transaction of its own.
+pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
+    for (number, step) in (1_i64..).zip(STEPS).skip(version(connection)?) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", number)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! The statements.
+
+use backupd_core::{
+    name::{JobName, RunId},
+    run::{Operation, Run, RunResult},
+};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Result, Row, ToSql, named_params};
+
+use crate::ports::{JobHistory, RunQuery};
+
+pub(super) fn save(connection: &Connection, run: &Run) -> Result<()> {
+    let record =
+        serde_json::to_string(run).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO runs VALUES (:id, :job, :repository, :operation, :trigger, :state, :result, :queued,
+                 :finished, :expires, :record)
+             ON CONFLICT (id) DO UPDATE SET state = excluded.state, result = excluded.result,
+                 finished = excluded.finished, expires = excluded.expires, record = excluded.record",
+        )?
+        .execute(named_params! {
+            ":id": run.id.to_string(),
+            ":job": run.job.as_ref().map(JobName::as_str),
+            ":repository": run.repository.as_str(),
+            ":operation": run.operation.as_str(),
+            ":trigger": run.trigger.as_str(),
+            ":state": run.state.as_str(),
+            ":result": run.result.map(RunResult::as_str),
+            ":queued": run.queued.as_microsecond(),
+            ":finished": run.finished.map(Timestamp::as_microsecond),
+            ":expires": run.expires.map(Timestamp::as_microsecond),
+            ":record": record,
+        })
+        .map(drop)
+}
+
+pub(super) fn unfinished(connection: &Connection) -> Result<Vec<Run>> {
+    select(
+        connection,
+        "SELECT record FROM runs WHERE state <> 'finished' ORDER BY id",
+        &[],
+    )
+}
+
+pub(super) fn recent(connection: &Connection, count: u32) -> Result<Vec<Run>> {
+    select(
+        connection,
+        "SELECT record FROM (
+             SELECT id, record, row_number() OVER (PARTITION BY job ORDER BY id DESC) AS position
+             FROM runs WHERE state = 'finished')
+         WHERE position <= ?1 ORDER BY id",
+        &[&count],
+    )
+}
+
+pub(super) fn list(connection: &Connection, query: &RunQuery) -> Result<Vec<Run>> {
+    let mut conditions: Vec<&str> = Vec::new();
+    let mut values: Vec<Box<dyn ToSql>> = Vec::new();
+    let mut add = |condition: &'static str, value: Box<dyn ToSql>| {
+        conditions.push(condition);
+        values.push(value);
+    };
+    if let Some(id) = &query.id {
+        add("substr(id, 1, length(?)) = ?", Box::new(id.to_ascii_uppercase()));
+    }
+    if let Some(job) = &query.job {
+        add("job = ?", Box::new(job.to_string()));
+    }
+    if let Some(repository) = &query.repository {
+        add("repository = ?", Box::new(repository.to_string()));
+    }
+    if let Some(operation) = query.operation {
+        add("operation = ?", Box::new(operation.as_str()));
+    }
+    if let Some(trigger) = query.trigger {
+        add("trigger = ?", Box::new(trigger.as_str()));
+    }
+    if let Some(manual) = query.manual {
+        add("(trigger = 'manual') = ?", Box::new(manual));
+    }
+    if let Some(state) = query.state {
+        add("state = ?", Box::new(state.as_str()));
+    }
+    if let Some(result) = query.result {
+        add("result = ?", Box::new(result.as_str()));
+    }
+    if let Some(since) = query.since {
+        add("queued >= ?", Box::new(since.as_microsecond()));
+    }
+    if let Some(until) = query.until {
+        add("queued < ?", Box::new(until.as_microsecond()));
+    }
+    if let Some(before) = query.before {
+        add("id < ?", Box::new(before.to_string()));
+    }
+    // Each `?` takes the next value; a beginning of ids is needed twice.
+    let mut text = String::from("SELECT record FROM runs");
+    for (index, condition) in conditions.iter().enumerate() {
+        text.push_str(if index == 0 { " WHERE " } else { " AND " });
+        text.push_str(&condition.replace('?', &format!("?{}", index + 1)));
+    }
+    text.push_str(&format!(" ORDER BY id DESC LIMIT {}", query.limit));
+    let values: Vec<&dyn ToSql> = values.iter().map(AsRef::as_ref).collect();
+    select(connection, &text, &values)
+}
+
+pub(super) fn job_history(connection: &Connection, job: &JobName, now: Timestamp) -> Result<JobHistory> {
+    connection
+        .prepare_cached("INSERT INTO jobs VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING")?
+        .execute((job.as_str(), now.as_microsecond()))?;
+    let known_since: i64 = connection
+        .prepare_cached("SELECT known_since FROM jobs WHERE name = ?1")?
+        .query_row([job.as_str()], |row| row.get(0))?;
+    let newest = |condition: &str| -> Result<Option<Run>> {
+        connection
+            .prepare_cached(&format!(
+                "SELECT record FROM runs
+                 WHERE job = ?1 AND operation = ?2 AND state = 'finished' AND {condition}
+                 ORDER BY id DESC LIMIT 1"
+            ))?
+            .query_row((job.as_str(), Operation::Backup.as_str()), record)
+            .optional()
+    };
+    let last = newest("true")?;
+    let telling = newest("result NOT IN ('cancelled', 'skipped')")?;
+    let good = newest("result IN ('success', 'partial')")?;
+    Ok(JobHistory {
+        known_since: Timestamp::from_microsecond(known_since).ok(),
+        last_run: last.map(|run| run.id),
+        last_result: telling.as_ref().and_then(|run| run.result),
+        last_failure: telling.and_then(|run| run.failure).map(|failure| failure.message),
+        last_good: good.as_ref().and_then(|run| run.finished),
+        last_snapshot: good.and_then(|run| run.snapshot),
+    })
+}
+
+pub(super) fn expire(connection: &Connection, now: Timestamp, keep: u32) -> Result<Vec<RunId>> {
+    // The newest good backup of a job stays whatever its age: health is derived from it.
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM runs WHERE expires <= ?1 AND state = 'finished' AND id NOT IN (
+             SELECT id FROM (
+                 SELECT id, row_number() OVER (PARTITION BY job ORDER BY id DESC) AS position FROM runs)
+             WHERE position <= ?2)
+         AND id NOT IN (
+             SELECT max(id) FROM runs WHERE operation = 'backup' AND result IN ('success', 'partial') GROUP BY job)
+         RETURNING id",
+    )?;
+    let ids = statement.query_map((now.as_microsecond(), keep), |row| row.get::<_, String>(0))?;
+    ids.filter_map(|id| id.map(|id| id.parse().ok()).transpose())
+        .collect()
+}
+
+fn select(connection: &Connection, text: &str, values: &[&dyn ToSql]) -> Result<Vec<Run>> {
+    connection
+        .prepare_cached(text)?
+        .query_map(values, record)?
+        .collect()
+}
+
+fn record(row: &Row<'_>) -> Result<Run> {
+    let text: String = row.get(0)?;
+    serde_json::from_str(&text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
+    })
+}

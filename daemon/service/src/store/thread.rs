@@ -1,0 +1,108 @@
+//! The thread that owns the connection, and the handle that others talk to it through.
+
+use std::path::{Path, PathBuf};
+
+use backupd_core::{
+    name::{JobName, RunId},
+    run::Run,
+};
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    open::{OpenError, Opened, open},
+    queries,
+};
+use crate::ports::{JobHistory, Reply, RunQuery, Store, StoreError};
+
+/// Statements waiting for their turn; more than the daemon ever has at once.
+const QUEUE: usize = 256;
+
+type Statement = Box<dyn FnOnce(&Connection) + Send>;
+
+/// A handle on the store's thread. Clones talk to the same one.
+#[derive(Clone)]
+pub(crate) struct SqliteStore {
+    statements: mpsc::Sender<Statement>,
+    set_aside: Option<PathBuf>,
+}
+
+impl SqliteStore {
+    /// Opens or creates the store and starts its thread, which ends with the last handle.
+    pub(crate) fn open(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
+        let Opened {
+            connection,
+            set_aside,
+        } = open(path, now)?;
+        let (statements, mut queue) = mpsc::channel::<Statement>(QUEUE);
+        let work = move || {
+            while let Some(statement) = queue.blocking_recv() {
+                statement(&connection);
+            }
+        };
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .stack_size(512 * 1024)
+            .spawn(work)
+            .map_err(|error| OpenError::Unusable {
+                path: path.to_owned(),
+                reason: error.to_string(),
+            })?;
+        Ok(Self {
+            statements,
+            set_aside,
+        })
+    }
+
+    /// Where a damaged store was put when this one was begun.
+    pub(crate) fn set_aside(&self) -> Option<&Path> {
+        self.set_aside.as_deref()
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Reply<'_, Result<T, StoreError>> {
+        let (answer, wait) = oneshot::channel();
+        Box::pin(async move {
+            let statement: Statement = Box::new(move |connection| {
+                // Nobody may be waiting any more; the work was done all the same.
+                let _ = answer.send(work(connection));
+            });
+            let gone = || StoreError("the store's thread has ended".to_owned());
+            self.statements.send(statement).await.map_err(|_| gone())?;
+            wait.await
+                .map_err(|_| gone())?
+                .map_err(|error| StoreError(error.to_string()))
+        })
+    }
+}
+
+impl Store for SqliteStore {
+    fn save(&self, run: &Run) -> Reply<'_, Result<(), StoreError>> {
+        let run = run.clone();
+        self.run(move |connection| queries::save(connection, &run))
+    }
+
+    fn unfinished(&self) -> Reply<'_, Result<Vec<Run>, StoreError>> {
+        self.run(queries::unfinished)
+    }
+
+    fn recent(&self, count: u32) -> Reply<'_, Result<Vec<Run>, StoreError>> {
+        self.run(move |connection| queries::recent(connection, count))
+    }
+
+    fn list(&self, query: RunQuery) -> Reply<'_, Result<Vec<Run>, StoreError>> {
+        self.run(move |connection| queries::list(connection, &query))
+    }
+
+    fn job_facts(&self, job: &JobName, now: Timestamp) -> Reply<'_, Result<JobHistory, StoreError>> {
+        let job = job.clone();
+        self.run(move |connection| queries::job_history(connection, &job, now))
+    }
+
+    fn expire(&self, now: Timestamp, keep: u32) -> Reply<'_, Result<Vec<RunId>, StoreError>> {
+        self.run(move |connection| queries::expire(connection, now, keep))
+    }
+}

@@ -1,0 +1,135 @@
+//! What the command line looks like.
+
+mod config;
+mod job;
+mod repository;
+mod runs;
+mod snapshots;
+mod values;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::{
+    config::{CheckArgs, ConfigCommand},
+    job::{CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
+    repository::{AddArgs, RepositoryCommand},
+    runs::{
+        CancelArgs, FollowArgs, HistoryArgs, LogArgs, NoteArgs, ShowArgs, StartArgs, StatusArgs, WhyArgs,
+    },
+    snapshots::{ListArgs, PlaceArgs, RestoreArgs, SnapshotsArgs},
+    values::{Bytes, Period, When},
+};
+
+/// Runs backups, looks at them, and restores them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "backupctl",
+    version,
+    about = "Command line client of backupd",
+    long_about = "backupctl talks to backupd, the daemon that runs backup jobs, and shows what it does.\n\n\
+        Exit codes: 0 well, 1 failed, 2 wrong usage, 3 partial, 4 not authorised, 5 daemon not reachable, \
+        6 no such object, 7 (`status`) some job is late or failed.",
+    after_help = "Examples:\n  \
+        backupctl status                     how are my backups\n  \
+        backupctl start home --follow        run the job `home` now and watch it\n  \
+        backupctl restore latest --job home --to /tmp/home",
+    arg_required_else_help = true,
+    subcommand_required = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command knows.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Talk to the daemon of the machine, on the system bus; the default for root
+    #[arg(long, global = true, conflicts_with = "user")]
+    pub(crate) system: bool,
+    /// Talk to your own daemon, on the session bus; the default for everyone but root
+    #[arg(long, global = true)]
+    pub(crate) user: bool,
+    /// Write JSON for programs; errors become JSON on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Do not show long output in a pager; the pager is `$PAGER`, or else `less`
+    #[arg(long, global = true)]
+    pub(crate) no_pager: bool,
+    /// When to use colours; `auto` is on a terminal unless `NO_COLOR` is set
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub(crate) color: ColorWhen,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// All commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Status(StatusArgs),
+    /// List the jobs
+    #[command(after_help = "Examples:\n  backupctl jobs\n  backupctl jobs --json | jq -r '.jobs[].name'")]
+    Jobs,
+    Start(StartArgs),
+    Cancel(CancelArgs),
+    /// List runs: those at work, those in the queue, and the last finished ones
+    #[command(after_help = "Examples:\n  backupctl runs\n  backupctl runs --json\n\n\
+        `backupctl history` goes further back.")]
+    Runs,
+    Show(ShowArgs),
+    History(HistoryArgs),
+    Log(LogArgs),
+    Why(WhyArgs),
+    Snapshots(SnapshotsArgs),
+    Ls(ListArgs),
+    Restore(RestoreArgs),
+    /// Create, show, check and change jobs
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        after_help = "Examples:\n  \
+        backupctl job create home --repository nas --source /home --exclude '**/.cache'\n  \
+        backupctl job show home"
+    )]
+    Job(JobCommand),
+    /// Add, create, list and test repositories
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        after_help = "Examples:\n  \
+        backupctl repository add nas --url /srv/backup --generate-password --init\n  \
+        backupctl repository test nas"
+    )]
+    Repository(RepositoryCommand),
+    /// Check, show and reload the configuration
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        after_help = "Examples:\n  \
+        backupctl config check\n  \
+        backupctl config reload"
+    )]
+    Config(ConfigCommand),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Commands about repositories.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `backupctl repository …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum RepositoryCommand {
+    Add(AddArgs),
+    /// Create a repository at its place
+    #[command(after_help = "Examples:\n  backupctl repository init nas")]
+    Init(RepositoryName),
+    /// List the repositories
+    #[command(after_help = "Examples:\n  backupctl repository list\n  backupctl repository list --json")]
+    List,
+    /// Open a repository with its password, and say what is in it
+    #[command(after_help = "Examples:\n  backupctl repository test nas")]
+    Test(RepositoryName),
+    /// Show a repository and its file
+    #[command(after_help = "Examples:\n  backupctl repository show nas")]
+    Show(RepositoryName),
+}
+
+/// Name of a repository.
+#[derive(Debug, Args)]
+pub(crate) struct RepositoryName {
+    /// The repository
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+/// Tell the daemon of a repository
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Tells the daemon of a repository: writes its file `repositories.d/NAME.toml`. The repository itself \
+        may exist; `--init` creates it.",
+    after_help = "Examples:\n  \
+        backupctl repository add nas --url /srv/backup --generate-password --init\n  \
+        backupctl repository add old --url /mnt/restic --password-file /root/restic-password\n  \
+        backupctl repository add safe --url /srv/safe --password-command pass show backup/safe"
+)]
+pub(crate) struct AddArgs {
+    /// Name of the new repository: letters, digits, `-`, `_` and `.`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Directory of the repository
+    #[arg(long, value_name = "PATH")]
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) password: PasswordArgs,
+    /// What reads and writes it
+    #[arg(long, value_name = "ENGINE", value_parser = ["embedded"])]
+    pub(crate) engine: Option<String>,
+    /// One line for people
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// Also create the repository at its place
+    #[arg(long)]
+    pub(crate) init: bool,
+}
+
+/// Where the password of a new repository comes from.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct PasswordArgs {
+    /// File whose first line is the password
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Program that prints the password, with its arguments; takes all that follows
+    #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true)]
+    pub(crate) password_command: Vec<String>,
+    /// Make a strong password and keep it in `secrets/NAME` of the configuration directory
+    #[arg(long)]
+    pub(crate) generate_password: bool,
+}

@@ -1,0 +1,196 @@
+//! `backupctl job …`
+
+use std::io::{self, Write as _};
+
+use backupd_core::{
+    config::{
+        Verify,
+        edit::{JobDraft, render_job},
+    },
+    name::{JobName, RepositoryName},
+};
+use serde::Serialize;
+
+use super::{Context, text, validate};
+use crate::{
+    cli::{CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs},
+    connect::Daemon,
+    errors::{Done, Failure, SUCCESS, worst},
+    output::json::{self, Document, JobShape},
+};
+
+pub(super) async fn run(context: &Context<'_>, command: JobCommand) -> Done {
+    match command {
+        JobCommand::Create(arguments) => create(context, &arguments).await,
+        JobCommand::Show(arguments) => show(context, &arguments).await,
+        JobCommand::Validate(arguments) => validate::run(context, &arguments).await,
+        JobCommand::Enable(arguments) => set_enabled(context, &arguments, true).await,
+        JobCommand::Disable(arguments) => set_enabled(context, &arguments, false).await,
+        JobCommand::Delete(arguments) => delete(context, &arguments).await,
+    }
+}
+
+async fn create(context: &Context<'_>, arguments: &CreateArgs) -> Done {
+    let name: JobName = parsed(&arguments.name)?;
+    let configuration = match &arguments.file {
+        Some(file) => text::read(file)?,
+        None => render_job(&draft(arguments)?),
+    };
+    let daemon = Daemon::connect(context.scope).await?;
+    let manager = daemon.manager().await?;
+    let created = manager
+        .create_job(name.as_str(), &configuration, &[].into())
+        .await;
+    created.map_err(|error| daemon.failure(error))?;
+    let output = context.output;
+    if output.json {
+        let job = serde_json::json!({ "name": name.as_str(), "configuration": configuration });
+        output.document(&Document::new("job", job))?;
+    } else {
+        output.line(format!("created the job `{name}`"))?;
+        output.note(&format!(
+            "start it with `{}`",
+            context.scope.command(&format!("start {name}"))
+        ));
+    }
+    Ok(SUCCESS)
+}
+
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str) -> Result<T, Failure> {
+    name.parse()
+        .map_err(|error: T::Err| Failure::usage(format!("`{name}` is no name: {error}")))
+}
+
+fn draft(arguments: &CreateArgs) -> Result<JobDraft, Failure> {
+    let repository: Option<RepositoryName> = arguments.repository.as_deref().map(parsed).transpose()?;
+    let paths = |paths: &[std::path::PathBuf]| -> Result<Vec<String>, Failure> {
+        paths.iter().map(|path| text::absolute_text(path)).collect()
+    };
+    let verify = arguments.verify.as_deref();
+    Ok(JobDraft {
+        repository,
+        sources: paths(&arguments.sources)?,
+        optional_sources: paths(&arguments.optional_sources)?,
+        include: arguments.include.clone(),
+        exclude: arguments.exclude.clone(),
+        exclude_if_present: arguments.exclude_if_present.clone(),
+        exclude_caches: arguments.exclude_caches.then_some(true),
+        exclude_larger_than: arguments.exclude_larger_than.map(|size| size.0),
+        one_file_system: arguments.one_file_system.then_some(true),
+        tags: arguments.tags.clone(),
+        host: arguments.host.clone(),
+        description: arguments.description.clone(),
+        compression: arguments.compression,
+        verify: verify
+            .and_then(|word| Verify::WORDS.into_iter().find(|(known, _)| *known == word))
+            .map(|(_, level)| level),
+        enabled: arguments.disabled.then_some(false),
+        max_age: arguments.max_age.map(|age| age.0),
+        ..JobDraft::default()
+    })
+}
+
+async fn show(context: &Context<'_>, arguments: &ShowJobArgs) -> Done {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        configuration: String,
+        revision: String,
+        #[serde(flatten)]
+        job: JobShape<'a>,
+    }
+    let output = context.output;
+    let daemon = Daemon::connect(context.scope).await?;
+    let objects = daemon.objects().await?;
+    let job = objects.known_job(&arguments.name)?;
+    let proxy = daemon.job(&arguments.name).await?;
+    let file = proxy.get_configuration(&[].into()).await;
+    let (configuration, revision) = file.map_err(|error| daemon.failure(error))?;
+    if output.json {
+        let shown = Shown {
+            configuration,
+            revision,
+            job: output.shapes().job(job),
+        };
+        output.document(&Document::new("job", shown))?;
+    } else {
+        output.page()?;
+        output.raw(configuration.as_bytes())?;
+    }
+    Ok(SUCCESS)
+}
+
+async fn set_enabled(context: &Context<'_>, arguments: &NamesArgs, enabled: bool) -> Done {
+    let daemon = Daemon::connect(context.scope).await?;
+    let objects = daemon.objects().await?;
+    let word = if enabled { "enabled" } else { "disabled" };
+    each(context, &arguments.names, word, async |name: &str| {
+        objects.known_job(name)?;
+        let done = daemon.job(name).await?.set_enabled(enabled, &[].into()).await;
+        done.map(drop).map_err(|error| daemon.failure(error))
+    })
+    .await
+}
+
+async fn delete(context: &Context<'_>, arguments: &DeleteArgs) -> Done {
+    let daemon = Daemon::connect(context.scope).await?;
+    let objects = daemon.objects().await?;
+    if !arguments.yes && !confirmed(context, &arguments.names)? {
+        return Err(Failure::failed("nothing was deleted"));
+    }
+    each(context, &arguments.names, "deleted", async |name: &str| {
+        objects.known_job(name)?;
+        let done = daemon.job(name).await?.delete(&[].into()).await;
+        done.map_err(|error| daemon.failure(error))
+    })
+    .await
+}
+
+/// Asks a person.
+fn confirmed(context: &Context<'_>, names: &[String]) -> Result<bool, Failure> {
+    if !context.output.interactive() {
+        return Err(Failure::usage("there is no terminal to ask on")
+            .hint("give `--yes` to delete without a question"));
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let question = format!(
+        "delete {}? The snapshots and the history stay. [y/N] ",
+        crate::objects::listed(&names)
+    );
+    let mut answer = String::new();
+    let asked = {
+        let mut stderr = io::stderr().lock();
+        stderr
+            .write_all(question.as_bytes())
+            .and_then(|()| stderr.flush())
+    };
+    asked
+        .and_then(|()| io::stdin().read_line(&mut answer))
+        .map_err(|error| Failure::failed(format!("cannot ask: {error}")))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Does the same with several jobs; what fails is told, and the others go on.
+async fn each(
+    context: &Context<'_>,
+    names: &[String],
+    word: &str,
+    change: impl AsyncFn(&str) -> Result<(), Failure>,
+) -> Done {
+    let output = context.output;
+    let mut code = SUCCESS;
+    let mut changed = Vec::new();
+    for name in names {
+        match change(name).await {
+            Ok(()) if output.json => changed.push(serde_json::json!({ "name": name })),
+            Ok(()) => output.line(format!("{word} the job `{name}`"))?,
+            Err(failure) => {
+                output.report(&failure);
+                code = worst(code, failure.code);
+            }
+        }
+    }
+    if output.json {
+        output.document(&json::list("jobs", &changed))?;
+    }
+    Ok(code)
+}

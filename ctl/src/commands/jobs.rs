@@ -1,0 +1,141 @@
+//! `backupctl jobs`, and how jobs are shown elsewhere.
+
+use backupd_core::config::format_duration;
+use backupd_dbus::{JobProperties, RunProperties};
+use jiff::SignedDuration;
+
+use super::{Context, runs};
+use crate::{
+    connect::Daemon,
+    errors::{Done, SUCCESS},
+    objects::Objects,
+    output::{
+        Output,
+        describe::{self, Details},
+        escape::escape,
+        json, style,
+        table::{Cell, Table},
+    },
+};
+
+pub(super) async fn run(context: &Context<'_>) -> Done {
+    let output = context.output;
+    let objects = Daemon::connect(context.scope).await?.objects().await?;
+    if output.json {
+        let shapes = output.shapes();
+        let jobs: Vec<_> = objects.jobs.iter().map(|job| shapes.job(job)).collect();
+        output.document(&json::list("jobs", &jobs))?;
+    } else if objects.jobs.is_empty() {
+        let command = context
+            .scope
+            .command("job create NAME --repository R --source DIR");
+        output.note(&format!("there are no jobs; create one with `{command}`"));
+    } else {
+        output.page()?;
+        output.table(&table(output, &objects, &objects.jobs))?;
+    }
+    Ok(SUCCESS)
+}
+
+/// A row for each job.
+pub(super) fn table(output: &Output, objects: &Objects, jobs: &[JobProperties]) -> Table {
+    let mut table = Table::new(&[
+        "HEALTH",
+        "JOB",
+        "REPOSITORY",
+        "LAST SUCCESS",
+        "LAST RESULT",
+        "NOW",
+    ]);
+    for job in jobs {
+        let (health, health_style) = output.health(job.health.as_deref());
+        let result = job.last_result.as_deref().unwrap_or_default();
+        let (symbol, result_style) = style::run(&output.look.palette, "finished", result);
+        let result = if result.is_empty() {
+            Cell::from("–")
+        } else {
+            Cell::styled(format!("{symbol} {result}"), result_style)
+        };
+        table.row(vec![
+            Cell::styled(health, health_style),
+            job.name.as_deref().unwrap_or_default().into(),
+            job.repository_name.as_deref().unwrap_or_default().into(),
+            output.ago(job.last_success_usec).into(),
+            result,
+            now(output, objects, job),
+        ]);
+    }
+    table
+}
+
+/// What a job is at.
+fn now(output: &Output, objects: &Objects, job: &JobProperties) -> Cell {
+    let Some(run) = objects.run_at(job.active_run.as_ref()) else {
+        return "–".into();
+    };
+    let (_, style) = output.outcome(run);
+    Cell::styled(standing(output, run), style)
+}
+
+/// What an active run is at, in a few words.
+pub(super) fn standing(output: &Output, run: &RunProperties) -> String {
+    let progress = describe::progress(run);
+    let (outcome, _) = output.outcome(run);
+    match run.state.as_deref() {
+        Some("running") if !progress.is_empty() => format!("↻ {progress}"),
+        Some("queued" | "waiting" | "backoff") => match run.blocked_by.as_deref() {
+            Some([first, ..]) => format!("{outcome}: {}", first.what),
+            _ => outcome,
+        },
+        _ => outcome,
+    }
+}
+
+/// All that is known of a job.
+pub(super) fn lines(output: &Output, objects: &Objects, job: &JobProperties) -> Vec<String> {
+    let name = job.name.as_deref().unwrap_or_default();
+    let (health, health_style) = output.health(job.health.as_deref());
+    let description = job.description.as_deref().filter(|text| !text.is_empty());
+    let description = description
+        .map(|text| format!(" – {}", escape(text)))
+        .unwrap_or_default();
+    let head = format!(
+        "{}{}",
+        output.look.paint(output.look.palette.strong, &escape(name)),
+        output.look.degrade(&description)
+    );
+    let mut details = Details::default();
+    details.row("health", output.look.paint(health_style, &health));
+    details.text("why", job.health_reason.as_deref());
+    details.text("repository", job.repository_name.as_deref());
+    if job.enabled == Some(false) {
+        details.row("enabled", "no; it is not started");
+    }
+    details.row(
+        "last success",
+        output
+            .when(job.last_success_usec)
+            .unwrap_or_else(|| "never".to_owned()),
+    );
+    details.text("last snapshot", job.last_snapshot.as_deref());
+    if let Some(age) = job.max_age_usec.filter(|age| *age > 0) {
+        let age = SignedDuration::from_micros(i64::try_from(age).unwrap_or(i64::MAX));
+        details.row("may be as old as", format_duration(age));
+    }
+    if let Some(late) = output.when(job.late_usec) {
+        details.row("late", late);
+    }
+    for blocked in job.blocked_by.iter().flatten() {
+        details.row("blocked by", output.blocked(blocked));
+    }
+    let mut lines = vec![head];
+    lines.extend(details.lines(output));
+    for (title, path) in [("Active run", &job.active_run), ("Last run", &job.last_run)] {
+        if let Some(run) = objects.run_at(path.as_ref()) {
+            lines.push(String::new());
+            lines.push(output.look.paint(output.look.palette.strong, title));
+            lines.extend(runs::details_in_job(output, run).lines(output));
+        }
+    }
+    lines
+}

@@ -1,0 +1,59 @@
+//! What the commands do.
+
+mod cancel;
+mod config;
+mod history;
+mod job;
+mod jobs;
+mod log;
+mod ls;
+mod offline;
+mod password;
+mod repository;
+mod restore;
+mod runs;
+mod show;
+mod snapshots;
+mod start;
+mod status;
+mod text;
+mod validate;
+mod why;
+
+use crate::{
+    cli::{Cli, Command},
+    errors::Done,
+    output::Output,
+    scope::Scope,
+};
+
+/// Where a command works.
+pub(crate) struct Context<'a> {
+    pub(crate) scope: Scope,
+    pub(crate) output: &'a Output,
+}
+
+/// Runs a command; answers the exit code.
+pub(crate) async fn run(cli: Cli, output: &Output) -> Done {
+    let context = Context {
+        scope: Scope::of(&cli.global)?,
+        output,
+    };
+    match cli.command {
+        Command::Status(arguments) => status::run(&context, &arguments).await,
+        Command::Jobs => jobs::run(&context).await,
+        Command::Start(arguments) => start::run(&context, &arguments).await,
+        Command::Cancel(arguments) => cancel::run(&context, &arguments).await,
+        Command::Runs => runs::run(&context).await,
+        Command::Show(arguments) => show::run(&context, &arguments).await,
+        Command::History(arguments) => history::run(&context, &arguments).await,
+        Command::Log(arguments) => log::run(&context, &arguments).await,
+        Command::Why(arguments) => why::run(&context, &arguments).await,
+        Command::Snapshots(arguments) => snapshots::run(&context, &arguments).await,
+        Command::Ls(arguments) => ls::run(&context, &arguments).await,
+        Command::Restore(arguments) => restore::run(&context, &arguments).await,
+        Command::Job(command) => job::run(&context, command).await,
+        Command::Repository(command) => repository::run(&context, command).await,
+        Command::Config(command) => config::run(&context, command).await,
+    }
+}

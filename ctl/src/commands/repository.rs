@@ -1,0 +1,276 @@
+//! `backupctl repository …`
+
+use std::path::{Path, PathBuf};
+
+use backupd_core::{
+    config::{
+        EngineName, PasswordSource,
+        edit::{RepositoryDraft, render_repository},
+    },
+    name::{NameError, RepositoryName as Name},
+};
+use backupd_dbus::{ExitCode, RepositoryInfo, RepositoryProperties};
+use serde::Serialize;
+
+use super::{Context, password, text, validate};
+use crate::{
+    cli::{AddArgs, RepositoryCommand},
+    connect::Daemon,
+    errors::{Done, Failure, SUCCESS},
+    objects::Objects,
+    output::{
+        Output,
+        describe::Details,
+        escape::escape,
+        human,
+        json::{self, Document, RepositoryShape},
+        table::Table,
+    },
+    records::Records,
+};
+
+pub(super) async fn run(context: &Context<'_>, command: RepositoryCommand) -> Done {
+    match command {
+        RepositoryCommand::Add(arguments) => add(context, &arguments).await,
+        RepositoryCommand::Init(arguments) => {
+            let daemon = Daemon::connect(context.scope).await?;
+            daemon.objects().await?.known_repository(&arguments.name)?;
+            initialize(context, &daemon, &arguments.name).await
+        }
+        RepositoryCommand::List => list(context).await,
+        RepositoryCommand::Test(arguments) => test(context, &arguments.name).await,
+        RepositoryCommand::Show(arguments) => show(context, &arguments.name).await,
+    }
+}
+
+async fn add(context: &Context<'_>, arguments: &AddArgs) -> Done {
+    let output = context.output;
+    let name: Name = arguments
+        .name
+        .parse()
+        .map_err(|error: NameError| Failure::usage(format!("`{}` is no name: {error}", arguments.name)))?;
+    let daemon = Daemon::connect(context.scope).await?;
+    let objects = daemon.objects().await?;
+    if objects.repository(name.as_str()).is_some() {
+        let message = format!("the repository `{name}` exists already");
+        return Err(Failure::new("AlreadyExists", ExitCode::Failed, message));
+    }
+    let generated = if arguments.password.generate_password {
+        Some(password::generate(
+            &configuration_directory(context, &objects)?,
+            name.as_str(),
+        )?)
+    } else {
+        None
+    };
+    let configuration = render_repository(&draft(arguments, generated.as_deref())?);
+    let created = daemon
+        .manager()
+        .await?
+        .create_repository(name.as_str(), &configuration, &[].into())
+        .await;
+    if let Err(error) = created {
+        let failure = daemon.failure(error);
+        // A password that nothing was made with is only in the way; where it is not known whether, it stays.
+        if let Some(file) = generated.filter(|_| failure.code != ExitCode::Unreachable as u8) {
+            let _ = std::fs::remove_file(file);
+        }
+        return Err(failure);
+    }
+    if !output.json {
+        output.line(format!("added the repository `{name}`"))?;
+    }
+    if let Some(file) = &generated {
+        output.note(&warning(output, file));
+    }
+    if arguments.init {
+        return initialize(context, &daemon, name.as_str()).await;
+    }
+    if output.json {
+        let repository = serde_json::json!({ "name": name.as_str(), "configuration": configuration });
+        output.document(&Document::new("repository", repository))?;
+    } else {
+        let command = context.scope.command(&format!("repository init {name}"));
+        output.note(&format!(
+            "if there is none at its place yet, create it with `{command}`"
+        ));
+    }
+    Ok(SUCCESS)
+}
+
+/// What nobody should overlook.
+fn warning(output: &Output, file: &Path) -> String {
+    let file = escape(&file.to_string_lossy());
+    let loud = output
+        .look
+        .paint(output.look.palette.warn, "KEEP A COPY OF THE PASSWORD ELSEWHERE");
+    format!(
+        "{loud}: it is in `{file}`, and nowhere else\n\
+         whoever loses it can restore nothing from this repository: no backup is of use without it"
+    )
+}
+
+/// Where the daemon's configuration is, by its own account.
+fn configuration_directory(context: &Context<'_>, objects: &Objects) -> Result<PathBuf, Failure> {
+    let told = objects.manager.configuration_directory.as_deref();
+    match told.filter(|directory| !directory.is_empty()) {
+        Some(directory) => Ok(PathBuf::from(directory)),
+        None => validate::directory(context.scope),
+    }
+}
+
+fn draft(arguments: &AddArgs, generated: Option<&Path>) -> Result<RepositoryDraft, Failure> {
+    let asked = &arguments.password;
+    let password = match (generated, &asked.password_file) {
+        (Some(file), _) => PasswordSource::File(file.to_owned()),
+        (None, Some(file)) => PasswordSource::File(text::absolute_text(file)?.into()),
+        (None, None) => PasswordSource::Command(asked.password_command.clone()),
+    };
+    // A location with a beginning such as `local:` goes as it is; a plain path is made absolute.
+    let plain = arguments
+        .url
+        .split('/')
+        .next()
+        .is_none_or(|first| !first.contains(':'));
+    let url = if plain {
+        text::absolute_text(Path::new(&arguments.url))?
+    } else {
+        arguments.url.clone()
+    };
+    Ok(RepositoryDraft {
+        url: Some(url),
+        password: Some(password),
+        engine: arguments.engine.as_ref().map(|_| EngineName::Embedded),
+        description: arguments.description.clone(),
+    })
+}
+
+async fn initialize(context: &Context<'_>, daemon: &Daemon, name: &str) -> Done {
+    let fd = daemon.repository(name).await?.initialize(&[].into()).await;
+    let info = Records::<RepositoryInfo>::new(fd.map_err(|error| daemon.failure(error))?).one()?;
+    tell(context.output, name, &info, "created the repository")
+}
+
+async fn test(context: &Context<'_>, name: &str) -> Done {
+    let daemon = Daemon::connect(context.scope).await?;
+    daemon.objects().await?.known_repository(name)?;
+    let fd = daemon.repository(name).await?.test(&[].into()).await;
+    let info = Records::<RepositoryInfo>::new(fd.map_err(|error| daemon.failure(error))?).one()?;
+    tell(context.output, name, &info, "the password opens the repository")
+}
+
+fn tell(output: &Output, name: &str, info: &RepositoryInfo, what: &str) -> Done {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        name: &'a str,
+        id: &'a str,
+        format: u32,
+        snapshots: u64,
+    }
+    if output.json {
+        let told = Told {
+            name,
+            id: &info.id,
+            format: info.version,
+            snapshots: info.snapshots,
+        };
+        output.document(&Document::new("repository", told))?;
+    } else {
+        let snapshots = human::counted(info.snapshots, "snapshot");
+        let id = escape(&info.id);
+        output.line(format!(
+            "{what} `{name}`: id {id}, format {}, {snapshots}",
+            info.version
+        ))?;
+    }
+    Ok(SUCCESS)
+}
+
+async fn list(context: &Context<'_>) -> Done {
+    let output = context.output;
+    let objects = Daemon::connect(context.scope).await?.objects().await?;
+    if output.json {
+        let repositories: Vec<_> = objects.repositories.iter().map(json::repository).collect();
+        output.document(&json::list("repositories", &repositories))?;
+        return Ok(SUCCESS);
+    }
+    if objects.repositories.is_empty() {
+        let command = context
+            .scope
+            .command("repository add NAME --url PATH --generate-password");
+        output.note(&format!("there are no repositories; add one with `{command}`"));
+        return Ok(SUCCESS);
+    }
+    let mut table = Table::new(&["REPOSITORY", "ENGINE", "PLACE", "JOBS"]);
+    for repository in &objects.repositories {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let jobs = repository.jobs.as_deref().unwrap_or_default().join(", ");
+        table.row(vec![
+            text(&repository.name).into(),
+            text(&repository.engine).into(),
+            text(&repository.url).into(),
+            if jobs.is_empty() {
+                "–".into()
+            } else {
+                jobs.into()
+            },
+        ]);
+    }
+    output.table(&table)?;
+    Ok(SUCCESS)
+}
+
+async fn show(context: &Context<'_>, name: &str) -> Done {
+    #[derive(Serialize)]
+    struct Shown<'a> {
+        configuration: String,
+        revision: String,
+        #[serde(flatten)]
+        repository: RepositoryShape<'a>,
+    }
+    let output = context.output;
+    let daemon = Daemon::connect(context.scope).await?;
+    let objects = daemon.objects().await?;
+    let repository = objects.known_repository(name)?;
+    let file = daemon.repository(name).await?.get_configuration(&[].into()).await;
+    let (configuration, revision) = file.map_err(|error| daemon.failure(error))?;
+    if output.json {
+        let shown = Shown {
+            configuration,
+            revision,
+            repository: json::repository(repository),
+        };
+        output.document(&Document::new("repository", shown))?;
+        return Ok(SUCCESS);
+    }
+    output.page()?;
+    output.lines(lines(output, repository))?;
+    output.line("")?;
+    output.raw(configuration.as_bytes())?;
+    Ok(SUCCESS)
+}
+
+/// All that is known of a repository.
+pub(super) fn lines(output: &Output, repository: &RepositoryProperties) -> Vec<String> {
+    let name = escape(repository.name.as_deref().unwrap_or_default());
+    let description = repository.description.as_deref().filter(|text| !text.is_empty());
+    let description = description
+        .map(|text| format!(" – {}", escape(text)))
+        .unwrap_or_default();
+    let name = output.look.paint(output.look.palette.strong, &name);
+    let mut lines = vec![format!("{name}{}", output.look.degrade(&description))];
+    let mut details = Details::default();
+    details.text("place", repository.url.as_deref());
+    details.text("engine", repository.engine.as_deref());
+    let jobs = repository.jobs.as_deref().unwrap_or_default().join(", ");
+    details.row(
+        "jobs",
+        if jobs.is_empty() {
+            "none".to_owned()
+        } else {
+            escape(&jobs)
+        },
+    );
+    lines.extend(details.lines(output));
+    lines
+}

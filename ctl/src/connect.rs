@@ -1,0 +1,197 @@
+//! The way to the daemon.
+
+use std::io;
+
+use backupd_dbus::{
+    BUS_NAME, Error, ExitCode, JobProxy, ManagerProxy, ROOT_PATH, RUN_INTERFACE, RepositoryProxy,
+    RunProperties, RunProxy,
+};
+use serde::de::DeserializeOwned;
+use zbus::{Connection, ObjectPath, OwnedObjectPath, Type, conn::Builder, fdo, proxy::CacheProperties};
+
+use crate::{errors::Failure, objects::Objects, scope::Scope};
+
+/// A connection to the bus of a scope.
+#[derive(Debug, Clone)]
+pub(crate) struct Daemon {
+    pub(crate) connection: Connection,
+    pub(crate) scope: Scope,
+}
+
+impl Daemon {
+    /// Connects to the bus. Whether the daemon is there shows with the first question.
+    pub(crate) async fn connect(scope: Scope) -> Result<Self, Failure> {
+        let builder = match scope {
+            Scope::System => Builder::system(),
+            Scope::User => Builder::session(),
+        };
+        // No time limit: to open a repository over a slow line may take minutes, and Ctrl-C is always there.
+        let connection = builder.build().await.map_err(|error| no_bus(&error, scope))?;
+        Ok(Self { connection, scope })
+    }
+
+    /// Turns an error of the daemon into a failure.
+    pub(crate) fn failure(&self, error: Error) -> Failure {
+        Failure::from_daemon(error, self.scope)
+    }
+
+    /// All jobs, repositories, runs and the manager, in one question.
+    pub(crate) async fn objects(&self) -> Result<Objects, Failure> {
+        let interface = "org.freedesktop.DBus.ObjectManager";
+        let mut objects: Objects = self.call(ROOT_PATH, interface, "GetManagedObjects", &()).await?;
+        // The specification leaves the object manager's own object out; then it is asked for.
+        if !objects.whole {
+            objects.manager = self
+                .properties(ROOT_PATH, backupd_dbus::MANAGER_INTERFACE)
+                .await?;
+        }
+        objects.sort();
+        Ok(objects)
+    }
+
+    /// All properties of an object at once.
+    pub(crate) async fn properties<T: DeserializeOwned + Type>(
+        &self,
+        path: &str,
+        interface: &str,
+    ) -> Result<T, Failure> {
+        self.call(path, "org.freedesktop.DBus.Properties", "GetAll", &(interface,))
+            .await
+    }
+
+    /// The properties of a run; one whose object has gone gets it back for a while.
+    pub(crate) async fn run(&self, id: &str) -> Result<RunProperties, Failure> {
+        let path = backupd_dbus::run_path(id);
+        let reply = self
+            .raw(
+                path.as_str(),
+                "org.freedesktop.DBus.Properties",
+                "GetAll",
+                &(RUN_INTERFACE,),
+            )
+            .await;
+        match reply {
+            Ok(properties) => Ok(properties),
+            Err(error) if is_unknown_object(&error) => {
+                let path = self.manager().await?.get_run(id, &[].into()).await;
+                let path = path.map_err(|error| self.failure(error))?;
+                self.properties(path.as_str(), RUN_INTERFACE).await
+            }
+            Err(error) => Err(self.failure(Error::ZBus(error))),
+        }
+    }
+
+    async fn call<B, T>(&self, path: &str, interface: &str, method: &str, body: &B) -> Result<T, Failure>
+    where
+        B: serde::Serialize + zbus::DynamicType,
+        T: DeserializeOwned + Type,
+    {
+        self.raw(path, interface, method, body)
+            .await
+            .map_err(|error| self.failure(Error::ZBus(error)))
+    }
+
+    async fn raw<B, T>(&self, path: &str, interface: &str, method: &str, body: &B) -> zbus::Result<T>
+    where
+        B: serde::Serialize + zbus::DynamicType,
+        T: DeserializeOwned + Type,
+    {
+        let reply = self
+            .connection
+            .call_method(Some(BUS_NAME), path, Some(interface), method, body)
+            .await?;
+        reply.body().deserialize()
+    }
+
+    /// The manager; none of the proxies keeps properties, so that none asks for them.
+    pub(crate) async fn manager(&self) -> Result<ManagerProxy<'static>, Failure> {
+        let proxy = ManagerProxy::builder(&self.connection)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await;
+        proxy.map_err(|error| self.failure(Error::ZBus(error)))
+    }
+
+    pub(crate) async fn job(&self, name: &str) -> Result<JobProxy<'static>, Failure> {
+        let path = backupd_dbus::job_path(name);
+        let builder = JobProxy::builder(&self.connection)
+            .path(path)
+            .cache_properties(CacheProperties::No);
+        builder
+            .build()
+            .await
+            .map_err(|error| self.failure(Error::ZBus(error)))
+    }
+
+    pub(crate) async fn repository(&self, name: &str) -> Result<RepositoryProxy<'static>, Failure> {
+        let path = backupd_dbus::repository_path(name);
+        let builder = RepositoryProxy::builder(&self.connection)
+            .path(path)
+            .cache_properties(CacheProperties::No);
+        builder
+            .build()
+            .await
+            .map_err(|error| self.failure(Error::ZBus(error)))
+    }
+
+    pub(crate) async fn run_proxy(&self, path: OwnedObjectPath) -> Result<RunProxy<'static>, Failure> {
+        let builder = RunProxy::builder(&self.connection)
+            .path(path)
+            .cache_properties(CacheProperties::No);
+        builder
+            .build()
+            .await
+            .map_err(|error| self.failure(Error::ZBus(error)))
+    }
+}
+
+/// The id in a run's path.
+pub(crate) fn run_id(path: &ObjectPath<'_>) -> Result<String, Failure> {
+    path.as_str()
+        .rsplit('/')
+        .next()
+        .and_then(backupd_dbus::unescape)
+        .ok_or_else(|| Failure::internal(format!("`{path}` is no path of a run")))
+}
+
+/// Whether there is no object at the path.
+pub(crate) fn is_unknown_object(error: &zbus::Error) -> bool {
+    matches!(error, zbus::Error::FDO(error) if matches!(
+        **error,
+        fdo::Error::UnknownObject(_) | fdo::Error::UnknownInterface(_) | fdo::Error::UnknownMethod(_)
+    ))
+}
+
+fn no_bus(error: &zbus::Error, scope: Scope) -> Failure {
+    let message = format!("there is no {}: {error}", scope.bus());
+    let refused = |kind| Failure::new("AccessDenied", ExitCode::NotAuthorised, kind);
+    match error {
+        zbus::Error::Connection(cause, address) if cause.kind() == io::ErrorKind::PermissionDenied => {
+            refused(format!(
+                "the {} at `{address}` refused the connection: {cause}",
+                scope.bus()
+            ))
+        }
+        zbus::Error::Handshake(text) => {
+            refused(format!("the {} refused the connection: {text}", scope.bus()))
+        }
+        zbus::Error::Connection(cause, address) => {
+            Failure::unreachable(format!("there is no {} at `{address}`: {cause}", scope.bus()))
+                .hint(bus_hint(scope))
+        }
+        _ => Failure::unreachable(message).hint(bus_hint(scope)),
+    }
+}
+
+fn bus_hint(scope: Scope) -> &'static str {
+    match scope {
+        Scope::System => {
+            "the system bus is started with the machine, by `dbus.service`; your own daemon is reached \
+            with `--user`"
+        }
+        Scope::User => {
+            "log in, or run both daemon and client under `dbus-run-session`; the machine's daemon is \
+            reached with `--system`"
+        }
+    }
+}

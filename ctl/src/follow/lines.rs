@@ -1,0 +1,129 @@
+//! What is said of a run on its way.
+
+use backupd_dbus::{ProgressProperties, RunProperties};
+
+use crate::output::{
+    Output,
+    describe::{self, Details},
+    escape::escape,
+    human,
+};
+
+/// What a run is called among others.
+pub(super) fn title(run: &RunProperties) -> String {
+    let job = run.job_name.as_deref().filter(|job| !job.is_empty());
+    let repository = run.repository_name.as_deref().unwrap_or_default();
+    let operation = run.operation.as_deref().unwrap_or("run");
+    match (job, operation) {
+        (Some(job), "backup") => escape(job),
+        (Some(job), operation) => escape(&format!("{operation} of {job}")),
+        (None, operation) => escape(&format!("{operation} from {repository}")),
+    }
+}
+
+/// The part of a run that is news when it changes.
+pub(super) fn stage(run: &RunProperties) -> String {
+    let state = run.state.as_deref().unwrap_or_default();
+    match state {
+        "running" => run
+            .phase
+            .clone()
+            .filter(|phase| !phase.is_empty())
+            .unwrap_or_else(|| state.to_owned()),
+        _ if run.cancel_requested == Some(true) => format!("{state}, cancelling"),
+        _ => state.to_owned(),
+    }
+}
+
+/// Where a run stands, in one line.
+pub(super) fn standing(output: &Output, run: &RunProperties) -> String {
+    let stage = stage(run);
+    match run.state.as_deref() {
+        Some("queued" | "waiting" | "backoff") => match run.blocked_by.as_deref() {
+            Some([first, ..]) => format!("{stage}: {}", output.blocked(first)),
+            _ => stage,
+        },
+        Some("running") => match run
+            .progress
+            .as_ref()
+            .map(amounts)
+            .filter(|amounts| !amounts.is_empty())
+        {
+            Some(amounts) => format!("{stage} {amounts}"),
+            None => stage,
+        },
+        _ => stage,
+    }
+}
+
+/// `42 %, 120 of 300 files, 1.0 GiB of 2.0 GiB, 12.0 MiB/s, 3m 5s left`.
+pub(super) fn amounts(progress: &ProgressProperties) -> String {
+    let of = |total: Option<u64>, show: fn(u64) -> String| {
+        total
+            .filter(|total| *total > 0)
+            .map(|total| format!(" of {}", show(total)))
+            .unwrap_or_default()
+    };
+    let mut parts = Vec::new();
+    parts.extend(describe::percent(progress).map(|percent| format!("{percent} %")));
+    if let Some(done) = progress.files_done {
+        parts.push(format!(
+            "{}{} files",
+            human::count(done),
+            of(progress.files_total, human::count)
+        ));
+    }
+    if let Some(done) = progress.bytes_done {
+        parts.push(format!(
+            "{}{}",
+            human::size(done),
+            of(progress.bytes_total, human::size)
+        ));
+    }
+    parts.extend(progress.rate.filter(|rate| *rate >= 1.0).map(human::rate));
+    parts.extend(
+        progress
+            .left_usec
+            .map(|left| format!("{} left", human::duration(left))),
+    );
+    if let Some(unreadable) = progress.unreadable.filter(|unreadable| *unreadable > 0) {
+        parts.push(format!("{} unreadable", human::count(unreadable)));
+    }
+    parts.join(", ")
+}
+
+/// How a run ended, in one line.
+pub(super) fn ending(output: &Output, run: &RunProperties) -> String {
+    let (outcome, style) = output.outcome(run);
+    let mut line = vec![format!("{} {}", output.look.paint(style, &outcome), title(run))];
+    if let Some(took) = output.took(run) {
+        line.push(format!(" in {took}"));
+    }
+    if let Some(snapshot) = run.snapshot.as_deref().filter(|snapshot| !snapshot.is_empty()) {
+        line.push(format!(", snapshot {}", escape(human::short(snapshot))));
+    }
+    line.concat()
+}
+
+/// What a run has done, below its [`ending`].
+pub(super) fn summary(output: &Output, run: &RunProperties) -> Vec<String> {
+    let mut details = Details::default();
+    if let Some(sums) = &run.statistics {
+        describe::statistics(&mut details, run.operation.as_deref(), sums);
+    }
+    details.text("snapshot", run.snapshot.as_deref());
+    describe::failure(&mut details, run);
+    details.lines(output)
+}
+
+/// Where to read on, for a run that had something to say.
+pub(super) fn where_to_look(run: &RunProperties) -> Option<String> {
+    let warned = run
+        .statistics
+        .as_ref()
+        .and_then(|sums| sums.warnings)
+        .is_some_and(|warnings| warnings > 0);
+    let well = run.result.as_deref() == Some("success") && !warned;
+    let id = run.id.as_deref()?;
+    (!well).then(|| format!("log {id}"))
+}

@@ -1,0 +1,43 @@
+//! `backupctl`: the command line client of backupd. It talks to the daemon over D-Bus, links no engine, and opens
+//! no repository.
+
+mod cli;
+mod commands;
+mod connect;
+mod errors;
+mod fault;
+mod find;
+mod follow;
+mod objects;
+mod output;
+mod records;
+mod scope;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{cli::Cli, errors::Failure, output::Output};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(&cli.global);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(commands::run(cli, &output)),
+        Err(error) => Err(Failure::internal(format!("cannot start the runtime: {error}"))),
+    };
+    let code = done.unwrap_or_else(|failure| {
+        output.report(&failure);
+        failure.code
+    });
+    // What could not be written to the end has failed, whatever was done before.
+    let code = output.close().map_or_else(
+        |failure| {
+            output.report(&failure);
+            if failure.quiet { code } else { failure.code }
+        },
+        |()| code,
+    );
+    ExitCode::from(code)
+}

@@ -1,0 +1,25 @@
+//! The client against a daemon that answers from fixed data, over a private bus.
+//!
+//! What is pinned here is what people read and scripts lean on: output, JSON, errors and exit codes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends where something is not as it expects"
+)]
+
+mod bus;
+mod client;
+mod errors;
+mod fake;
+mod fixtures;
+mod follow;
+mod jobs;
+mod look;
+mod offline;
+mod repositories;
+mod runs;
+mod snapshots;
+mod status;

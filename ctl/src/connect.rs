@@ -3,8 +3,8 @@
 use std::io;
 
 use backupd_dbus::{
-    BUS_NAME, Error, ExitCode, JobProxy, ManagerProxy, ROOT_PATH, RUN_INTERFACE, RepositoryProxy,
-    RunProperties, RunProxy,
+    BUS_NAME, Error, ExitCode, JobProxy, MANAGER_INTERFACE, ManagerProxy, ROOT_PATH, RUN_INTERFACE,
+    RepositoryProxy, RunProperties, RunProxy,
 };
 use serde::de::DeserializeOwned;
 use zbus::{Connection, ObjectPath, OwnedObjectPath, Type, conn::Builder, fdo, proxy::CacheProperties};
@@ -35,16 +35,16 @@ impl Daemon {
         Failure::from_daemon(error, self.scope)
     }
 
-    /// All jobs, repositories, runs and the manager, in one question.
+    /// All jobs, repositories, runs and the manager, in the time of one question: the specification leaves the
+    /// object manager's own object out of its answer, so both are asked at once.
     pub(crate) async fn objects(&self) -> Result<Objects, Failure> {
         let interface = "org.freedesktop.DBus.ObjectManager";
-        let mut objects: Objects = self.call(ROOT_PATH, interface, "GetManagedObjects", &()).await?;
-        // The specification leaves the object manager's own object out; then it is asked for.
-        if !objects.whole {
-            objects.manager = self
-                .properties(ROOT_PATH, backupd_dbus::MANAGER_INTERFACE)
-                .await?;
-        }
+        let (objects, manager) = tokio::join!(
+            self.call::<_, Objects>(ROOT_PATH, interface, "GetManagedObjects", &()),
+            self.properties(ROOT_PATH, MANAGER_INTERFACE),
+        );
+        let mut objects = objects?;
+        objects.manager = manager?;
         objects.sort();
         Ok(objects)
     }

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, fmt};
 
 use backupd_dbus::{
-    ExitCode, JOB_INTERFACE, JobProperties, MANAGER_INTERFACE, ManagerProperties, REPOSITORY_INTERFACE,
-    RUN_INTERFACE, RepositoryProperties, RunProperties,
+    ExitCode, JOB_INTERFACE, JobProperties, ManagerProperties, REPOSITORY_INTERFACE, RUN_INTERFACE,
+    RepositoryProperties, RunProperties,
 };
 use serde::{
     Deserialize, Deserializer,
@@ -18,8 +18,6 @@ use crate::errors::Failure;
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
     pub(crate) manager: ManagerProperties,
-    /// Whether the answer told of the manager too.
-    pub(crate) whole: bool,
     /// By name.
     pub(crate) jobs: Vec<JobProperties>,
     /// By name.
@@ -177,10 +175,6 @@ impl<'de> Visitor<'de> for Interfaces<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(interface) = map.next_key::<&str>()? {
             match interface {
-                MANAGER_INTERFACE => {
-                    self.0.manager = map.next_value()?;
-                    self.0.whole = true;
-                }
                 JOB_INTERFACE => self.0.jobs.push(map.next_value()?),
                 REPOSITORY_INTERFACE => self.0.repositories.push(map.next_value()?),
                 RUN_INTERFACE => self.0.runs.push(map.next_value()?),

@@ -58,28 +58,17 @@ pub(super) fn standing(output: &Output, run: &RunProperties) -> String {
 
 /// `42 %, 120 of 300 files, 1.0 GiB of 2.0 GiB, 12.0 MiB/s, 3m 5s left`.
 pub(super) fn amounts(progress: &ProgressProperties) -> String {
-    let of = |total: Option<u64>, show: fn(u64) -> String| {
-        total
-            .filter(|total| *total > 0)
-            .map(|total| format!(" of {}", show(total)))
-            .unwrap_or_default()
+    // What has not begun and has no known end says nothing.
+    let amount = |done: Option<u64>, total: Option<u64>, show: fn(u64) -> String| match (done, total) {
+        (Some(done), Some(total)) if total > 0 => Some(format!("{} of {}", show(done), show(total))),
+        (Some(done), _) if done > 0 => Some(show(done)),
+        _ => None,
     };
+    let files = amount(progress.files_done, progress.files_total, human::count);
     let mut parts = Vec::new();
     parts.extend(describe::percent(progress).map(|percent| format!("{percent} %")));
-    if let Some(done) = progress.files_done {
-        parts.push(format!(
-            "{}{} files",
-            human::count(done),
-            of(progress.files_total, human::count)
-        ));
-    }
-    if let Some(done) = progress.bytes_done {
-        parts.push(format!(
-            "{}{}",
-            human::size(done),
-            of(progress.bytes_total, human::size)
-        ));
-    }
+    parts.extend(files.map(|files| format!("{files} files")));
+    parts.extend(amount(progress.bytes_done, progress.bytes_total, human::size));
     parts.extend(progress.rate.filter(|rate| *rate >= 1.0).map(human::rate));
     parts.extend(
         progress

@@ -1,7 +1,13 @@
 //! Running the client and looking at what it says.
 
-use std::{path::Path, process::Stdio};
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    path::Path,
+    process::Stdio,
+};
 
+use nix::pty::openpty;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -44,6 +50,34 @@ impl World {
     /// As [`Self::run`], with everything in one text to pin.
     pub(crate) async fn shown(&self, arguments: &[&str]) -> String {
         self.run(arguments).await.whole()
+    }
+}
+
+impl World {
+    /// Runs the client on a terminal where somebody types; answers its exit code and all that was drawn.
+    pub(crate) async fn on_terminal(&self, arguments: &[&str], typed: &str) -> (i32, String) {
+        let terminal = openpty(None, None).unwrap();
+        let end = || Stdio::from(terminal.slave.try_clone().unwrap());
+        let mut command = self.command(arguments);
+        command
+            .env("TERM", "xterm")
+            .env("COLUMNS", "100")
+            .env("PAGER", "sed s/^/paged:/")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end());
+        let mut child = command.spawn().unwrap();
+        drop((command, terminal.slave));
+        let mut master = File::from(terminal.master);
+        master.write_all(typed.as_bytes()).unwrap();
+        let reader = tokio::task::spawn_blocking(move || {
+            let mut bytes = Vec::new();
+            // The end of a terminal is an error, as Linux has it.
+            let _ = master.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        let code = child.wait().await.unwrap().code().unwrap();
+        (code, reader.await.unwrap())
     }
 }
 

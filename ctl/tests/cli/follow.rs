@@ -1,9 +1,8 @@
-use std::{collections::VecDeque, io::Read as _, os::fd::OwnedFd, process::Stdio};
+use std::{collections::VecDeque, process::Stdio};
 
 use backupd_dbus::RunProperties;
 use insta::assert_snapshot;
 use nix::{
-    pty::openpty,
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
@@ -239,22 +238,10 @@ async fn ctrl_c_leaves_the_run_going() {
 async fn a_terminal_gets_a_bar_and_then_the_summary() {
     let world = World::new().await;
     prepare(&world, whole_life());
-    let terminal = openpty(None, None).unwrap();
-    let mut command = world.command(&["start", "home", "--follow", "--color", "never"]);
-    let end = |end: &OwnedFd| Stdio::from(end.try_clone().unwrap());
-    command.env("TERM", "xterm").env("COLUMNS", "100");
-    command.stdout(end(&terminal.slave)).stderr(end(&terminal.slave));
-    let mut child = command.spawn().unwrap();
-    drop((command, terminal.slave));
-    let mut master = std::fs::File::from(terminal.master);
-    let reader = tokio::task::spawn_blocking(move || {
-        let mut bytes = Vec::new();
-        // The end of a terminal is an error, as Linux has it.
-        let _ = master.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
-    });
-    assert_eq!(child.wait().await.unwrap().code(), Some(0));
-    let drawn = reader.await.unwrap();
+    let (code, drawn) = world
+        .on_terminal(&["start", "home", "--follow", "--color", "never"], "")
+        .await;
+    assert_eq!(code, 0, "{drawn:?}");
     assert!(drawn.contains("home"), "{drawn:?}");
     let summary = drawn
         .split("✓ success")

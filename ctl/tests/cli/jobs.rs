@@ -176,3 +176,20 @@ async fn jobs_are_switched_and_deleted() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_person_is_asked_before_a_job_is_deleted() {
+    let world = World::new().await;
+    let (code, drawn) = world.on_terminal(&["job", "delete", "old"], "n\n").await;
+    assert!(
+        drawn.contains("delete `old`?") && drawn.contains("nothing was deleted"),
+        "{drawn:?}"
+    );
+    assert_eq!((code, world.fake.calls().len()), (1, 0));
+    let (code, drawn) = world.on_terminal(&["job", "delete", "old"], "y\n").await;
+    assert_eq!(
+        (code, world.fake.calls()),
+        (0, vec!["Delete old {}".to_owned()]),
+        "{drawn:?}"
+    );
+}

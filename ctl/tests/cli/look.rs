@@ -69,3 +69,18 @@ async fn a_reader_that_stops_reading_is_no_error() {
     // The exit code is that of the command: some job failed.
     assert!(matches!(output.status.code(), Some(0 | 7)), "{:?}", output.status);
 }
+
+#[tokio::test]
+async fn long_output_on_a_terminal_goes_through_the_pager() {
+    let world = World::new().await;
+    let (code, drawn) = world.on_terminal(&["runs"], "").await;
+    assert!(
+        code == 0 && drawn.contains("paged:") && drawn.contains("\u{1b}["),
+        "{drawn:?}"
+    );
+    let (code, drawn) = world.on_terminal(&["runs", "--no-pager"], "").await;
+    assert!(
+        code == 0 && !drawn.contains("paged:") && drawn.contains("GOOD"),
+        "{drawn:?}"
+    );
+}

@@ -24,7 +24,7 @@ pub use records::{Entry, LogEvent, RepositoryInfo, Snapshot};
 
 /// Well-known bus name.
 pub const BUS_NAME: &str = "org.backupd.Backup1";
-/// Path of the manager, which is also the ObjectManager.
+/// Path of the manager, which is also the object manager.
 pub const ROOT_PATH: &str = "/org/backupd/Backup1";
 /// Interface of the manager.
 pub const MANAGER_INTERFACE: &str = "org.backupd.Backup1.Manager";

@@ -1,5 +1,7 @@
 //! Object paths; names are escaped as systemd escapes unit names in paths, which is bijective.
 
+use std::fmt::Write as _;
+
 use zbus::OwnedObjectPath;
 
 use crate::ROOT_PATH;
@@ -15,7 +17,8 @@ pub fn escape(name: &str) -> String {
         if byte.is_ascii_alphabetic() || (index > 0 && byte.is_ascii_digit()) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("_{byte:02x}"));
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "_{byte:02x}");
         }
     }
     escaped

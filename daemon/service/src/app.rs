@@ -67,59 +67,34 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
     directories.create()?;
     let _alone = claim(scope, &directories)?;
     let mut stop_signals = Signals::new()?;
-    let store = SqliteStore::open(&directories.state.join("backupd.db"), started)?;
-    let mut troubles = Vec::new();
-    if let Some(aside) = store.set_aside() {
-        let trouble = format!(
-            "the store was damaged and is set aside as `{}`: history before that is not shown",
-            aside.display()
-        );
-        tracing::error!("{trouble}");
-        troubles.push(trouble);
-    }
-    let questions = directories.cache.join("questions");
-    clean_questions(&questions);
+    let (store, troubles) = open_store(&directories, started)?;
+    let connection = connect(scope).await?;
 
-    let settings = settings::load(&directories.configuration).settings;
-    log.set(&settings.log);
     let (inbox, messages) = Coordinator::channel();
-    let launcher = Arc::new(ChildLauncher::new(
-        LauncherSettings {
-            worker: worker(&settings),
-            runs: directories.state.join("runs"),
-            questions,
-            grace: grace(&settings),
-            secret_variables: vec![ENCRYPTION_KEY.to_owned()],
-        },
-        inbox.clone(),
-    ));
+    let launcher = Arc::new(launcher(&directories, &log, inbox.clone()));
     let socket_path = directories.runtime.join("progress.sock");
     let socket = ProgressSocket::bind(&socket_path)
         .map_err(|error| Failure::System("the progress socket cannot be made", error))?;
     let (alarm, alarm_times) = watch::channel(None);
-    let changed_launcher = Arc::clone(&launcher);
     let notifier = Arc::new(Systemd);
-    let mut coordinator = Coordinator::new(
-        Parts {
-            store: Arc::new(store),
-            launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
-            clock: Arc::new(SystemClock),
-            notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
-            configuration: directories.configuration.clone(),
-            progress_socket: Some(socket_path),
-            alarm,
-            settings_changed: Box::new(move |settings| {
-                log.set(&settings.log);
-                changed_launcher.configure(worker(settings), grace(settings));
-            }),
-            troubles,
-        },
-        inbox.clone(),
-        messages,
-    );
+    let changed_launcher = Arc::clone(&launcher);
+    let parts = Parts {
+        store: Arc::new(store),
+        launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
+        clock: Arc::new(SystemClock),
+        notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
+        configuration: directories.configuration.clone(),
+        progress_socket: Some(socket_path),
+        alarm,
+        settings_changed: Box::new(move |settings| {
+            log.set(&settings.log);
+            changed_launcher.configure(worker(settings), grace(settings));
+        }),
+        troubles,
+    };
+    let mut coordinator = Coordinator::new(parts, inbox.clone(), messages);
     coordinator.begin().await?;
 
-    let connection = connect(scope).await?;
     let facts = Facts {
         scope: scope.as_str(),
         launcher: launcher.name(),
@@ -127,20 +102,14 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
         configuration: directories.configuration.display().to_string(),
         state: directories.state.display().to_string(),
     };
+    let (outbox, handle) = (coordinator.outbox(), coordinator.handle());
     let authority = Arc::new(OwnerOnly::new(scope));
-    let mut publisher = Publisher::new(
-        connection.clone(),
-        coordinator.outbox(),
-        coordinator.handle(),
-        authority,
-        &facts,
-    );
+    let mut publisher = Publisher::new(connection.clone(), Arc::clone(&outbox), handle, authority, &facts);
     publisher
         .begin()
         .await
         .map_err(|error| Failure::Bus(format!("the bus refuses our objects: {error}")))?;
 
-    let outbox = coordinator.outbox();
     let mut coordinator = tokio::spawn(coordinator.run());
     let mut publisher = tokio::spawn(publisher.serve());
     let mut progress = tokio::spawn(socket.serve(inbox.clone()));
@@ -178,6 +147,36 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
         end = &mut alarm => Err(ended("the alarm", end.map(|e| e.to_string()))),
         () = connection.closed() => Err(Failure::Ended("the connection to the bus", "the bus is gone".to_owned())),
     }
+}
+
+/// The store, and what there is to say about it.
+fn open_store(directories: &Directories, now: Timestamp) -> Result<(SqliteStore, Vec<String>), Failure> {
+    let store = SqliteStore::open(&directories.state.join("backupd.db"), now)?;
+    let trouble = store.set_aside().map(|aside| {
+        format!(
+            "the store was damaged and is set aside as `{}`: its history is not shown",
+            aside.display()
+        )
+    });
+    if let Some(trouble) = &trouble {
+        tracing::error!("{trouble}");
+    }
+    Ok((store, trouble.into_iter().collect()))
+}
+
+fn launcher(directories: &Directories, log: &LogLevel, inbox: Inbox) -> ChildLauncher {
+    let settings = settings::load(&directories.configuration).settings;
+    log.set(&settings.log);
+    let questions = directories.cache.join("questions");
+    clean_questions(&questions);
+    let settings = LauncherSettings {
+        worker: worker(&settings),
+        runs: directories.state.join("runs"),
+        questions,
+        grace: grace(&settings),
+        secret_variables: vec![ENCRYPTION_KEY.to_owned()],
+    };
+    ChildLauncher::new(settings, inbox)
 }
 
 /// Holds the state directory, so that no second daemon works on it.

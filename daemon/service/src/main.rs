@@ -14,6 +14,8 @@ mod readiness;
 mod scope;
 mod settings;
 mod store;
+#[cfg(test)]
+mod testing;
 
 use std::{
     ffi::OsString,

@@ -11,6 +11,10 @@ use crate::{
     ports::AskError,
 };
 
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "it is the function given to `map_err`"
+)]
 pub(super) fn of_refusal(refusal: Refusal) -> Error {
     let text = refusal.to_string();
     match refusal.kind {

@@ -21,7 +21,7 @@ pub(super) struct Run {
 }
 
 /// One execution of one operation. It stays an object for some time after its end: subscribe to
-/// PropertiesChanged, then read `State`, and nothing can be missed.
+/// `PropertiesChanged`, then read `State`, and nothing can be missed.
 #[interface(name = "org.backupd.Backup1.Run")]
 impl Run {
     /// Asks the run to stop. It ends soon after with the result `cancelled`; nothing stored before is harmed.

@@ -128,7 +128,7 @@ fn log_end(run: &Run) {
     let title = title(run);
     match (run.result, &run.failure) {
         (Some(RunResult::Success), _) => {
-            tracing::info!(BACKUPD_RUN = %id, BACKUPD_JOB = job, "{title} succeeded")
+            tracing::info!(BACKUPD_RUN = %id, BACKUPD_JOB = job, "{title} succeeded");
         }
         (Some(RunResult::Cancelled), _) => {
             tracing::info!(BACKUPD_RUN = %id, BACKUPD_JOB = job, "{title} was cancelled");

@@ -18,7 +18,7 @@ use super::{child::ChildLauncher, follow::Tail, rundir::RunDirectory};
 use crate::ports::{AskError, LaunchError};
 
 /// A repository that has not answered by then will not.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+const LONGEST: Duration = Duration::from_mins(15);
 
 /// The directory of one question; gone when this is dropped.
 struct Question(RunDirectory);

@@ -117,7 +117,7 @@ impl ChildLauncher {
         LaunchError::Program(self.settings().worker, error.to_string())
     }
 
-    async fn start(&self, spec: &Spec) -> Result<(), LaunchError> {
+    fn start(&self, spec: &Spec) -> Result<(), LaunchError> {
         let (run, attempt) = (spec.run, spec.attempt);
         let directory = self.directory(run, attempt);
         let unwritable =
@@ -172,7 +172,7 @@ impl Launcher for ChildLauncher {
 
     fn launch(&self, spec: &Spec) -> Reply<'_, Result<(), LaunchError>> {
         let spec = spec.clone();
-        Box::pin(async move { self.start(&spec).await })
+        Box::pin(async move { self.start(&spec) })
     }
 
     fn adopt(&self, run: RunId, attempt: u32) {

@@ -134,7 +134,7 @@ impl Watch {
             .drain(|inotify| while inotify.read_events().is_ok() {})
             .await;
         if drained.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

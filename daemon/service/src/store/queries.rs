@@ -100,7 +100,8 @@ pub(super) fn list(connection: &Connection, query: &RunQuery) -> Result<Vec<Run>
         text.push_str(if index == 0 { " WHERE " } else { " AND " });
         text.push_str(&condition.replace('?', &format!("?{}", index + 1)));
     }
-    text.push_str(&format!(" ORDER BY id DESC LIMIT {}", query.limit));
+    text += " ORDER BY id DESC LIMIT ";
+    text += &query.limit.to_string();
     let values: Vec<&dyn ToSql> = values.iter().map(AsRef::as_ref).collect();
     select(connection, &text, &values)
 }

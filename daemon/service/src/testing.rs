@@ -1,0 +1,303 @@
+//! Doubles for what must be steered in tests: time, workers, and a store that fails.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use backupd_core::{
+    failure::{Failure, FailureClass},
+    name::{JobName, RunId},
+    protocol::{Event, EventKind, Spec},
+    run::{Run, RunResult},
+};
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::{
+    coordinator::{Changes, Coordinator, Handle, Inbox, JobView, ObjectKey, Outbox, Parts, View},
+    notify::Notifier,
+    ports::{AskError, Clock, JobHistory, LaunchError, Launcher, Reply, RunQuery, Store, StoreError},
+    store::SqliteStore,
+};
+
+pub(crate) struct SteeredClock(Mutex<Timestamp>);
+
+impl SteeredClock {
+    pub(crate) fn advance(&self, by: SignedDuration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_add(by).unwrap();
+    }
+}
+
+impl Clock for SteeredClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Starts nothing; the test says what the workers do.
+#[derive(Default)]
+pub(crate) struct ScriptedLauncher {
+    pub(crate) launched: Mutex<Vec<Spec>>,
+    pub(crate) adopted: Mutex<Vec<RunId>>,
+    pub(crate) stopped: Mutex<Vec<RunId>>,
+    pub(crate) forgotten: Mutex<Vec<RunId>>,
+    pub(crate) broken: AtomicBool,
+}
+
+impl Launcher for ScriptedLauncher {
+    fn name(&self) -> &'static str {
+        "child"
+    }
+
+    fn launch(&self, spec: &Spec) -> Reply<'_, Result<(), LaunchError>> {
+        let outcome = if self.broken.load(Ordering::SeqCst) {
+            Err(LaunchError::Program(
+                "/nowhere/backupd-worker".into(),
+                "No such file".to_owned(),
+            ))
+        } else {
+            self.launched.lock().unwrap().push(spec.clone());
+            Ok(())
+        };
+        Box::pin(async move { outcome })
+    }
+
+    fn adopt(&self, run: RunId, _attempt: u32) {
+        self.adopted.lock().unwrap().push(run);
+    }
+
+    fn stop(&self, run: RunId, _attempt: u32) {
+        self.stopped.lock().unwrap().push(run);
+    }
+
+    fn ask(&self, _spec: &Spec) -> Reply<'_, Result<File, AskError>> {
+        Box::pin(async {
+            Err(AskError::Failure(
+                Failure::new(FailureClass::Credentials, "wrong password").hint("ask nobody"),
+            ))
+        })
+    }
+
+    fn open_events(&self, _run: RunId, _attempt: u32) -> std::io::Result<File> {
+        File::open("/dev/null")
+    }
+
+    fn forget(&self, run: RunId) {
+        self.forgotten.lock().unwrap().push(run);
+    }
+}
+
+/// A real store that can be told to refuse writes.
+pub(crate) struct FailingStore {
+    pub(crate) real: SqliteStore,
+    pub(crate) full: AtomicBool,
+}
+
+impl Store for FailingStore {
+    fn save(&self, run: &Run) -> Reply<'_, Result<(), StoreError>> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
+        }
+        self.real.save(run)
+    }
+
+    fn unfinished(&self) -> Reply<'_, Result<Vec<Run>, StoreError>> {
+        self.real.unfinished()
+    }
+
+    fn recent(&self, count: u32) -> Reply<'_, Result<Vec<Run>, StoreError>> {
+        self.real.recent(count)
+    }
+
+    fn list(&self, query: RunQuery) -> Reply<'_, Result<Vec<Run>, StoreError>> {
+        self.real.list(query)
+    }
+
+    fn job_facts(&self, job: &JobName, now: Timestamp) -> Reply<'_, Result<JobHistory, StoreError>> {
+        self.real.job_facts(job, now)
+    }
+
+    fn expire(&self, now: Timestamp, keep: u32) -> Reply<'_, Result<Vec<RunId>, StoreError>> {
+        self.real.expire(now, keep)
+    }
+}
+
+struct Quiet;
+
+impl Notifier for Quiet {
+    fn ready(&self) {}
+    fn reloading(&self) {}
+    fn stopping(&self) {}
+    fn status(&self, _text: &str) {}
+}
+
+/// A coordinator at work, with everything around it.
+pub(crate) struct Stage {
+    pub(crate) handle: Handle,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) inbox: Inbox,
+    pub(crate) clock: Arc<SteeredClock>,
+    pub(crate) launcher: Arc<ScriptedLauncher>,
+    pub(crate) store: Arc<FailingStore>,
+    pub(crate) alarm: watch::Receiver<Option<Timestamp>>,
+    pub(crate) directory: Arc<TempDir>,
+    views: Arc<Mutex<Changes>>,
+}
+
+impl Stage {
+    /// A stage with the repository `nas` and these jobs, each with the lines given.
+    pub(crate) async fn new(jobs: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| {
+            let file = directory.path().join("etc").join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        };
+        write(
+            "repositories.d/nas.toml",
+            "url = \"/srv/nas\"\npassword_file = \"/etc/secret\"\n",
+        );
+        for (name, lines) in jobs {
+            let text = format!("repository = \"nas\"\nsources = [\"/home/{name}\"]\n{lines}\n");
+            write(&format!("jobs.d/{name}.toml"), &text);
+        }
+        Self::begin(Arc::new(directory)).await
+    }
+
+    /// Ends this daemon and begins another on the same directories.
+    pub(crate) async fn restart(self) -> Self {
+        self.inbox.stop().await;
+        Self::begin(self.directory).await
+    }
+
+    async fn begin(directory: Arc<TempDir>) -> Self {
+        let clock = Arc::new(SteeredClock(Mutex::new(
+            Timestamp::from_second(1_800_000_000).unwrap(),
+        )));
+        let real = SqliteStore::open(&directory.path().join("backupd.db"), clock.now()).unwrap();
+        let store = Arc::new(FailingStore {
+            real,
+            full: AtomicBool::new(false),
+        });
+        let launcher = Arc::new(ScriptedLauncher::default());
+        let (inbox, messages) = Coordinator::channel();
+        let (alarm_times, alarm) = watch::channel(None);
+        let parts = Parts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            notifier: Arc::new(Quiet),
+            configuration: directory.path().join("etc"),
+            progress_socket: None,
+            alarm: alarm_times,
+            settings_changed: Box::new(|_| {}),
+            troubles: Vec::new(),
+        };
+        let mut coordinator = Coordinator::new(parts, inbox.clone(), messages);
+        coordinator.begin().await.unwrap();
+        let (handle, outbox) = (coordinator.handle(), coordinator.outbox());
+        tokio::spawn(coordinator.run());
+        Self {
+            handle,
+            outbox,
+            inbox,
+            clock,
+            launcher,
+            store,
+            alarm,
+            directory,
+            views: Arc::default(),
+        }
+    }
+
+    /// Takes what is published, as the bus would, for as long as the test runs; without it nobody is answered.
+    pub(crate) fn published(self) -> Self {
+        let (outbox, views) = (Arc::clone(&self.outbox), Arc::clone(&self.views));
+        tokio::spawn(async move {
+            loop {
+                let (changes, number) = outbox.take().await;
+                views.lock().unwrap().extend(changes);
+                outbox.published(number);
+            }
+        });
+        self
+    }
+
+    /// The newest view of a job, after everything sent so far was worked on.
+    pub(crate) async fn job_view(&self, name: &str) -> JobView {
+        self.handle.settings().await.unwrap();
+        match self.views.lock().unwrap().get(&ObjectKey::Job(job(name))) {
+            Some(Some(View::Job(view))) => (**view).clone(),
+            other => panic!("the job `{name}` is not published: {other:?}"),
+        }
+    }
+
+    pub(crate) fn configuration(&self, file: &str) -> std::path::PathBuf {
+        self.directory.path().join("etc").join(file)
+    }
+
+    /// What the worker of a run says, and its end.
+    pub(crate) async fn worker_says(&self, run: RunId, kinds: Vec<EventKind>, gone: bool) {
+        let hello = EventKind::Hello {
+            pid: 1,
+            run,
+            attempt: 1,
+            program: "backupd-worker 0".to_owned(),
+            engine: None,
+        };
+        let events = (1..)
+            .zip(std::iter::once(hello).chain(kinds))
+            .map(|(seq, kind)| Event {
+                seq,
+                time: self.clock.now(),
+                kind,
+            })
+            .collect();
+        self.inbox.worker_events(run, 1, events).await;
+        if gone {
+            self.inbox.worker_gone(run, 1).await;
+        }
+    }
+
+    /// The worker of a run succeeds.
+    pub(crate) async fn worker_succeeds(&self, run: RunId) {
+        let kinds = vec![
+            EventKind::Snapshot {
+                snapshot: "ab".repeat(32),
+            },
+            EventKind::Done {
+                result: RunResult::Success,
+            },
+        ];
+        self.worker_says(run, kinds, true).await;
+    }
+
+    /// The run as the store has it, after everything sent so far was worked on.
+    pub(crate) async fn stored(&self, run: RunId) -> Run {
+        // Messages are worked on in order: an answer means that all before it are done.
+        self.handle.settings().await.unwrap();
+        let query = RunQuery {
+            id: Some(run.to_string()),
+            limit: 1,
+            ..RunQuery::default()
+        };
+        self.handle.list_runs(query).await.unwrap().remove(0)
+    }
+}
+
+/// The name of a job.
+pub(crate) fn job(name: &str) -> JobName {
+    name.parse().unwrap()
+}
+
+/// Reads a file.
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).unwrap()
+}

@@ -18,7 +18,7 @@ use crate::{
     launch::{ChildLauncher, LauncherSettings, ProgressSocket, clean_questions},
     logging::LogLevel,
     notify::{Notifier, Systemd},
-    ports::{Launcher, StoreError, SystemClock},
+    ports::{Launcher, Store, StoreError, SystemClock},
     scope::{Directories, DirectoryError, Scope},
     settings,
     store::{OpenError, SqliteStore},
@@ -68,6 +68,7 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
     let _alone = claim(scope, &directories)?;
     let mut stop_signals = Signals::new()?;
     let (store, troubles) = open_store(&directories, started)?;
+    let store = Arc::new(store);
     let connection = connect(scope).await?;
 
     let (inbox, messages) = Coordinator::channel();
@@ -79,7 +80,7 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
     let notifier = Arc::new(Systemd);
     let changed_launcher = Arc::clone(&launcher);
     let parts = Parts {
-        store: Arc::new(store),
+        store: Arc::clone(&store) as Arc<dyn Store>,
         launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
         clock: Arc::new(SystemClock),
         notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
@@ -131,6 +132,7 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
             notifier.stopping();
             inbox.stop().await;
             let _ = (&mut coordinator).await;
+            store.close().await;
             // What was decided is still told, and replies on their way go out; a bus that hangs is not waited for.
             let _ = tokio::time::timeout(LAST_WORDS, async {
                 outbox.flushed().await;

@@ -174,6 +174,7 @@ impl Stage {
     /// Ends this daemon and begins another on the same directories.
     pub(crate) async fn restart(self) -> Self {
         self.inbox.stop().await;
+        self.store.real.close().await;
         Self::begin(self.directory).await
     }
 

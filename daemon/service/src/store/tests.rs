@@ -1,1 +1,255 @@
+use std::fs;
 
+use backupd_core::{
+    name::RunId,
+    run::{Operation, Run, RunEvent, RunResult, Trigger},
+};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
+
+use super::*;
+use crate::ports::{RunQuery, Store};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+}
+
+/// A finished run of a job, queued at `seconds`.
+fn finished(number: i64, job: &str, result: RunResult) -> Run {
+    let mut run = Run::new(
+        RunId::from_parts(u64::try_from(number).unwrap() * 1000, 7),
+        Some(job.parse().unwrap()),
+        "nas".parse().unwrap(),
+        Operation::Backup,
+        Trigger::Manual,
+        at(number),
+    );
+    run.apply(RunEvent::CancelRequested, at(number)).unwrap();
+    run.result = Some(result);
+    run.expires = Some(at(number) + SignedDuration::from_secs(100));
+    run
+}
+
+async fn with_runs(runs: &[Run]) -> (tempfile::TempDir, SqliteStore) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&directory.path().join("backupd.db"), at(0)).unwrap();
+    for run in runs {
+        store.save(run).await.unwrap();
+    }
+    (directory, store)
+}
+
+fn all() -> RunQuery {
+    RunQuery {
+        limit: 100,
+        ..RunQuery::default()
+    }
+}
+
+#[tokio::test]
+async fn a_run_comes_back_as_it_was_kept_also_from_the_next_daemon() {
+    let run = finished(1, "home", RunResult::Success);
+    let (directory, store) = with_runs(std::slice::from_ref(&run)).await;
+    store.close().await;
+    let store = SqliteStore::open(&directory.path().join("backupd.db"), at(0)).unwrap();
+    assert_eq!(store.list(all()).await.unwrap(), [run]);
+}
+
+#[tokio::test]
+async fn history_is_filtered_and_paged_newest_first() {
+    let runs: Vec<Run> = (1..=9)
+        .map(|n| {
+            finished(
+                n,
+                if n % 2 == 0 { "even" } else { "odd" },
+                if n == 5 {
+                    RunResult::Failed
+                } else {
+                    RunResult::Success
+                },
+            )
+        })
+        .collect();
+    let (_directory, store) = with_runs(&runs).await;
+    let numbers = async |query: RunQuery| -> Vec<i64> {
+        let found = store.list(query).await.unwrap();
+        found
+            .iter()
+            .map(|run| run.queued.as_second() - at(0).as_second())
+            .collect()
+    };
+    assert_eq!(
+        numbers(RunQuery {
+            job: Some("even".parse().unwrap()),
+            ..all()
+        })
+        .await,
+        [8, 6, 4, 2]
+    );
+    assert_eq!(
+        numbers(RunQuery {
+            result: Some(RunResult::Failed),
+            ..all()
+        })
+        .await,
+        [5]
+    );
+    assert_eq!(
+        numbers(RunQuery {
+            since: Some(at(8)),
+            ..all()
+        })
+        .await,
+        [9, 8]
+    );
+    assert_eq!(
+        numbers(RunQuery {
+            until: Some(at(3)),
+            ..all()
+        })
+        .await,
+        [2, 1]
+    );
+    assert!(
+        numbers(RunQuery {
+            trigger: Some(Trigger::Schedule),
+            ..all()
+        })
+        .await
+        .is_empty()
+    );
+    assert_eq!(
+        numbers(RunQuery {
+            manual: Some(true),
+            limit: 2,
+            ..all()
+        })
+        .await,
+        [9, 8]
+    );
+    let page = RunQuery {
+        limit: 3,
+        before: Some(runs[6].id),
+        ..all()
+    };
+    assert_eq!(numbers(page).await, [6, 5, 4]);
+    let id = runs[3].id.to_string();
+    assert_eq!(
+        numbers(RunQuery {
+            id: Some(id[..10].to_lowercase()),
+            ..all()
+        })
+        .await,
+        [4]
+    );
+}
+
+#[tokio::test]
+async fn expiry_keeps_the_newest_and_the_last_good_one_of_each_job() {
+    let runs = [
+        finished(1, "home", RunResult::Success),
+        finished(2, "home", RunResult::Success),
+        finished(3, "home", RunResult::Failed),
+        finished(4, "home", RunResult::Failed),
+        finished(5, "other", RunResult::Success),
+    ];
+    let (_directory, store) = with_runs(&runs).await;
+    assert!(
+        store.expire(at(50), 1).await.unwrap().is_empty(),
+        "nothing has expired yet"
+    );
+    let mut gone = store.expire(at(1000), 1).await.unwrap();
+    gone.sort();
+    assert_eq!(gone, [runs[0].id, runs[2].id]);
+    assert_eq!(store.list(all()).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_job_comes_from_its_telling_runs() {
+    let mut good = finished(1, "home", RunResult::Partial);
+    good.snapshot = Some("ab".into());
+    let runs = [
+        good.clone(),
+        finished(2, "home", RunResult::Failed),
+        finished(3, "home", RunResult::Cancelled),
+    ];
+    let (_directory, store) = with_runs(&runs).await;
+    let job = "home".parse().unwrap();
+    let facts = store.job_facts(&job, at(10)).await.unwrap();
+    assert_eq!(facts.last_result, Some(RunResult::Failed));
+    assert_eq!(facts.last_run, Some(runs[2].id));
+    assert_eq!(
+        (facts.last_good, facts.last_snapshot.as_deref()),
+        (good.finished, Some("ab"))
+    );
+    // It stays known since the first time.
+    assert_eq!(
+        store.job_facts(&job, at(99)).await.unwrap().known_since,
+        Some(at(10))
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
+    for garbage in [&b"this is no database, whatever its name says"[..], &[0xff; 8192]] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("backupd.db");
+        fs::write(&path, garbage).unwrap();
+        let store = SqliteStore::open(&path, at(0)).unwrap();
+        let aside = store.set_aside().unwrap().to_owned();
+        assert_eq!(fs::read(aside).unwrap(), garbage, "nothing is lost");
+        store
+            .save(&finished(1, "home", RunResult::Success))
+            .await
+            .unwrap();
+        assert_eq!(store.list(all()).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_store_with_damaged_pages_is_set_aside() {
+    let runs: Vec<Run> = (1..200)
+        .map(|n| finished(n, "home", RunResult::Success))
+        .collect();
+    let (directory, store) = with_runs(&runs).await;
+    store.close().await;
+    let path = directory.path().join("backupd.db");
+    // Everything into the one file, then over the pages behind the header.
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "journal_mode", "DELETE")
+        .unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    let length = bytes.len();
+    bytes[4096..length].fill(0x5a);
+    fs::write(&path, bytes).unwrap();
+    let store = SqliteStore::open(&path, at(0)).unwrap();
+    assert!(store.set_aside().is_some());
+    assert!(store.list(all()).await.unwrap().is_empty());
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("backupd.db");
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 999)
+        .unwrap();
+    let before = fs::read(&path).unwrap();
+    let Err(error) = SqliteStore::open(&path, at(0)) else {
+        panic!("it was opened")
+    };
+    assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error}");
+    assert!(error.to_string().contains("\nhint: "), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn each_migration_step_leads_from_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("backupd.db");
+    drop(SqliteStore::open(&path, at(0)).unwrap());
+    // A second opening finds nothing to do.
+    assert!(SqliteStore::open(&path, at(0)).unwrap().set_aside().is_none());
+}

@@ -21,10 +21,16 @@ const QUEUE: usize = 256;
 
 type Statement = Box<dyn FnOnce(&Connection) + Send>;
 
+enum Work {
+    Do(Statement),
+    /// Close the connection, and tell when it is closed.
+    Close(oneshot::Sender<()>),
+}
+
 /// A handle on the store's thread. Clones talk to the same one.
 #[derive(Clone)]
 pub(crate) struct SqliteStore {
-    statements: mpsc::Sender<Statement>,
+    statements: mpsc::Sender<Work>,
     set_aside: Option<PathBuf>,
 }
 
@@ -35,10 +41,20 @@ impl SqliteStore {
             connection,
             set_aside,
         } = open(path, now)?;
-        let (statements, mut queue) = mpsc::channel::<Statement>(QUEUE);
+        let (statements, mut queue) = mpsc::channel::<Work>(QUEUE);
         let work = move || {
-            while let Some(statement) = queue.blocking_recv() {
-                statement(&connection);
+            while let Some(work) = queue.blocking_recv() {
+                match work {
+                    Work::Do(statement) => statement(&connection),
+                    Work::Close(closed) => {
+                        // Everything goes from the log into the one file.
+                        if let Err((_, error)) = connection.close() {
+                            tracing::warn!(%error, "the store was not closed cleanly");
+                        }
+                        let _ = closed.send(());
+                        return;
+                    }
+                }
             }
         };
         std::thread::Builder::new()
@@ -60,6 +76,14 @@ impl SqliteStore {
         self.set_aside.as_deref()
     }
 
+    /// Closes the store; what comes after this is refused.
+    pub(crate) async fn close(&self) {
+        let (closed, wait) = oneshot::channel();
+        if self.statements.send(Work::Close(closed)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+
     fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -71,7 +95,10 @@ impl SqliteStore {
                 let _ = answer.send(work(connection));
             });
             let gone = || StoreError("the store's thread has ended".to_owned());
-            self.statements.send(statement).await.map_err(|_| gone())?;
+            self.statements
+                .send(Work::Do(statement))
+                .await
+                .map_err(|_| gone())?;
             wait.await
                 .map_err(|_| gone())?
                 .map_err(|error| StoreError(error.to_string()))

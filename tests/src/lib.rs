@@ -1,1 +1,36 @@
-//! placeholder
+//! What the cross-process tests stand on: a bed with a private bus, the real daemon, worker and client.
+//!
+//! Nothing here sleeps. Whatever is waited for is an event (a signal of the bus, a written file, the end of a
+//! process), and every wait has a deadline that a loaded machine does not reach.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "it is test code: what goes wrong here is to be seen at once"
+)]
+
+pub mod bed;
+pub mod bus;
+pub mod client;
+pub mod daemon;
+pub mod files;
+pub mod gate;
+pub mod listener;
+pub mod process;
+pub mod programs;
+pub mod repositories;
+pub mod runs;
+pub mod wait;
+
+pub use bed::Bed;
+pub use bus::Bus;
+pub use client::Said;
+pub use gate::Gate;
+pub use listener::Listener;
+pub use process::Process;

@@ -142,7 +142,8 @@ impl Coordinator {
             return Err(Refusal::new(
                 RefusalKind::NotRunning,
                 format!("run {id} is over already; its result is `{result}`"),
-            ));
+            )
+            .hint(format!("`backupctl show {id}` shows how it went")));
         }
         let now = self.parts.clock.now();
         let changed = run
@@ -192,7 +193,8 @@ impl Coordinator {
 
     async fn missing_run(&mut self, id: RunId) -> Refusal {
         match self.recall(id).await {
-            Ok(()) => Refusal::new(RefusalKind::NotRunning, format!("run {id} is over already")),
+            Ok(()) => Refusal::new(RefusalKind::NotRunning, format!("run {id} is over already"))
+                .hint(format!("`backupctl show {id}` shows how it went")),
             Err(refusal) => refusal,
         }
     }

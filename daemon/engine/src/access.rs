@@ -1,6 +1,13 @@
 //! Where a repository is and how it is opened.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rustic_core::repofile::MasterKey;
 
 /// Everything needed to open a repository.
 #[derive(Debug, Clone)]
@@ -16,18 +23,44 @@ pub struct Access {
 }
 
 /// A password that never shows itself in a log.
+///
+/// Its clones remember together which keys it has opened: deriving one from a password takes a good part of a
+/// second and 128 MiB by design, and an attempt opens its repository more than once.
 #[derive(Clone)]
-pub struct Password(String);
+pub struct Password {
+    text: String,
+    keys: Arc<Mutex<BTreeMap<String, MasterKey>>>,
+}
 
 impl Password {
     /// Takes over a password.
     pub fn new(password: String) -> Self {
-        Self(password)
+        Self {
+            text: password,
+            keys: Arc::default(),
+        }
     }
 
     /// The password itself, for the engine alone.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The key that it opened at this place before.
+    pub(crate) fn key_of(&self, url: &str) -> Option<MasterKey> {
+        self.keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(url)
+            .cloned()
+    }
+
+    /// Remembers the key that it opened.
+    pub(crate) fn remember(&self, url: &str, key: MasterKey) {
+        self.keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(url.to_owned(), key);
     }
 }
 

@@ -76,6 +76,10 @@ impl Engine for Embedded {
         verify::run(access, snapshot, level, observer, cancellation)
     }
 
+    fn remove_dead_locks(&self, access: &Access) -> Result<u64> {
+        lock::tidy(access)
+    }
+
     fn snapshots(&self, access: &Access, query: &SnapshotQuery) -> Result<Vec<SnapshotInfo>> {
         snapshots::list(access, query)
     }

@@ -45,6 +45,9 @@ pub trait Engine: Sync {
         cancellation: &Cancellation,
     ) -> Result<VerifyReport>;
 
+    /// Removes the locks of processes of this machine that are certainly gone; answers how many.
+    fn remove_dead_locks(&self, access: &Access) -> Result<u64>;
+
     /// Lists snapshots, oldest first.
     fn snapshots(&self, access: &Access, query: &SnapshotQuery) -> Result<Vec<SnapshotInfo>>;
 

@@ -192,6 +192,7 @@ fn work(
         Work::Restore(work) => work::restore(&context, work),
         Work::Initialize => work::initialize(&context, answer),
         Work::Test => work::test(&context, answer),
+        Work::RemoveDeadLocks => work::remove_dead_locks(&context),
         Work::Snapshots { filter } => work::snapshots(&context, filter, answer),
         Work::List(work) => work::list(&context, work, answer),
     }

@@ -170,7 +170,7 @@ fn sensible(spec: &Spec) -> Result<(), String> {
             absolute("target", std::slice::from_ref(&work.target))
         }
         Work::List(work) => absolute("path", std::slice::from_ref(&work.path)),
-        Work::Initialize | Work::Test | Work::Snapshots { .. } => Ok(()),
+        Work::Initialize | Work::Test | Work::RemoveDeadLocks | Work::Snapshots { .. } => Ok(()),
     }
 }
 

@@ -228,6 +228,10 @@ impl Engine for Scripted {
         Ok(VerifyReport::default())
     }
 
+    fn remove_dead_locks(&self, _: &Access) -> Result<u64> {
+        Ok(0)
+    }
+
     fn snapshots(&self, _: &Access, _: &SnapshotQuery) -> Result<Vec<SnapshotInfo>> {
         Ok(vec![snapshot()])
     }

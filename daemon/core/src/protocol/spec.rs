@@ -61,6 +61,8 @@ pub enum Work {
     Initialize,
     /// Open the repository; answers a [`RepositoryRecord`](super::RepositoryRecord).
     Test,
+    /// Remove the locks that dead processes of this machine left; answers nothing.
+    RemoveDeadLocks,
     /// List snapshots; answers [`SnapshotRecord`](super::SnapshotRecord)s.
     Snapshots {
         /// Which.

@@ -18,11 +18,13 @@ use nix::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{EngineError, ErrorKind, Result};
+use crate::{Access, Cancellation, EngineError, ErrorKind, Result};
 
 use super::{
+    bars::NoBars,
     failure,
     lock_file::{self, LockDirectory},
+    session::{self, Opening, Session},
 };
 
 /// How often a lock is written anew, and when one that was not is nobody's any more; as restic has it.
@@ -204,6 +206,36 @@ impl Shared {
             Err(error) => tracing::warn!(%error, "cannot refresh the repository's lock"),
         }
     }
+}
+
+/// Removes what dead processes of this machine left; answers how many.
+pub(super) fn tidy(access: &Access) -> Result<u64> {
+    let opening = Opening {
+        cancellation: &Cancellation::default(),
+        compression: None,
+        bars: NoBars,
+    };
+    let (session, repository) = Session::open(access, opening)?;
+    let directory = LockDirectory::new(
+        session.place.root.clone(),
+        session.seal.clone(),
+        session::version(&repository),
+    );
+    let locks = directory.read_all(STALE).map_err(|error| {
+        failure::system(
+            format!("cannot read the locks of repository `{}`", access.name),
+            &error,
+        )
+    })?;
+    let orphaned: Vec<PathBuf> = locks
+        .into_iter()
+        .filter(|(_, lock)| lock.is_orphaned())
+        .map(|(path, _)| path)
+        .collect();
+    for path in &orphaned {
+        lock_file::remove(path);
+    }
+    Ok(orphaned.len() as u64)
 }
 
 /// Fails if an exclusive lock is alive. Files of dead processes of this machine are removed if `tidy`, since

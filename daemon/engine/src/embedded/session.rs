@@ -51,9 +51,16 @@ impl Session {
             Repository::new_with_progress(&options(access), &backends, bars)?.open(credentials)
         };
         let bars = Arc::new(opening.bars);
-        let mut repository = open(&password, Shared(Arc::clone(&bars)))
-            .map_err(|error| cannot_open(&place, opening.cancellation, &error))?;
+        // A key that does not open is another repository's that stood there before.
+        let known = access.password.key_of(&access.url).map(Credentials::Masterkey);
+        let remembered = known.and_then(|key| open(&key, Shared(Arc::clone(&bars))).ok());
+        let mut repository = match remembered {
+            Some(repository) => repository,
+            None => open(&password, Shared(Arc::clone(&bars)))
+                .map_err(|error| cannot_open(&place, opening.cancellation, &error))?,
+        };
         let master = repository.key();
+        access.password.remember(&access.url, master.clone());
         let seal = Seal::new(&master)
             .map_err(|error| failure::system(format!("cannot open repository `{}`", place.name), &error))?;
         let session = Self {

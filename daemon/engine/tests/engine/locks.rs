@@ -127,6 +127,36 @@ fn stale_and_shared_locks_are_no_hindrance() {
 }
 
 #[test]
+fn only_locks_of_dead_processes_of_this_machine_are_tidied() {
+    let world = world();
+    plant(&world, false, NOW, &host(), dead_pid());
+    plant(&world, true, NOW, &host(), dead_pid());
+    plant(&world, false, NOW, &host(), std::process::id());
+    plant(&world, false, NOW, "elsewhere", dead_pid());
+    assert_eq!(Embedded::new().remove_dead_locks(&world.access()).unwrap(), 2);
+    assert_eq!(world.locks(), 2);
+}
+
+#[test]
+fn a_password_that_opened_one_repository_opens_no_other_at_its_place() {
+    let world = world();
+    world.backup();
+    let access = world.access();
+    Embedded::new()
+        .snapshots(&access, &backupd_engine::SnapshotQuery::default())
+        .unwrap();
+    // Another repository with another password comes to stand there.
+    fs::remove_dir_all(world.repository()).unwrap();
+    let other = backupd_engine::Access {
+        password: backupd_engine::Password::new("other".into()),
+        ..access.clone()
+    };
+    Embedded::new().init(&other).unwrap();
+    let error = Embedded::new().probe(&access).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongPassword);
+}
+
+#[test]
 fn a_killed_backup_leaves_a_lock_that_hinders_nobody() {
     let world = World::new();
     fs::File::create(world.source().join("huge"))

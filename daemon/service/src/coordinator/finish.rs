@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backupd_core::{
     name::{JobName, RunId},
-    protocol::{Event, EventKind},
+    protocol::{Event, EventKind, Work},
     run::{Operation, Run, RunEvent, RunResult},
 };
 use jiff::SignedDuration;
@@ -51,12 +51,32 @@ impl Coordinator {
         };
         match run.apply(RunEvent::WorkerGone, self.parts.clock.now()) {
             Ok(true) => {
+                if run
+                    .attempts
+                    .last()
+                    .is_some_and(|attempt| attempt.outcome.is_none())
+                {
+                    self.tidy_after(&run);
+                }
                 self.conclude(run).await;
                 self.pump().await;
             }
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "a worker's end is passed over"),
         }
+    }
+
+    /// A worker that was killed could not take its lock out of the repository: others would wait for it.
+    fn tidy_after(&self, run: &Run) {
+        let (handle, repository) = (self.handle(), run.repository.clone());
+        tokio::spawn(async move {
+            // Where it fails, the next run on this machine does it.
+            match handle.ask(repository, Work::RemoveDeadLocks).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::debug!(?error, "locks of the killed worker may be left"),
+                Err(refusal) => tracing::debug!(%refusal, "locks of the killed worker may be left"),
+            }
+        });
     }
 
     fn at_attempt(&self, id: RunId, attempt: u32) -> Option<Run> {

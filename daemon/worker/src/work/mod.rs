@@ -8,7 +8,7 @@ use backupd_core::protocol::{SnapshotFilter, job_tag};
 use backupd_engine::{SnapshotQuery, Warning};
 
 pub(crate) use backup::backup;
-pub(crate) use query::{initialize, list, snapshots, test};
+pub(crate) use query::{initialize, list, remove_dead_locks, snapshots, test};
 pub(crate) use restore::restore;
 
 /// The filter in the engine's words, to which a job is a tag.

@@ -30,7 +30,7 @@ fn a_repository_is_made_once_and_tested_often() {
     let again = bench.run(&bench.spec(Work::Initialize));
     assert_eq!(
         (again.code, again.failure().class),
-        (1, FailureClass::Configuration)
+        (1, FailureClass::RepositoryExists)
     );
     assert_eq!(again.answer, "");
 
@@ -101,7 +101,7 @@ fn files_are_listed_with_the_bytes_of_their_names() {
     assert_eq!(found.path_bytes.as_deref().unwrap(), odd.as_os_str().as_bytes());
 
     let absent = bench.run(&bench.spec(listing(Path::new("/absent"))));
-    assert_eq!(absent.failure().class, FailureClass::Configuration);
+    assert_eq!(absent.failure().class, FailureClass::SnapshotNotFound);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn the_filter_says_which_one_latest_is() {
     };
     work.filter.job = Some("other".parse().unwrap());
     let failure = bench.run(&spec).failure();
-    assert_eq!(failure.class, FailureClass::Configuration);
+    assert_eq!(failure.class, FailureClass::SnapshotNotFound);
     assert!(failure.hint.unwrap().contains("backupctl snapshots"));
 }
 

@@ -22,7 +22,8 @@ pub const PASSWORD: &str = "correct-horse-battery-staple";
 
 /// See the module. All of it is gone when this is dropped.
 pub struct Bed {
-    pub(crate) daemon: Option<Process>,
+    /// The daemon, while it runs.
+    pub daemon: Option<Process>,
     bus_daemon: Option<Process>,
     bus: Option<Bus>,
     /// Variables for the daemon, beside those that say where things are.
@@ -130,6 +131,12 @@ impl Bed {
         }
     }
 
+    /// A new bus at the same address.
+    pub fn restart_bus(&mut self) {
+        let _ = fs::remove_file(self.path("bus"));
+        self.start_bus();
+    }
+
     /// A command with the bed's surroundings and nothing of the developer's.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
@@ -182,7 +189,7 @@ impl Bed {
         for attempt in runs
             .flatten()
             .filter_map(|run| fs::read_dir(run.path()).ok())
-            .flat_map(|attempts| attempts.flatten())
+            .flat_map(Iterator::flatten)
         {
             for name in ["events.jsonl", "worker.log"] {
                 let path = attempt.path().join(name);

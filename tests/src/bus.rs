@@ -183,7 +183,7 @@ impl Bus {
             .path_namespace(ROOT_PATH)
             .build()
             .unwrap();
-        self.listen_to(rule)
+        self.listen_to(&rule)
     }
 
     /// Changes of the owner of the daemon's name from now on.
@@ -195,10 +195,10 @@ impl Bus {
             .add_arg(BUS_NAME)
             .build()
             .unwrap();
-        self.listen_to(rule)
+        self.listen_to(&rule)
     }
 
-    pub fn listen_to(&self, rule: MatchRule<'_>) -> Listener {
+    pub fn listen_to(&self, rule: &MatchRule<'_>) -> Listener {
         let (listener, put) = Listener::new();
         let rule: zbus::OwnedMatchRule = rule.to_owned().into();
         let mut stream = self

@@ -11,6 +11,8 @@
     clippy::print_stderr,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
+    clippy::return_self_not_must_use,
+    clippy::unnecessary_debug_formatting,
     missing_docs,
     reason = "it is test code: what goes wrong here is to be seen at once"
 )]
@@ -22,6 +24,7 @@ pub mod daemon;
 pub mod files;
 pub mod gate;
 pub mod listener;
+pub mod measure;
 pub mod process;
 pub mod programs;
 pub mod repositories;

@@ -7,14 +7,29 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::indexing_slicing,
+    clippy::unnecessary_debug_formatting,
     missing_docs,
     reason = "tests say at once what is wrong"
 )]
 
+mod aliases;
+mod bus;
 mod cancel;
+mod configuration;
 mod crash;
 mod flow;
+mod fuzz;
+mod history;
+mod idle;
+mod listing;
+mod objects;
+mod progress;
 mod queue;
 mod reload;
+mod repositories;
 mod restart;
+mod secrets;
+mod store;
+mod surroundings;
+mod unknown;
 mod workers;

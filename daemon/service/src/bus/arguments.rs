@@ -10,58 +10,75 @@ use backupd_core::name::{JobName, RepositoryName};
 use backupd_dbus::Error;
 
 use super::options::Options;
-use crate::coordinator::StartOptions;
+use crate::coordinator::{StartOptions, shown};
 
 /// More than anybody needs; the rest of a run's record is smaller.
 const LONGEST_METADATA: usize = 64 * 1024;
 
+/// It is shown in a line of history.
+const LONGEST_DESCRIPTION: usize = 4 * 1024;
+
 /// A job's name; one that cannot be a name is one that nobody has.
 pub(super) fn job_name(text: &str) -> Result<JobName, Error> {
     text.parse()
-        .map_err(|error| Error::JobNotFound(format!("there is no job `{}`: {error}", text.escape_debug())))
+        .map_err(|error| Error::JobNotFound(format!("there is no job `{}`: {error}", shown(text))))
 }
 
 /// The name that a new job is to have.
 pub(super) fn new_name(text: &str) -> Result<JobName, Error> {
     text.parse()
-        .map_err(|error| Error::InvalidArgument(format!("`{}` is no name: {error}", text.escape_debug())))
+        .map_err(|error| Error::InvalidArgument(format!("`{}` is no name: {error}", shown(text))))
 }
 
 /// A repository's name.
 pub(super) fn repository_name(text: &str) -> Result<RepositoryName, Error> {
     text.parse().map_err(|error| {
-        Error::UnknownRepository(format!(
-            "there is no repository `{}`: {error}",
-            text.escape_debug()
-        ))
+        Error::UnknownRepository(format!("there is no repository `{}`: {error}", shown(text)))
     })
+}
+
+/// A snapshot's id, a beginning of one, or `latest`: what is longer than an id is none.
+pub(super) fn snapshot(text: &str) -> Result<String, Error> {
+    const LONGEST: usize = 64;
+    if text.len() > LONGEST {
+        return Err(Error::SnapshotNotFound(format!(
+            "there is no snapshot `{}`: an id has {LONGEST} characters\nhint: `backupctl snapshots` lists them",
+            shown(text)
+        )));
+    }
+    Ok(text.to_owned())
 }
 
 /// A file name that is absolute and holds no NUL and no `..`.
 pub(super) fn absolute_path(bytes: Vec<u8>, what: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(OsString::from_vec(bytes));
-    let shown = path.display();
+    let text = shown(&path.display().to_string());
     if path.as_os_str().is_empty() {
         return Err(format!("{what} is empty"));
     }
     if path.as_os_str().as_encoded_bytes().contains(&0) {
-        return Err(format!(
-            "{what} `{}` holds a NUL byte",
-            path.display().to_string().escape_debug()
-        ));
+        return Err(format!("{what} `{text}` holds a NUL byte"));
     }
     if !path.is_absolute() {
-        return Err(format!("{what} `{shown}` is not absolute"));
+        return Err(format!("{what} `{text}` is not absolute"));
     }
     if path.components().any(|part| part == Component::ParentDir) {
-        return Err(format!("{what} `{shown}` holds `..`"));
+        return Err(format!("{what} `{text}` holds `..`"));
     }
     Ok(path)
 }
 
 /// `description` and `metadata`.
 pub(super) fn start_options(options: &mut Options) -> StartOptions {
-    let description = options.text("description");
+    let mut description = options.text("description");
+    if description
+        .take_if(|text| text.len() > LONGEST_DESCRIPTION)
+        .is_some()
+    {
+        options.fault(format!(
+            "`description` is longer than {LONGEST_DESCRIPTION} bytes"
+        ));
+    }
     let metadata = options.text("metadata").and_then(|text| {
         if text.len() > LONGEST_METADATA {
             options.fault(format!("`metadata` is longer than {LONGEST_METADATA} bytes"));

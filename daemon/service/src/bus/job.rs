@@ -5,7 +5,7 @@ use backupd_dbus::{Blocked, Error, JobProperties};
 use zbus::{Connection, OwnedObjectPath, interface, message::Header};
 
 use super::{
-    arguments::{absolute_path, paths, start_options},
+    arguments::{self, absolute_path, paths, start_options},
     authority::Action,
     errors::of_refusal,
     objects::{Dictionary, Service, Shown, path_of_run},
@@ -62,7 +62,7 @@ impl Job {
         let request = RestoreRequest {
             job: Some(self.name.clone()),
             repository: None,
-            snapshot: snapshot.to_owned(),
+            snapshot: arguments::snapshot(snapshot)?,
             paths: paths(&mut options),
             target: absolute_path(target, "the target").map_err(Error::InvalidArgument)?,
             options: start_options(&mut options),

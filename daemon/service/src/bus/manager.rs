@@ -16,7 +16,7 @@ use super::{
     options::Options,
     properties::of_run,
 };
-use crate::{configuration::Kind, ports::RunQuery};
+use crate::{configuration::Kind, coordinator::shown, ports::RunQuery};
 
 /// What never changes of the manager's properties.
 #[derive(Debug, Clone)]
@@ -127,8 +127,9 @@ impl Manager {
     ) -> Result<OwnedObjectPath, Error> {
         self.service.allow(connection, &header, Action::Read).await?;
         Options::new(options).finish()?;
-        let run: RunId = id.parse().map_err(|error: backupd_core::name::InvalidRunId| {
-            Error::RunNotFound(format!("{error}\nhint: `backupctl history` lists the runs"))
+        let run: RunId = id.parse().map_err(|_: backupd_core::name::InvalidRunId| {
+            let id = backupd_core::name::InvalidRunId(shown(id));
+            Error::RunNotFound(format!("{id}\nhint: `backupctl history` lists the runs"))
         })?;
         self.service.handle.recall(run).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
@@ -348,7 +349,7 @@ fn run_query(filter: Dictionary, options: Dictionary) -> Result<(RunQuery, u32),
         Some(other) => {
             filter.fault(format!(
                 "`kind` is `manual` or `automatic`, not `{}`",
-                other.escape_debug()
+                shown(other)
             ));
             None
         }

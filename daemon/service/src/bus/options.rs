@@ -6,6 +6,8 @@ use backupd_core::config::nearest;
 use backupd_dbus::Error;
 use zbus::OwnedVariant;
 
+use crate::coordinator::shown;
+
 /// Options of one call.
 pub(super) struct Options {
     left: HashMap<String, OwnedVariant>,
@@ -70,7 +72,7 @@ impl Options {
         unknown.sort();
         let only_unknown = self.faults.is_empty() && !unknown.is_empty();
         for key in unknown {
-            let shown = key.escape_debug();
+            let shown = shown(key);
             let advice = match nearest(key, self.known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None if self.known.is_empty() => "this method has no options".to_owned(),

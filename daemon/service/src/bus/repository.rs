@@ -10,7 +10,7 @@ use backupd_dbus::{Error, RepositoryProperties};
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
-    arguments::{absolute_path, paths, start_options},
+    arguments::{self, absolute_path, paths, start_options},
     authority::Action,
     errors::{of_question, of_refusal},
     objects::{Dictionary, Service, Shown, path_of_run},
@@ -115,7 +115,7 @@ impl Repository {
         let recursive = options.take("recursive", "a boolean (`b`)").unwrap_or(false);
         options.finish()?;
         self.ask(Work::List(ListWork {
-            snapshot: snapshot.to_owned(),
+            snapshot: arguments::snapshot(snapshot)?,
             filter,
             path,
             recursive,
@@ -141,7 +141,7 @@ impl Repository {
         let request = RestoreRequest {
             job: None,
             repository: Some(self.name.clone()),
-            snapshot: snapshot.to_owned(),
+            snapshot: arguments::snapshot(snapshot)?,
             paths: paths(&mut options),
             target: absolute_path(target, "the target").map_err(Error::InvalidArgument)?,
             options: start_options(&mut options),

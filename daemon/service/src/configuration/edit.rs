@@ -44,7 +44,11 @@ impl Kind {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EditError {
     /// There is one of that name.
-    #[error("the {what} `{name}` exists already, in `{path}`", path = .path.display())]
+    #[error(
+        "the {what} `{name}` exists already, in `{path}`\n\
+         hint: choose another name, or edit that file and reload",
+        path = .path.display()
+    )]
     Exists {
         /// Job or repository.
         what: &'static str,

@@ -7,7 +7,7 @@ use backupd_core::{
 
 use super::{
     Coordinator,
-    refusal::{Refusal, RefusalKind},
+    refusal::{Refusal, RefusalKind, shown},
 };
 use crate::{
     configuration::{self, EditError, Kind},
@@ -66,7 +66,7 @@ impl Coordinator {
         let invalid = |error: backupd_core::name::NameError| {
             Refusal::new(
                 RefusalKind::InvalidArgument,
-                format!("`{}` is no name: {error}", name.escape_debug()),
+                format!("`{}` is no name: {error}", shown(name)),
             )
             .hint("choose one such as `home` or `db-1`")
         };

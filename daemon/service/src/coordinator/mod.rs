@@ -20,7 +20,7 @@ mod views;
 pub(crate) use handle::Handle;
 pub(crate) use message::{Inbox, RestoreRequest, StartOptions};
 pub(crate) use outbox::{Changes, ObjectKey, Outbox};
-pub(crate) use refusal::{Refusal, RefusalKind};
+pub(crate) use refusal::{Refusal, RefusalKind, shown};
 pub(crate) use state::{Coordinator, Parts};
 pub(crate) use views::{JobView, ManagerView, ProgressView, RepositoryView, RunView, View};
 

@@ -23,6 +23,17 @@ pub(crate) enum RefusalKind {
     Failed,
 }
 
+/// A text of a caller as an answer repeats it: without control characters, and no longer than people read.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let escaped: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        format!("{escaped}…")
+    } else {
+        escaped
+    }
+}
+
 /// A refused wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {

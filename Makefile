@@ -1,0 +1,52 @@
+# What people and CI do with this repository. `make help` lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SOURCE ?=
+BINARIES := -p backupd -p backupd-worker -p backupctl
+
+.PHONY: help quickstart check bench build test fmt lint deny doc install uninstall clean
+
+help: ## List these targets
+	@echo "Usage: make TARGET"
+	@sed -nE 's/^([a-z]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+quickstart: ## See it work: back up SOURCE=DIR on a private bus, restore it, compare
+	@tests/quickstart/quickstart.sh "$(SOURCE)"
+
+check: ## All that must hold before a change goes in: format, lints, dependencies, tests, documentation
+	@scripts/check.sh
+
+bench: ## Measure the daemon beside the bare engine and stock restic; `ARGS=--help` tells the options
+	@tests/bench/bench.sh $(ARGS)
+
+build: ## Build the programs for use, into target/release
+	cargo build --release --locked $(BINARIES)
+
+test: ## Run all tests
+	@scripts/test.sh
+
+fmt: ## Format the code
+	cargo fmt --all
+
+lint: ## Run clippy over everything; warnings are errors
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny: ## Check licences, sources and who depends on whom
+	@scripts/deny.sh
+
+doc: ## Build the documentation of the crates; warnings are errors
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace --locked
+
+install: ## Install what `make build` built: DESTDIR=DIR, PREFIX=/usr/local
+	@scripts/install.sh install "$(DESTDIR)" "$(PREFIX)"
+
+uninstall: ## Remove what `make install` installed; configuration and state stay
+	@scripts/install.sh uninstall "$(DESTDIR)" "$(PREFIX)"
+
+clean: ## Remove what was built
+	cargo clean

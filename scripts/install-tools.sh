@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Prints the directory in which cargo-nextest and cargo-deny are, after installing those that are not on PATH in a
+# version new enough. They stay outside of the checkout, so that each version is built once.
+set -euo pipefail
+
+nextest=0.9.151
+nextest_oldest=0.9.100
+deny=0.20.2
+deny_oldest=0.19.0
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/backupd-tools
+export PATH="$cache/bin:$PATH"
+
+# new_enough NAME OLDEST
+new_enough() {
+    local found
+    command -v "cargo-$1" >/dev/null || return 1
+    found=$("cargo-$1" "$1" --version 2>/dev/null | awk 'NR == 1 { print $2 }')
+    [[ -n $found && $(printf '%s\n' "$2" "$found" | sort -V | head -n 1) == "$2" ]]
+}
+
+# provide NAME VERSION OLDEST [OPTION…]
+provide() {
+    local name=$1 version=$2 oldest=$3
+    shift 3
+    new_enough "$name" "$oldest" && return
+    echo "installing cargo-$name $version into $cache" >&2
+    # The checkout's toolchain file and settings are not the tool's.
+    (cd / && cargo install "cargo-$name" --version "$version" --locked --force --root "$cache" "$@" </dev/null >&2)
+}
+
+provide nextest "$nextest" "$nextest_oldest" --no-default-features --features default-no-update
+provide deny "$deny" "$deny_oldest"
+echo "$cache/bin"

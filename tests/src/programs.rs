@@ -8,13 +8,14 @@ const VARIABLE: &str = "BACKUPD_BIN_DIR";
 /// The program of that name: `backupd`, `backupd-worker` or `backupctl`.
 pub fn program(name: &str) -> PathBuf {
     let directory = env::var_os(VARIABLE).map_or_else(beside_the_tests, PathBuf::from);
-    let path = directory.join(name);
+    // Programs start in the bed's directory, where a relative path would mean another place.
+    let path = std::path::absolute(directory.join(name)).expect("a path can be made absolute");
     assert!(
         path.is_file(),
         "there is no `{}`: build the programs with\n    cargo build{} -p backupd -p backupd-worker -p \
          backupctl\nor name their directory in `{VARIABLE}`",
         path.display(),
-        if directory.ends_with("release") {
+        if path.parent().is_some_and(|parent| parent.ends_with("release")) {
             " --release"
         } else {
             ""

@@ -6,6 +6,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=scripts/bus.sh
 source "$root/scripts/bus.sh"
 exec </dev/null
+# A tour does not wait for a key.
+export PAGER=cat
 
 say() { printf '\n\e[1m%s\e[0m\n' "$*"; }
 [[ -t 1 && -z ${NO_COLOR-} ]] || say() { printf '\n%s\n' "$*"; }
@@ -31,8 +33,10 @@ finish() {
     fi
     bus_end
     if ((code)) && [[ -n $scratch ]]; then
-        printf 'the daemon said:\n' >&2
-        sed 's/^/    /' "$scratch/daemon.log" >&2 2>/dev/null || echo "    nothing" >&2
+        if [[ -s $scratch/daemon.log ]]; then
+            printf 'the daemon said:\n' >&2
+            sed 's/^/    /' "$scratch/daemon.log" >&2
+        fi
         rm -rf "$scratch"
     fi
     exit "$code"

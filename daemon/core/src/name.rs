@@ -101,6 +101,11 @@ impl RunId {
     pub fn from_parts(milliseconds: u64, random: u128) -> Self {
         Self(ulid::Ulid::from_parts(milliseconds, random))
     }
+
+    /// The milliseconds and the random bits it was made of.
+    pub fn parts(self) -> (u64, u128) {
+        (self.0.timestamp_ms(), self.0.random())
+    }
 }
 
 impl fmt::Display for RunId {

@@ -14,7 +14,8 @@ use tokio::sync::watch;
 
 use crate::{coordinator::Inbox, readiness::Readiness};
 
-/// Wakes the coordinator at the times it asks for; sleeps for good while it asks for none.
+/// Wakes the coordinator at the times it asks for; sleeps for good while it asks for none,
+/// but for a clock that is set.
 pub(crate) async fn serve(mut wanted: watch::Receiver<Option<Timestamp>>, inbox: Inbox) -> io::Error {
     match run(&mut wanted, &inbox).await {
         Ok(()) => io::Error::other("the coordinator asks for no time any more"),
@@ -28,12 +29,11 @@ async fn run(wanted: &mut watch::Receiver<Option<Timestamp>>, inbox: &Inbox) -> 
         TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
     )?;
     let timer = Readiness::new(timer)?;
+    let mut rung = None;
     loop {
-        let at = *wanted.borrow_and_update();
-        match at {
-            Some(at) => set(timer.get(), at)?,
-            None => timer.get().unset()?,
-        }
+        // A time that has rung does not ring again until another is asked for.
+        let at = wanted.borrow_and_update().filter(|at| Some(*at) != rung);
+        set(timer.get(), at.unwrap_or(FAR))?;
         tokio::select! {
             changed = wanted.changed() => {
                 if changed.is_err() {
@@ -41,14 +41,20 @@ async fn run(wanted: &mut watch::Receiver<Option<Timestamp>>, inbox: &Inbox) -> 
                 }
             }
             fired = timer.drain(TimerFd::wait) => match fired? {
-                // Cancelled is it when the clock was set: everything that depends on it is looked at again.
-                Ok(()) | Err(Errno::ECANCELED) => inbox.wake().await,
+                // It is also readable when the clock was set: then everything is looked at again.
+                Ok(()) => {
+                    rung = at.filter(|at| *at <= Timestamp::now());
+                    inbox.wake().await;
+                }
                 Err(Errno::EAGAIN) => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
 }
+
+/// Armed where no time is asked for, since only an armed timer tells that the clock was set.
+const FAR: Timestamp = Timestamp::constant(32_503_680_000, 0);
 
 fn set(timer: &TimerFd, at: Timestamp) -> io::Result<()> {
     let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;

@@ -6,7 +6,8 @@ use backupd_core::config::Settings;
 use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::{mpsc, watch},
+    task::JoinHandle,
 };
 use zbus::{Connection, fdo::RequestNameFlags};
 
@@ -14,13 +15,13 @@ use crate::{
     alarm,
     bus::{Facts, OwnerOnly, Publisher},
     configuration::ENCRYPTION_KEY,
-    coordinator::{Coordinator, Inbox, Parts},
+    coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
     launch::{ChildLauncher, LauncherSettings, ProgressSocket, clean_questions},
     logging::LogLevel,
     notify::{Notifier, Systemd},
     ports::{Launcher, Store, StoreError, SystemClock},
     scope::{Directories, DirectoryError, Scope},
-    settings,
+    settings::{self, Layers},
     store::{OpenError, SqliteStore},
 };
 
@@ -61,18 +62,87 @@ pub(crate) enum Failure {
     Ended(&'static str, String),
 }
 
+/// What works for as long as the daemon lives.
+struct Running {
+    connection: Connection,
+    store: Arc<SqliteStore>,
+    notifier: Arc<Systemd>,
+    outbox: Arc<Outbox>,
+    coordinator: JoinHandle<()>,
+    publisher: JoinHandle<zbus::Error>,
+    progress: JoinHandle<std::io::Error>,
+    alarm: JoinHandle<std::io::Error>,
+}
+
 /// Runs the daemon until a signal tells it to end.
 pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let (inbox, messages) = Coordinator::channel();
+    let mut running = tokio::select! {
+        // A bus that does not answer must not keep anybody from ending us.
+        () = signals.wait(&inbox) => return Ok(()),
+        started = start(scope, &directories, log, inbox.clone(), messages) => started?,
+    };
+    running.notifier.ready();
+    tracing::info!(
+        "backupd {} is ready ({} scope)",
+        env!("CARGO_PKG_VERSION"),
+        scope.as_str()
+    );
+
+    let ended = |what, why: Result<String, tokio::task::JoinError>| {
+        Failure::Ended(what, why.unwrap_or_else(|error| error.to_string()))
+    };
+    let outcome = tokio::select! {
+        () = signals.wait(&inbox) => Ok(()),
+        end = &mut running.coordinator => Err(ended("the coordinator", end.map(|()| "it was told to".to_owned()))),
+        end = &mut running.publisher => Err(ended("the connection to the bus", end.map(|e| e.to_string()))),
+        end = &mut running.progress => Err(ended("the progress socket", end.map(|e| e.to_string()))),
+        end = &mut running.alarm => Err(ended("the alarm", end.map(|e| e.to_string()))),
+        () = running.store.ended() => Err(Failure::Ended("the store", "its thread is gone".to_owned())),
+        () = running.connection.closed() => {
+            Err(Failure::Ended("the connection to the bus", "the bus is gone".to_owned()))
+        }
+    };
+    if outcome.is_ok() {
+        tracing::info!("backupd ends; runs at work go on");
+        running.end(&inbox).await;
+    }
+    outcome
+}
+
+impl Running {
+    /// Ends every part in order: nothing changes any more, all of it is kept, the last answers go out.
+    async fn end(mut self, inbox: &Inbox) {
+        self.notifier.stopping();
+        inbox.stop().await;
+        let _ = (&mut self.coordinator).await;
+        self.store.close().await;
+        // A bus that hangs is not waited for.
+        let _ = tokio::time::timeout(LAST_WORDS, async {
+            self.outbox.flushed().await;
+            self.publisher.abort();
+            let _ = (&mut self.publisher).await;
+            self.connection.graceful_shutdown().await;
+        })
+        .await;
+    }
+}
+
+/// Builds every part and connects them.
+async fn start(
+    scope: Scope,
+    directories: &Directories,
+    log: LogLevel,
+    inbox: Inbox,
+    messages: mpsc::Receiver<Message>,
+) -> Result<Running, Failure> {
     let started = Timestamp::now();
-    directories.create()?;
-    let _alone = claim(scope, &directories)?;
-    let mut stop_signals = Signals::new()?;
-    let (store, troubles) = open_store(&directories, started)?;
+    let (store, troubles) = open_store(directories, started)?;
     let store = Arc::new(store);
     let connection = connect(scope).await?;
 
-    let (inbox, messages) = Coordinator::channel();
-    let launcher = Arc::new(launcher(&directories, &log, inbox.clone()));
+    let launcher = Arc::new(launcher(directories, &log, inbox.clone()));
     let socket_path = directories.runtime.join("progress.sock");
     let socket = ProgressSocket::bind(&socket_path)
         .map_err(|error| Failure::System("the progress socket cannot be made", error))?;
@@ -110,45 +180,18 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
         .begin()
         .await
         .map_err(|error| Failure::Bus(format!("the bus refuses our objects: {error}")))?;
-
-    let mut coordinator = tokio::spawn(coordinator.run());
-    let mut publisher = tokio::spawn(publisher.serve());
-    let mut progress = tokio::spawn(socket.serve(inbox.clone()));
-    let mut alarm = tokio::spawn(alarm::serve(alarm_times, inbox.clone()));
-    own_name(scope, &connection).await?;
-    notifier.ready();
-    tracing::info!(
-        "backupd {} is ready ({} scope)",
-        env!("CARGO_PKG_VERSION"),
-        scope.as_str()
-    );
-
-    let ended = |what, why: Result<String, tokio::task::JoinError>| {
-        Failure::Ended(what, why.unwrap_or_else(|error| error.to_string()))
+    let running = Running {
+        connection,
+        store,
+        notifier,
+        outbox,
+        coordinator: tokio::spawn(coordinator.run()),
+        publisher: tokio::spawn(publisher.serve()),
+        progress: tokio::spawn(socket.serve(inbox.clone())),
+        alarm: tokio::spawn(alarm::serve(alarm_times, inbox)),
     };
-    tokio::select! {
-        () = stop_signals.wait(&inbox) => {
-            tracing::info!("backupd ends; runs at work go on");
-            notifier.stopping();
-            inbox.stop().await;
-            let _ = (&mut coordinator).await;
-            store.close().await;
-            // What was decided is still told, and replies on their way go out; a bus that hangs is not waited for.
-            let _ = tokio::time::timeout(LAST_WORDS, async {
-                outbox.flushed().await;
-                publisher.abort();
-                let _ = (&mut publisher).await;
-                connection.graceful_shutdown().await;
-            })
-            .await;
-            Ok(())
-        }
-        end = &mut coordinator => Err(ended("the coordinator", end.map(|()| "it was told to".to_owned()))),
-        end = &mut publisher => Err(ended("the connection to the bus", end.map(|e| e.to_string()))),
-        end = &mut progress => Err(ended("the progress socket", end.map(|e| e.to_string()))),
-        end = &mut alarm => Err(ended("the alarm", end.map(|e| e.to_string()))),
-        () = connection.closed() => Err(Failure::Ended("the connection to the bus", "the bus is gone".to_owned())),
-    }
+    own_name(scope, &running.connection).await?;
+    Ok(running)
 }
 
 /// The store, and what there is to say about it.
@@ -167,7 +210,7 @@ fn open_store(directories: &Directories, now: Timestamp) -> Result<(SqliteStore,
 }
 
 fn launcher(directories: &Directories, log: &LogLevel, inbox: Inbox) -> ChildLauncher {
-    let settings = settings::load(&directories.configuration).settings;
+    let settings = settings::load(&directories.configuration, &Layers::new()).settings;
     log.set(&settings.log);
     let questions = directories.cache.join("questions");
     clean_questions(&questions);
@@ -182,7 +225,7 @@ fn launcher(directories: &Directories, log: &LogLevel, inbox: Inbox) -> ChildLau
 }
 
 /// Holds the state directory, so that no second daemon works on it.
-fn claim(scope: Scope, directories: &Directories) -> Result<File, Failure> {
+pub(crate) fn claim(scope: Scope, directories: &Directories) -> Result<File, Failure> {
     let file = File::options()
         .write(true)
         .create(true)

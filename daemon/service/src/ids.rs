@@ -20,6 +20,12 @@ impl Ids {
         }
     }
 
+    /// From now on ids are larger than this one too: that of the newest run an earlier daemon made.
+    pub(crate) fn continue_after(&self, newest: RunId) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = (*last).max(newest.parts());
+    }
+
     /// The next id; larger than all before it.
     pub(crate) fn next(&self) -> RunId {
         let now = u64::try_from(self.clock.now().as_millisecond()).unwrap_or(0);
@@ -63,5 +69,13 @@ mod tests {
         let ids = Ids::new(Arc::new(Standing));
         let made: Vec<RunId> = (0..1000).map(|_| ids.next()).collect();
         assert!(made.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn ids_grow_after_a_clock_that_went_back() {
+        let newest = RunId::from_parts(99_000, 5);
+        let ids = Ids::new(Arc::new(Standing));
+        ids.continue_after(newest);
+        assert!(ids.next() > newest);
     }
 }

@@ -19,8 +19,10 @@ mod testing;
 
 use std::{
     ffi::OsString,
+    fs::File,
     io::{Write as _, stdout},
     process::ExitCode,
+    time::Duration,
 };
 
 use scope::{Directories, Scope};
@@ -91,6 +93,14 @@ fn wish(arguments: impl Iterator<Item = OsString>) -> Wish {
     Wish::Run(scope.unwrap_or(default))
 }
 
+/// The directories of the scope, and what keeps other daemons away from them.
+fn alone(scope: Scope) -> Result<(Directories, File), app::Failure> {
+    let directories = Directories::of(scope)?;
+    directories.create()?;
+    let alone = app::claim(scope, &directories)?;
+    Ok((directories, alone))
+}
+
 fn run(scope: Scope) -> ExitCode {
     // Nothing that we make is anybody else's business.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
@@ -103,11 +113,14 @@ fn run(scope: Scope) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = Directories::of(scope)
-        .map_err(app::Failure::from)
-        .and_then(|directories| runtime.block_on(app::run(scope, directories, log)));
-    // Workers and the threads that wait for their locks are nobody to wait for.
-    runtime.shutdown_background();
+    let outcome = alone(scope).and_then(|(directories, alone)| {
+        let outcome = runtime.block_on(app::run(scope, directories, log));
+        // The next daemon may come when nothing of this one can touch a file any more. Threads that wait for
+        // the locks of workers are nobody to wait for.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        drop(alone);
+        outcome
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -9,6 +9,9 @@ use backupd_core::{
 };
 use jiff::Timestamp;
 
+/// How many finished runs of a job stay objects on the bus whatever their age.
+pub(crate) const STAY: u32 = 20;
+
 /// A future behind a trait object.
 pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -20,6 +23,17 @@ pub(crate) trait Store: Send + Sync {
     fn unfinished(&self) -> Reply<'_, Result<Vec<Run>, StoreError>>;
     /// The newest `count` finished runs of each job, and of no job, oldest first.
     fn recent(&self, count: u32) -> Reply<'_, Result<Vec<Run>, StoreError>>;
+    /// One run.
+    fn find(&self, run: RunId) -> Reply<'_, Result<Option<Run>, StoreError>> {
+        Box::pin(async move {
+            let query = RunQuery {
+                id: Some(run.to_string()),
+                limit: 1,
+                ..RunQuery::default()
+            };
+            Ok(self.list(query).await?.pop())
+        })
+    }
     /// A page of history, newest first.
     fn list(&self, query: RunQuery) -> Reply<'_, Result<Vec<Run>, StoreError>>;
     /// What is known of a job; notes that it is known since `now` where it was not.
@@ -85,8 +99,7 @@ pub(crate) trait Launcher: Send + Sync {
     fn name(&self) -> &'static str;
     /// Writes the spec into a new run directory and starts a worker there; its events come to the inbox.
     fn launch(&self, spec: &Spec) -> Reply<'_, Result<(), LaunchError>>;
-    /// Takes up the attempt of an earlier daemon: its events after `last_event`, and its end, come to the
-    /// inbox.
+    /// Takes up the attempt of an earlier daemon: all its events, and its end, come to the inbox.
     fn adopt(&self, run: RunId, attempt: u32);
     /// Asks a worker to stop; it is killed when it has not ended after the grace period. Does nothing where
     /// there is none.
@@ -95,6 +108,8 @@ pub(crate) trait Launcher: Send + Sync {
     fn ask(&self, spec: &Spec) -> Reply<'_, Result<std::fs::File, AskError>>;
     /// The event file of an attempt, opened for reading.
     fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<std::fs::File>;
+    /// Runs that have a directory, each with its spec if a worker is at it.
+    fn survey(&self) -> Vec<(RunId, Option<Spec>)>;
     /// Removes what is left of a run that history has forgotten.
     fn forget(&self, run: RunId);
 }
@@ -105,6 +120,9 @@ pub(crate) enum LaunchError {
     /// The program is not there or cannot be run.
     #[error("the worker `{program}` cannot be started: {reason}", program = .0.display(), reason = .1)]
     Program(PathBuf, String),
+    /// The attempt has a directory already: an earlier daemon started a worker there.
+    #[error("the run directory `{path}` is there already", path = .0.display())]
+    Exists(PathBuf),
     /// The run directory could not be made.
     #[error("the run directory `{path}` cannot be written: {reason}", path = .0.display(), reason = .1)]
     Directory(PathBuf, String),
@@ -113,6 +131,8 @@ pub(crate) enum LaunchError {
 /// A question that got no answer.
 #[derive(Debug, Clone)]
 pub(crate) enum AskError {
+    /// Too many wait for an answer already.
+    Busy,
     /// The worker could not be started.
     Launch(LaunchError),
     /// The worker says why.

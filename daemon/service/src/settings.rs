@@ -1,9 +1,11 @@
 //! The daemon's own settings, laid over one another with the `config` crate: `backupd.toml`, then
 //! `conf.d/*.toml` in the order of their names, then variables.
 //!
-//! A file with faults is left out as a whole, and its faults are told: backups go on.
+//! A file with faults stays in force as it was when it had none, and is left out where it never was: backups go
+//! on, and the faults are told.
 
 use std::{
+    collections::BTreeMap,
     env,
     path::{Path, PathBuf},
 };
@@ -14,18 +16,23 @@ use config::{Config, Environment};
 /// Variables of users who come from other tools, beside the settings with the prefix `BACKUPD_`.
 const PARALLEL_ALIAS: &str = "BACKUP_MAX_PARALLEL_JOBS";
 
+/// Each file as it was when it last had no faults.
+pub(crate) type Layers = BTreeMap<PathBuf, SettingsLayer>;
+
 /// Settings in force, and what was wrong with their sources.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Loaded {
     pub(crate) settings: Settings,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) layers: Layers,
 }
 
 /// Reads all layers below `configuration`.
-pub(crate) fn load(configuration: &Path) -> Loaded {
+pub(crate) fn load(configuration: &Path, before: &Layers) -> Loaded {
     let mut faults = Vec::new();
+    let mut layers = Layers::new();
     let mut builder = Config::builder();
-    for file in files(configuration) {
+    for file in files(configuration, &mut faults) {
         let layer = match std::fs::read_to_string(&file) {
             Ok(text) => parse_settings(&file, &text),
             Err(error) => Err(vec![Fault::new(
@@ -33,11 +40,15 @@ pub(crate) fn load(configuration: &Path) -> Loaded {
                 format!("the file cannot be read: {error}"),
             )]),
         };
-        match layer.map(|layer| Config::try_from(&layer)) {
-            Ok(Ok(layer)) => builder = builder.add_source(layer),
-            Ok(Err(error)) => faults.push(Fault::new(&file, error.to_string())),
-            Err(found) => faults.extend(found),
+        let layer = layer.unwrap_or_else(|found| {
+            faults.extend(found);
+            before.get(&file).cloned().unwrap_or_default()
+        });
+        match Config::try_from(&layer) {
+            Ok(source) => builder = builder.add_source(source),
+            Err(error) => faults.push(Fault::new(&file, error.to_string())),
         }
+        layers.insert(file, layer);
     }
     let merged = |builder: config::ConfigBuilder<config::builder::DefaultState>| {
         builder.build().and_then(Config::try_deserialize::<SettingsLayer>)
@@ -55,7 +66,11 @@ pub(crate) fn load(configuration: &Path) -> Loaded {
         }
         Settings::from_layer(&files_only).unwrap_or_default()
     });
-    Loaded { settings, faults }
+    Loaded {
+        settings,
+        faults,
+        layers,
+    }
 }
 
 fn of_variables(message: &str) -> Fault {
@@ -85,12 +100,21 @@ fn variables() -> config::Map<String, String> {
     found
 }
 
-fn files(configuration: &Path) -> Vec<PathBuf> {
-    let mut parts: Vec<PathBuf> = std::fs::read_dir(configuration.join("conf.d"))
-        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
-        .unwrap_or_default();
-    parts.retain(|path| is_configuration_file(path));
+fn files(configuration: &Path, faults: &mut Vec<Fault>) -> Vec<PathBuf> {
+    let directory = configuration.join("conf.d");
+    let listed = std::fs::read_dir(&directory)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
+    let mut parts: Vec<PathBuf> = listed.unwrap_or_else(|error: std::io::Error| {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            faults.push(Fault::new(
+                &directory,
+                format!("the directory cannot be read: {error}"),
+            ));
+        }
+        Vec::new()
+    });
+    parts.retain(|path| is_configuration_file(path) && path.is_file());
     parts.sort();
     let main = configuration.join("backupd.toml");
-    main.exists().then_some(main).into_iter().chain(parts).collect()
+    main.is_file().then_some(main).into_iter().chain(parts).collect()
 }

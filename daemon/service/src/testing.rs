@@ -48,6 +48,7 @@ pub(crate) struct ScriptedLauncher {
     pub(crate) adopted: Mutex<Vec<RunId>>,
     pub(crate) stopped: Mutex<Vec<RunId>>,
     pub(crate) forgotten: Mutex<Vec<RunId>>,
+    pub(crate) found: Mutex<Vec<(RunId, Option<Spec>)>>,
     pub(crate) broken: AtomicBool,
 }
 
@@ -87,6 +88,10 @@ impl Launcher for ScriptedLauncher {
 
     fn open_events(&self, _run: RunId, _attempt: u32) -> std::io::Result<File> {
         File::open("/dev/null")
+    }
+
+    fn survey(&self) -> Vec<(RunId, Option<Spec>)> {
+        self.found.lock().unwrap().clone()
     }
 
     fn forget(&self, run: RunId) {
@@ -154,6 +159,11 @@ pub(crate) struct Stage {
 impl Stage {
     /// A stage with the repository `nas` and these jobs, each with the lines given.
     pub(crate) async fn new(jobs: &[(&str, &str)]) -> Self {
+        Self::new_with(jobs, Vec::new()).await
+    }
+
+    /// The same, where the launcher finds these runs' directories.
+    pub(crate) async fn new_with(jobs: &[(&str, &str)], found: Vec<(RunId, Option<Spec>)>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let write = |file: &str, text: &str| {
             let file = directory.path().join("etc").join(file);
@@ -168,17 +178,17 @@ impl Stage {
             let text = format!("repository = \"nas\"\nsources = [\"/home/{name}\"]\n{lines}\n");
             write(&format!("jobs.d/{name}.toml"), &text);
         }
-        Self::begin(Arc::new(directory)).await
+        Self::begin(Arc::new(directory), found).await
     }
 
     /// Ends this daemon and begins another on the same directories.
     pub(crate) async fn restart(self) -> Self {
         self.inbox.stop().await;
         self.store.real.close().await;
-        Self::begin(self.directory).await
+        Self::begin(self.directory, Vec::new()).await
     }
 
-    async fn begin(directory: Arc<TempDir>) -> Self {
+    async fn begin(directory: Arc<TempDir>, found: Vec<(RunId, Option<Spec>)>) -> Self {
         let clock = Arc::new(SteeredClock(Mutex::new(
             Timestamp::from_second(1_800_000_000).unwrap(),
         )));
@@ -187,7 +197,10 @@ impl Stage {
             real,
             full: AtomicBool::new(false),
         });
-        let launcher = Arc::new(ScriptedLauncher::default());
+        let launcher = Arc::new(ScriptedLauncher {
+            found: Mutex::new(found),
+            ..ScriptedLauncher::default()
+        });
         let (inbox, messages) = Coordinator::channel();
         let (alarm_times, alarm) = watch::channel(None);
         let parts = Parts {

@@ -188,14 +188,14 @@ fn from_command(words: &[String], cancellation: &Cancellation) -> Result<Vec<u8>
     if finished.status.success() {
         return Ok(finished.stdout);
     }
-    let mut what = format!("failed ({})", finished.status);
+    // What it says may hold a secret, and everybody may see a failure: it goes to the worker's log alone.
     if let Some(line) = last_line(&finished.stderr) {
-        what = format!("{what}: {line}");
+        tracing::warn!("the password command says: {line}");
     }
-    Err(Some(fault(&what, hint)))
+    Err(Some(fault(&format!("failed ({})", finished.status), hint)))
 }
 
-/// The last line with something on it, fit for a message.
+/// The last line with something on it, fit for a log.
 fn last_line(stderr: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(stderr);
     let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;

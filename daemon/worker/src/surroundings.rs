@@ -7,6 +7,9 @@ use rustix::{fs::Mode, process, stdio};
 /// Files of the worker are its user's alone, no directory is held by it, and nothing is read from its input.
 pub(crate) fn settle() -> Result<(), String> {
     process::umask(Mode::RWXG | Mode::RWXO);
+    // A session of its own: what a terminal or the daemon's group is told is not meant for it, and whatever it
+    // leaves behind can be found by it. The leader of a group cannot have one, and has a group of its own.
+    let _ = process::setsid();
     env::set_current_dir("/").map_err(|error| format!("cannot change to `/`: {error}"))?;
     let null = File::open("/dev/null").map_err(|error| format!("cannot open `/dev/null`: {error}"))?;
     stdio::dup2_stdin(null).map_err(|error| format!("cannot replace standard input: {error}"))

@@ -13,7 +13,6 @@ pub(crate) struct Witness<'a> {
     events: &'a EventLog,
     progress: &'a Progress,
     current: Mutex<Option<Phase>>,
-    first: Mutex<Option<Warning>>,
 }
 
 impl<'a> Witness<'a> {
@@ -23,7 +22,6 @@ impl<'a> Witness<'a> {
             events,
             progress,
             current: Mutex::default(),
-            first: Mutex::default(),
         }
     }
 
@@ -36,11 +34,6 @@ impl<'a> Witness<'a> {
         info!(%phase, "phase");
         self.events.record(EventKind::Phase { phase });
         self.progress.phase(phase);
-    }
-
-    /// The first warning that the engine told.
-    pub(crate) fn first_warning(&self) -> Option<Warning> {
-        self.first.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// An observer for work that is one phase to people, whatever the engine goes through.
@@ -70,10 +63,6 @@ impl Observer for Witness<'_> {
         // Names of files are for the event file, which its owner alone reads; the log may go further.
         debug!(reason = warning.reason, "warning");
         self.events.warning(Some(&warning.path), &warning.reason);
-        self.first
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(warning);
     }
 }
 

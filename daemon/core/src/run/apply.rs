@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    record::{Attempt, BlockedBy, Run},
-    words::{RunResult, RunState},
+    record::{Attempt, BlockedBy, Run, Statistics},
+    words::{Operation, RunResult, RunState},
 };
 use crate::{
     failure::{Failure, FailureClass},
@@ -109,6 +109,10 @@ impl Run {
         self.state = RunState::Starting;
         self.blocked_by.clear();
         self.phase = None;
+        // The sums are of the last attempt.
+        self.statistics = Statistics::default();
+        self.snapshot = None;
+        self.engine = None;
         self.started.get_or_insert(now);
         self.attempts.push(Attempt {
             number,
@@ -119,6 +123,7 @@ impl Run {
             pid: None,
             last_event: 0,
             outcome: None,
+            done: None,
         });
     }
 
@@ -147,6 +152,7 @@ impl Run {
             EventKind::Failure { failure } => attempt.failure = Some(failure),
             EventKind::Done { result } => {
                 attempt.outcome = Some(result);
+                attempt.done = Some(event.time);
                 self.state = RunState::Finishing;
             }
         }
@@ -154,12 +160,28 @@ impl Run {
     }
 
     fn worker_gone(&mut self, now: Timestamp) {
-        let (outcome, failure) = match self.attempts.last() {
-            Some(attempt) => (attempt.outcome, attempt.failure.clone()),
-            None => (None, None),
+        let (outcome, failure, done) = match self.attempts.last() {
+            Some(attempt) => (attempt.outcome, attempt.failure.clone(), attempt.done),
+            None => (None, None, None),
         };
+        // The daemon may learn of an end much later; how old a snapshot is counts from the end itself.
+        let ended = done.map_or(now, |done| done.min(now));
         match outcome {
-            Some(result) => self.end_attempt(result, failure, now),
+            // A backup that stored nothing must not look well, whatever its worker thinks.
+            Some(result)
+                if result.is_good() && self.operation == Operation::Backup && self.snapshot.is_none() =>
+            {
+                let failure = Failure::new(
+                    FailureClass::Engine,
+                    format!("the worker said `{result}`, but named no snapshot"),
+                )
+                .hint(format!(
+                    "`backupctl log {}` shows what it did; start the job again",
+                    self.id
+                ));
+                self.end_attempt(RunResult::Failed, Some(failure), ended);
+            }
+            Some(result) => self.end_attempt(result, failure, ended),
             // It was told to stop and did not get to say so: the wish was met all the same.
             None if self.cancel_requested => {
                 let failure = Failure::new(
@@ -171,7 +193,7 @@ impl Run {
             None => {
                 let failure = Failure::new(
                     FailureClass::Interrupted,
-                    "the worker ended without a result: it was killed, or the machine went down",
+                    "the worker ended without a result: it was killed, it crashed, or the machine went down",
                 )
                 .hint(format!(
                     "nothing stored before is harmed; start the job again, and read `backupctl log {}`",

@@ -77,8 +77,11 @@ pub struct Attempt {
     pub pid: Option<u32>,
     /// The last event taken from its file: replay goes on after it.
     pub last_event: u64,
-    /// Its `done` was read, or it was declared lost.
+    /// What its `done` said.
     pub outcome: Option<RunResult>,
+    /// When it said so.
+    #[serde(default)]
+    pub done: Option<Timestamp>,
 }
 
 /// One thing that keeps a run from starting.

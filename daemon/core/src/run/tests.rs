@@ -79,7 +79,62 @@ fn a_run_that_says_done_ends_with_what_it_said() {
         (RunState::Finished, Some(RunResult::Partial))
     );
     assert_eq!(run.snapshot.as_deref(), Some("ab"));
-    assert_eq!(run.duration(at(9)), Some(3.0));
+    assert_eq!(
+        run.duration(at(9)),
+        Some(0.0),
+        "its `done` was written at the first second"
+    );
+}
+
+#[test]
+fn an_end_that_is_learnt_of_late_counts_from_when_it_was() {
+    let mut run = started();
+    let done = |seq, time, kind| RunEvent::Worker(Event { seq, time, kind });
+    run.apply(
+        done(
+            2,
+            at(5),
+            EventKind::Snapshot {
+                snapshot: "ab".into(),
+            },
+        ),
+        at(900),
+    )
+    .unwrap();
+    run.apply(
+        done(
+            3,
+            at(6),
+            EventKind::Done {
+                result: RunResult::Success,
+            },
+        ),
+        at(900),
+    )
+    .unwrap();
+    run.apply(RunEvent::WorkerGone, at(1000)).unwrap();
+    assert_eq!(
+        (run.result, run.finished),
+        (Some(RunResult::Success), Some(at(6)))
+    );
+}
+
+#[test]
+fn a_backup_that_names_no_snapshot_has_failed() {
+    let mut run = started();
+    run.apply(
+        event(
+            2,
+            EventKind::Done {
+                result: RunResult::Success,
+            },
+        ),
+        at(3),
+    )
+    .unwrap();
+    run.apply(RunEvent::WorkerGone, at(4)).unwrap();
+    assert_eq!(run.result, Some(RunResult::Failed));
+    assert_eq!(run.failure.unwrap().class, FailureClass::Engine);
 }
 
 #[test]

@@ -122,7 +122,7 @@ words! {
         Starting = "starting",
         /// A worker is at it.
         Running = "running",
-        /// Asked to stop, or tidying up.
+        /// The worker has said how it ended, and is about to go.
         Finishing = "finishing",
         /// Between two attempts.
         Backoff = "backoff",

@@ -12,11 +12,23 @@ use backupd_dbus::Error;
 use super::options::Options;
 use crate::coordinator::{StartOptions, shown};
 
-/// More than anybody needs; the rest of a run's record is smaller.
-const LONGEST_METADATA: usize = 64 * 1024;
+/// Both stand in every listing of runs, and a message of the bus has its limit.
+const LONGEST_METADATA: usize = 4 * 1024;
+/// See [`LONGEST_METADATA`].
+const LONGEST_DESCRIPTION: usize = 1024;
 
-/// It is shown in a line of history.
-const LONGEST_DESCRIPTION: usize = 4 * 1024;
+/// A configuration file of more is none.
+const LONGEST_CONFIGURATION: usize = 256 * 1024;
+
+/// The text of a configuration file.
+pub(super) fn configuration(text: &str) -> Result<String, Error> {
+    if text.len() > LONGEST_CONFIGURATION {
+        return Err(Error::InvalidArgument(format!(
+            "the configuration is longer than {LONGEST_CONFIGURATION} bytes"
+        )));
+    }
+    Ok(text.to_owned())
+}
 
 /// A job's name; one that cannot be a name is one that nobody has.
 pub(super) fn job_name(text: &str) -> Result<JobName, Error> {

@@ -20,7 +20,7 @@ pub(crate) enum Action {
     Restore,
     /// Change configuration.
     Configure,
-    /// Create or test a repository.
+    /// Make a repository known, create or test it.
     Repository,
 }
 
@@ -34,7 +34,7 @@ impl Action {
             Self::Browse => "see the files of snapshots and runs",
             Self::Restore => "restore",
             Self::Configure => "change the configuration",
-            Self::Repository => "create or test repositories",
+            Self::Repository => "add, create or test repositories",
         }
     }
 }

@@ -41,6 +41,9 @@ pub(super) fn of_question(error: AskError) -> Error {
             "{error}\nhint: the program belongs to the backupd package: install it again, or set `worker` in \
              `backupd.toml`"
         )),
+        AskError::Busy => Error::LimitsExceeded(
+            "too many questions wait for an answer\nhint: wait for the answers of earlier calls".to_owned(),
+        ),
         AskError::NoAnswer(why) => Error::WorkerFailed(format!(
             "the worker ended without an answer: {why}\nhint: the daemon's log may say more"
         )),

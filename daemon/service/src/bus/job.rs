@@ -140,7 +140,7 @@ impl Job {
     ) -> Result<String, Error> {
         self.service.allow(connection, &header, Action::Configure).await?;
         let revision = revision(options)?;
-        let text = configuration.to_owned();
+        let text = arguments::configuration(configuration)?;
         self.service
             .handle
             .replace(self.name.clone(), text, revision)

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use zbus::{Connection, OwnedObjectPath, interface, message::Header};
 
 use super::{
-    arguments::{job_name, repository_name, start_options},
+    arguments::{self, job_name, repository_name, start_options},
     authority::Action,
     errors::{of_faults, of_refusal},
     objects::{Dictionary, Service, Shown, path_of_run},
@@ -175,7 +175,7 @@ impl Manager {
     ) -> Result<OwnedObjectPath, Error> {
         self.service.allow(connection, &header, Action::Configure).await?;
         Options::new(options).finish()?;
-        let (owned, text) = (name.to_owned(), configuration.to_owned());
+        let (owned, text) = (name.to_owned(), arguments::configuration(configuration)?);
         self.service
             .handle
             .create(Kind::Job, owned, text)
@@ -196,11 +196,11 @@ impl Manager {
     ) -> Result<Vec<Fault>, Error> {
         self.service.allow(connection, &header, Action::Read).await?;
         Options::new(options).finish()?;
-        let job: JobName = super::arguments::new_name(name)?;
+        let job: JobName = arguments::new_name(name)?;
         let faults = self
             .service
             .handle
-            .validate(job, configuration.to_owned())
+            .validate(job, arguments::configuration(configuration)?)
             .await
             .map_err(of_refusal)?;
         Ok(of_faults(&faults))
@@ -217,9 +217,11 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service.allow(connection, &header, Action::Configure).await?;
+        self.service
+            .allow(connection, &header, Action::Repository)
+            .await?;
         Options::new(options).finish()?;
-        let (owned, text) = (name.to_owned(), configuration.to_owned());
+        let (owned, text) = (name.to_owned(), arguments::configuration(configuration)?);
         self.service
             .handle
             .create(Kind::Repository, owned, text)

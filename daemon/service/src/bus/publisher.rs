@@ -246,9 +246,11 @@ async fn tell<P: Serialize + Type>(
     object.shown.set(properties);
     let changed = difference(&*object.told, &*object.shown.all())?;
     if changed.is_empty() {
+        object.due = None;
         return Ok(());
     }
-    if has_progress && changed.len() == 1 && changed.contains_key("Progress") {
+    // Sums grow with each warning, of which there may be thousands.
+    if has_progress && changed.keys().all(|key| key == "Progress" || key == "Statistics") {
         let due = object.told_at + PROGRESS_INTERVAL;
         if due > Instant::now() {
             object.due = Some(due);

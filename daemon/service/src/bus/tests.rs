@@ -232,7 +232,7 @@ const METHODS: &[Call] = &[
     (MANAGER_INTERFACE, "ListRuns", Action::Read),
     (MANAGER_INTERFACE, "CreateJob", Action::Configure),
     (MANAGER_INTERFACE, "ValidateJob", Action::Read),
-    (MANAGER_INTERFACE, "CreateRepository", Action::Configure),
+    (MANAGER_INTERFACE, "CreateRepository", Action::Repository),
     (MANAGER_INTERFACE, "Reload", Action::Configure),
     (MANAGER_INTERFACE, "GetSettings", Action::Read),
     (JOB_INTERFACE, "Start", Action::Run),

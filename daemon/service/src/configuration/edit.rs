@@ -4,7 +4,7 @@ use std::{
     fmt::Display,
     fs::{self, File},
     io::{self, Write as _},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown},
     path::{Path, PathBuf},
 };
 
@@ -182,17 +182,23 @@ impl Editor {
         })
     }
 
-    /// Writes a new file; one that exists stays.
-    pub(crate) fn create(&self, kind: Kind, name: &impl Display, text: &str) -> Result<(), EditError> {
+    /// Refuses a name that has a file; one that is no name is refused later.
+    pub(crate) fn require_absent(&self, kind: Kind, name: &impl Display) -> Result<(), EditError> {
         let path = self.path(kind, name);
-        if path.exists() {
+        if path.symlink_metadata().is_ok() {
             return Err(EditError::Exists {
                 what: kind.as_str(),
                 name: name.to_string(),
                 path,
             });
         }
-        write(&path, text, None, false)
+        Ok(())
+    }
+
+    /// Writes a new file; one that exists stays.
+    pub(crate) fn create(&self, kind: Kind, name: &impl Display, text: &str) -> Result<(), EditError> {
+        self.require_absent(kind, name)?;
+        write(&self.path(kind, name), text, None)
     }
 
     /// Replaces a file that still has `revision`; answers the new one.
@@ -205,10 +211,14 @@ impl Editor {
     ) -> Result<String, EditError> {
         let path = self.path(kind, name);
         self.unchanged(kind, name, revision)?;
-        let mode = fs::metadata(&path)
-            .ok()
-            .map(|meta| meta.permissions().mode() & 0o777);
-        write(&path, text, mode, true)?;
+        // A link stays one, and what it leads to is changed: configuration is kept elsewhere by some.
+        let path = fs::canonicalize(&path).map_err(|error| EditError::Io {
+            doing: "found",
+            path: path.clone(),
+            error,
+        })?;
+        let before = fs::metadata(&path).ok();
+        write(&path, text, before.as_ref())?;
         Ok(edit::revision(text))
     }
 
@@ -247,7 +257,9 @@ fn catalog_before(catalog: &Catalog, name: &RepositoryName) -> Catalog {
 }
 
 /// Writes beside the file, syncs, and renames over it: whatever happens, the old or the new one stands there.
-fn write(path: &Path, text: &str, mode: Option<u32>, replace: bool) -> Result<(), EditError> {
+///
+/// `before` is the file that is replaced, whose owner and mode the new one gets; a new file is for its owner alone.
+fn write(path: &Path, text: &str, before: Option<&fs::Metadata>) -> Result<(), EditError> {
     let failed = |error: io::Error| EditError::Io {
         doing: "written",
         path: path.to_owned(),
@@ -260,11 +272,14 @@ fn write(path: &Path, text: &str, mode: Option<u32>, replace: bool) -> Result<()
         .tempfile_in(directory)
         .map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
-    file.as_file()
-        .set_permissions(fs::Permissions::from_mode(mode.unwrap_or(0o644)))
-        .map_err(failed)?;
+    if let Some(before) = before {
+        // Only root may give a file away; for others it is their own anyway.
+        let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
+        let mode = fs::Permissions::from_mode(before.mode() & 0o777);
+        file.as_file().set_permissions(mode).map_err(failed)?;
+    }
     file.as_file().sync_all().map_err(failed)?;
-    if replace {
+    if before.is_some() {
         file.persist(path).map_err(|error| failed(error.error))?;
     } else {
         file.persist_noclobber(path)

@@ -36,7 +36,11 @@ pub(crate) struct Loaded {
 /// Reads `jobs.d` and `repositories.d` below `configuration`.
 pub(crate) fn load(configuration: &Path, before: &Catalog) -> Loaded {
     let mut loaded = Loaded::default();
-    for file in files(&configuration.join("repositories.d"), &mut loaded.faults) {
+    let found = files(&configuration.join("repositories.d"), &mut loaded.faults);
+    if found.is_none() {
+        loaded.catalog.repositories.clone_from(&before.repositories);
+    }
+    for file in found.unwrap_or_default() {
         let Some((name, text)) = read::<RepositoryName>(&file, &mut loaded.faults) else {
             continue;
         };
@@ -53,7 +57,12 @@ pub(crate) fn load(configuration: &Path, before: &Catalog) -> Loaded {
         }
     }
     add_default_repository(&mut loaded);
-    for file in files(&configuration.join("jobs.d"), &mut loaded.faults) {
+    let found = files(&configuration.join("jobs.d"), &mut loaded.faults);
+    if found.is_none() {
+        loaded.catalog.jobs.clone_from(&before.jobs);
+        loaded.refused.extend(before.jobs.keys().cloned());
+    }
+    for file in found.unwrap_or_default() {
         let Some((name, text)) = read::<JobName>(&file, &mut loaded.faults) else {
             continue;
         };
@@ -165,24 +174,23 @@ fn add_default_repository(loaded: &mut Loaded) {
         });
 }
 
-fn files(directory: &Path, faults: &mut Vec<Fault>) -> Vec<PathBuf> {
-    match std::fs::read_dir(directory) {
-        Ok(entries) => {
-            let mut files: Vec<PathBuf> = entries
-                .flatten()
-                .map(|entry| entry.path())
-                .filter(|path| is_configuration_file(path))
-                .collect();
+/// The files of a directory; `None` where it cannot be read, which says nothing about what is in it.
+fn files(directory: &Path, faults: &mut Vec<Fault>) -> Option<Vec<PathBuf>> {
+    let listed = std::fs::read_dir(directory).and_then(|entries| {
+        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+        paths.collect::<std::io::Result<Vec<PathBuf>>>()
+    });
+    match listed {
+        Ok(mut files) => {
+            files.retain(|path| is_configuration_file(path));
             files.sort();
-            files
+            Some(files)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(Vec::new()),
         Err(error) => {
-            faults.push(Fault::new(
-                directory,
-                format!("the directory cannot be read: {error}"),
-            ));
-            Vec::new()
+            let message = format!("the directory cannot be read: {error}");
+            faults.push(Fault::new(directory, message).hint("what was in force stays in force"));
+            None
         }
     }
 }
@@ -192,7 +200,14 @@ type Text = Result<String, Vec<Fault>>;
 fn read<N: FromStr<Err = NameError>>(file: &Path, faults: &mut Vec<Fault>) -> Option<(N, Text)> {
     match name_from_file::<N>(file) {
         Ok(name) => {
-            let text = std::fs::read_to_string(file).map_err(|error| {
+            // A FIFO would keep the whole daemon waiting.
+            let regular = std::fs::metadata(file).map(|meta| meta.is_file());
+            let text = match regular {
+                Ok(false) => Err(std::io::Error::other("it is no regular file")),
+                Ok(true) => std::fs::read_to_string(file),
+                Err(error) => Err(error),
+            }
+            .map_err(|error| {
                 let message = match error.kind() {
                     std::io::ErrorKind::InvalidData => "the file is no UTF-8 text".to_owned(),
                     _ => format!("the file cannot be read: {error}"),

@@ -123,7 +123,7 @@ fn settings_are_laid_over_one_another_and_a_bad_layer_is_left_out() {
         ("conf.d/10-more.toml", "max_parallel_runs = 4\n"),
         ("conf.d/20-bad.toml", "max_parallel_runs = 5\nlog = \"loud\"\n"),
     ]);
-    let loaded = crate::settings::load(directory.path());
+    let loaded = crate::settings::load(directory.path(), &crate::settings::Layers::new());
     assert_eq!(loaded.settings.max_parallel_runs, 4);
     assert_eq!(loaded.settings.cancel_grace, jiff::SignedDuration::from_secs(5));
     assert_eq!(loaded.faults.len(), 1, "{:?}", loaded.faults);
@@ -131,4 +131,11 @@ fn settings_are_laid_over_one_another_and_a_bad_layer_is_left_out() {
         (loaded.faults[0].line, loaded.faults[0].column),
         (Some(2), Some(7))
     );
+    // Once good, a file stays in force as it was when it goes bad.
+    put(directory.path(), "conf.d/20-bad.toml", "max_parallel_runs = 5\n");
+    let good = crate::settings::load(directory.path(), &loaded.layers);
+    assert_eq!((good.settings.max_parallel_runs, good.faults.len()), (5, 0));
+    put(directory.path(), "conf.d/20-bad.toml", "max_parallel_runs = 0\n");
+    let bad = crate::settings::load(directory.path(), &good.layers);
+    assert_eq!((bad.settings.max_parallel_runs, bad.faults.len()), (5, 1));
 }

@@ -17,9 +17,10 @@ use crate::{
 impl Coordinator {
     /// Reads everything again. A file with faults stays in force as it was.
     pub(super) fn load_configuration(&mut self) {
-        let settings = settings::load(&self.parts.configuration);
+        let settings = settings::load(&self.parts.configuration, &self.layers);
         let loaded = configuration::load(&self.parts.configuration, &self.catalog);
         self.settings = settings.settings;
+        self.layers = settings.layers;
         (self.parts.settings_changed)(&self.settings);
         self.catalog = loaded.catalog;
         self.refused = loaded.refused;
@@ -73,19 +74,13 @@ impl Coordinator {
         let faults = match kind {
             Kind::Job => {
                 let job: JobName = name.parse().map_err(invalid)?;
-                if self.catalog.jobs.contains_key(&job) {
-                    Vec::new()
-                } else {
-                    self.editor.check_job(&self.catalog, &job, text)
-                }
+                self.editor.require_absent(kind, &job)?;
+                self.editor.check_job(&self.catalog, &job, text)
             }
             Kind::Repository => {
                 let repository: RepositoryName = name.parse().map_err(invalid)?;
-                if self.catalog.repositories.contains_key(&repository) {
-                    Vec::new()
-                } else {
-                    self.editor.check_repository(&self.catalog, &repository, text)
-                }
+                self.editor.require_absent(kind, &repository)?;
+                self.editor.check_repository(&self.catalog, &repository, text)
             }
         };
         refuse_faults(faults)?;
@@ -115,20 +110,13 @@ impl Coordinator {
         revision: Option<&str>,
     ) -> Result<String, Refusal> {
         let (text, found) = self.editor.read(Kind::Job, job)?;
-        if self
-            .catalog
-            .jobs
-            .get(job)
-            .is_some_and(|known| known.enabled == enabled)
-            && !self.refused.contains(job)
-        {
-            return Ok(found);
-        }
         let path = self.editor.path(Kind::Job, job);
+        if revision.is_some_and(|expected| expected != found) {
+            return Err(EditError::Stale(path).into());
+        }
         let changed = edit::set_enabled(&text, enabled)
             .map_err(|fault| EditError::Faults(vec![fault.in_file(&path)]))?;
-        self.replace(job, &changed, Some(revision.unwrap_or(&found)))
-            .await
+        self.replace(job, &changed, Some(&found)).await
     }
 
     /// Deletes a job's file. Snapshots and history stay.

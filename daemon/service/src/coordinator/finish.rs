@@ -10,18 +10,19 @@ use backupd_core::{
 use jiff::SignedDuration;
 
 use super::{Coordinator, start::title};
+use crate::ports::STAY;
 
 /// A finished run stays an object at least so long, and as one of the newest of its job longer.
 const STAYS: SignedDuration = SignedDuration::from_mins(15);
-/// How many finished runs of a job stay objects whatever their age.
-const STAY: usize = 20;
-
 impl Coordinator {
-    /// Takes lines of an event file.
-    pub(super) async fn worker_events(&mut self, id: RunId, attempt: u32, events: Vec<Event>) {
+    /// Takes lines of an event file. Answers whether more than the run's sums changed.
+    pub(super) async fn worker_events(&mut self, id: RunId, attempt: u32, events: Vec<Event>) -> bool {
         let Some(mut run) = self.at_attempt(id, attempt) else {
-            return;
+            return false;
         };
+        let says_hello = events
+            .iter()
+            .any(|event| matches!(event.kind, EventKind::Hello { .. }));
         let now = self.parts.clock.now();
         let mut changed = false;
         let mut worth_keeping = false;
@@ -37,11 +38,16 @@ impl Coordinator {
             }
         }
         if worth_keeping {
-            let _ = self.save(&run).await;
+            self.save(&run).await;
+        }
+        // It may have been asked to stop before anybody knew its process.
+        if says_hello && run.cancel_requested {
+            self.parts.launcher.stop(id, attempt);
         }
         if changed {
             self.put_back(run);
         }
+        worth_keeping
     }
 
     /// The worker is gone: the run ends with what it said, or as `interrupted`.
@@ -92,15 +98,31 @@ impl Coordinator {
         run.expires = run
             .finished
             .and_then(|finished| finished.checked_add(self.settings.history_keep).ok());
-        let _ = self.save(&run).await;
+        self.save(&run).await;
         log_end(&run);
-        let job = run.job.clone().filter(|_| run.operation == Operation::Backup);
+        self.remember(&run);
         self.put_back(run);
-        if let Some(job) = job.filter(|job| self.catalog.jobs.contains_key(job)) {
-            self.refresh_history(&job).await;
-        }
         self.forget_expired().await;
         self.retire();
+    }
+
+    /// What its job's health follows from: from the run itself, for the store may not have it.
+    fn remember(&mut self, run: &Run) {
+        let Some(history) = run.job.as_ref().and_then(|job| self.histories.get_mut(job)) else {
+            return;
+        };
+        if run.operation != Operation::Backup {
+            return;
+        }
+        history.last_run = Some(run.id);
+        if !matches!(run.result, Some(RunResult::Cancelled | RunResult::Skipped)) {
+            history.last_result = run.result;
+            history.last_failure = run.failure.as_ref().map(|failure| failure.message.clone());
+        }
+        if run.result.is_some_and(RunResult::is_good) {
+            history.last_good = run.finished;
+            history.last_snapshot.clone_from(&run.snapshot);
+        }
     }
 
     /// Forgets what history need not keep any more.
@@ -114,7 +136,6 @@ impl Coordinator {
             Ok(expired) => {
                 for id in expired {
                     self.parts.launcher.forget(id);
-                    self.runs.remove(&id);
                 }
             }
             Err(error) => {
@@ -125,9 +146,9 @@ impl Coordinator {
     }
 
     /// Takes old finished runs off the bus; history still has them.
-    fn retire(&mut self) {
+    pub(super) fn retire(&mut self) {
         let now = self.parts.clock.now();
-        let mut newest: BTreeMap<Option<&JobName>, usize> = BTreeMap::new();
+        let mut newest: BTreeMap<Option<&JobName>, u32> = BTreeMap::new();
         let mut old = BTreeSet::new();
         for (id, live) in self.runs.iter().rev() {
             let Some(finished) = live.run.finished else {
@@ -135,7 +156,10 @@ impl Coordinator {
             };
             let position = newest.entry(live.run.job.as_ref()).or_default();
             *position += 1;
-            if *position > STAY && now.duration_since(finished) > STAYS {
+            let shown = live.recalled.map_or(finished, |recalled| recalled.max(finished));
+            let is_old = now.duration_since(shown) > STAYS;
+            // One that the store lacks is nowhere else.
+            if *position > STAY && is_old && !self.unsaved.contains(id) {
                 old.insert(*id);
             }
         }

@@ -3,6 +3,7 @@
 //! It knows no bus, no SQLite and no process, only the traits in [`ports`](crate::ports). Everybody else sends
 //! it messages and reads what it publishes. The order is always: persist, publish, reply.
 
+mod adopt;
 mod configure;
 mod finish;
 mod handle;
@@ -18,7 +19,7 @@ mod state;
 mod views;
 
 pub(crate) use handle::Handle;
-pub(crate) use message::{Inbox, RestoreRequest, StartOptions};
+pub(crate) use message::{Inbox, Message, RestoreRequest, StartOptions};
 pub(crate) use outbox::{Changes, ObjectKey, Outbox};
 pub(crate) use refusal::{Refusal, RefusalKind, shown};
 pub(crate) use state::{Coordinator, Parts};

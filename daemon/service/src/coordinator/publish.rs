@@ -7,9 +7,12 @@ use backupd_core::{
     name::{JobName, RunId},
     run::RunState,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Coordinator, JobView, ManagerView, ObjectKey, RepositoryView, RunView, View, state::Live};
+
+/// How long to wait for a store that refused something.
+const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 
 impl Coordinator {
     /// Publishes what changed, says when to be woken next, and tells systemd what goes on.
@@ -46,6 +49,13 @@ impl Coordinator {
             parts.push((name.clone(), view.health));
             wake = [wake, late_at.filter(|at| *at > now)].into_iter().flatten().min();
             views.insert(ObjectKey::Job(name.clone()), View::Job(Box::new(view)));
+        }
+        if self.store_trouble.is_some() {
+            // Until the store works again, it is tried now and then.
+            wake = [wake, now.checked_add(TRY_AGAIN).ok()]
+                .into_iter()
+                .flatten()
+                .min();
         }
         let manager = self.manager_view(&parts);
         self.tell_status(&manager);
@@ -85,7 +95,10 @@ impl Coordinator {
             known_since: history.known_since,
             max_age: job.max_age,
         };
-        let health = facts.health(now);
+        let mut health = facts.health(now);
+        if self.unread.contains(name) {
+            health = health.max(Health::Unknown);
+        }
         let late_at = facts.late_at();
         let active = self.active_run(name);
         let last_run = history
@@ -120,7 +133,12 @@ impl Coordinator {
         let mut health = overall(jobs.iter().map(|(_, health)| *health));
         if !self.faults.is_empty() {
             health = health.max(Health::Degraded);
-            reasons.push(format!("the configuration has {} faults", self.faults.len()));
+            let faults = if self.faults.len() == 1 {
+                "1 fault".to_owned()
+            } else {
+                format!("{} faults", self.faults.len())
+            };
+            reasons.push(format!("the configuration has {faults}"));
         }
         for trouble in &self.parts.troubles {
             health = health.max(Health::Degraded);
@@ -174,6 +192,7 @@ fn reason(health: Health, facts: &JobFacts, failure: Option<&str>) -> String {
         Health::Ok => String::new(),
         Health::Disabled => "its file says `enabled = false`".to_owned(),
         Health::NeverRan => "it has not stored a snapshot yet".to_owned(),
+        Health::Unknown if facts.known_since.is_none() => "its history cannot be read".to_owned(),
         Health::Unknown => "its last good snapshot lies in the future: the clock was set back".to_owned(),
         Health::Degraded if facts.refused => {
             "its file has faults, and what it said before is in force".to_owned()

@@ -8,9 +8,10 @@ use backupd_core::{
     queue::{Decision, Entry, decide},
     run::{BlockedBy, Run, RunEvent},
 };
+use jiff::Timestamp;
 
 use super::{Coordinator, start::title};
-use crate::ports::LaunchError;
+use crate::ports::{LaunchError, StoreError};
 
 impl Coordinator {
     /// Starts every run whose turn has come.
@@ -45,7 +46,7 @@ impl Coordinator {
             for decision in decide(&queued, &running, limit, now) {
                 match decision {
                     Decision::Start(id) => failed |= !self.launch(id).await,
-                    Decision::Wait(id, reasons) => self.block(id, reasons).await,
+                    Decision::Wait(id, reasons) => self.block(id, reasons),
                 }
             }
             // A start that failed leaves its place to the next.
@@ -66,15 +67,20 @@ impl Coordinator {
             tracing::error!(%error, "the queue wanted to start a run that cannot start");
             return true;
         }
-        // Kept before the worker is: a daemon that dies in between finds a run without a worker.
-        let _ = self.save(&run).await;
+        // Kept before the worker is: a daemon that dies in between finds a run without a worker. What cannot be
+        // kept is not started, or the next daemon would start it again beside this one's worker.
+        if let Err(error) = self.try_save(&run).await {
+            self.block(id, vec![store_is_unusable(&error, now)]);
+            return true;
+        }
         let outcome = match self.spec(&run) {
-            Ok(spec) => self
-                .parts
-                .launcher
-                .launch(&spec)
-                .await
-                .map_err(|error| launch_failure(&error)),
+            Ok(spec) => match self.parts.launcher.launch(&spec).await {
+                Err(LaunchError::Exists(_)) => {
+                    self.parts.launcher.adopt(id, spec.attempt);
+                    Ok(())
+                }
+                outcome => outcome.map_err(|error| launch_failure(&error)),
+            },
             Err(failure) => Err(failure),
         };
         match outcome {
@@ -92,11 +98,11 @@ impl Coordinator {
         }
     }
 
-    async fn block(&mut self, id: RunId, reasons: Vec<BlockedBy>) {
+    /// Says what a run waits for. That follows from the others and is not kept.
+    fn block(&mut self, id: RunId, reasons: Vec<BlockedBy>) {
         let Some(live) = self.runs.get(&id) else { return };
         let mut run = Run::clone(&live.run);
         if run.apply(RunEvent::Blocked(reasons), self.parts.clock.now()) == Ok(true) {
-            let _ = self.save(&run).await;
             self.put_back(run);
         }
     }
@@ -110,11 +116,21 @@ impl Coordinator {
 }
 
 fn launch_failure(error: &LaunchError) -> Failure {
-    let failure = Failure::new(FailureClass::Configuration, error.to_string());
     match error {
-        LaunchError::Program(..) => failure.hint(
+        LaunchError::Program(..) => Failure::new(FailureClass::Configuration, error.to_string()).hint(
             "the program belongs to the backupd package: install it again, or set `worker` in `backupd.toml`",
         ),
-        LaunchError::Directory(..) => failure.hint("see the free space and the owner of the state directory"),
+        LaunchError::Directory(..) | LaunchError::Exists(_) => {
+            Failure::new(FailureClass::Engine, error.to_string())
+                .hint("see the free space and the owner of the state directory")
+        }
+    }
+}
+
+fn store_is_unusable(error: &StoreError, now: Timestamp) -> BlockedBy {
+    BlockedBy {
+        what: format!("the store cannot be used: {error}"),
+        since: now,
+        clears: "free space and write access in the state directory; it is tried again".to_owned(),
     }
 }

@@ -10,11 +10,11 @@ use backupd_core::{
 
 use super::{
     Coordinator, RestoreRequest, StartOptions,
-    meter::Meter,
     refusal::{Refusal, RefusalKind},
-    state::Live,
 };
-use crate::ports::RunQuery;
+
+/// Runs of history that may be objects again at once.
+const MOST_RECALLED: usize = 200;
 
 /// Runs that may be queued or at work. Jobs are not queued twice, so only restores can come near it.
 const MOST_UNFINISHED: usize = 1000;
@@ -45,6 +45,10 @@ impl Coordinator {
                 "`backupctl show {job}` shows how far it is, `backupctl cancel {job}` stops it"
             )));
         }
+        // What whoever starts it says wins over what the job's file says of all its runs.
+        let mut metadata = found.metadata.clone();
+        metadata.extend(options.metadata);
+        let options = StartOptions { metadata, ..options };
         let (job, repository) = (Some(job.clone()), found.repository.clone());
         let now = self.parts.clock.now();
         let run = Run::new(
@@ -112,20 +116,14 @@ impl Coordinator {
         }
         run.description = options.description;
         run.metadata = options.metadata;
-        self.save(&run).await?;
+        self.try_save(&run).await?;
         let id = run.id;
         tracing::info!(
             BACKUPD_RUN = %id,
             BACKUPD_JOB = run.job.as_ref().map(JobName::as_str),
             "{} is queued", title(&run)
         );
-        self.runs.insert(
-            id,
-            Live {
-                run: Arc::new(run),
-                meter: Meter::default(),
-            },
-        );
+        self.insert(run);
         self.pump().await;
         Ok(id)
     }
@@ -149,18 +147,19 @@ impl Coordinator {
         let changed = run
             .apply(RunEvent::CancelRequested, now)
             .map_err(|error| Refusal::new(RefusalKind::Failed, error.to_string()))?;
-        if !changed {
-            return Ok(());
-        }
         if run.state == RunState::Finished {
+            // A run that could be started by the next daemon is not cancelled.
+            self.try_save(&run).await?;
             self.conclude(run).await;
             self.pump().await;
-        } else {
-            // The wish counts even where it cannot be kept.
-            let _ = self.save(&run).await;
-            if let Some(attempt) = run.attempts.last() {
-                self.parts.launcher.stop(id, attempt.number);
-            }
+            return Ok(());
+        }
+        // Asked again, it is told again: the first time may have been too early for its worker.
+        if let Some(attempt) = run.attempts.last() {
+            self.parts.launcher.stop(id, attempt.number);
+        }
+        if changed {
+            self.save(&run).await;
             self.put_back(run);
         }
         Ok(())
@@ -171,24 +170,23 @@ impl Coordinator {
         if self.runs.contains_key(&id) {
             return Ok(());
         }
-        let query = RunQuery {
-            id: Some(id.to_string()),
-            limit: 1,
-            ..RunQuery::default()
-        };
-        match self.parts.store.list(query).await?.pop() {
-            Some(run) => {
-                self.runs.insert(
-                    id,
-                    Live {
-                        run: Arc::new(run),
-                        meter: Meter::default(),
-                    },
-                );
-                Ok(())
-            }
-            None => Err(unknown_run(id)),
+        let now = self.parts.clock.now();
+        self.retire();
+        if self.runs.values().filter(|live| live.recalled.is_some()).count() >= MOST_RECALLED {
+            return Err(Refusal::new(
+                RefusalKind::LimitsExceeded,
+                format!("{MOST_RECALLED} old runs are shown as objects already"),
+            )
+            .hint("`ListRuns` shows all of history; they go after a while"));
         }
+        let Some(run) = self.parts.store.find(id).await? else {
+            return Err(unknown_run(id));
+        };
+        self.insert(run);
+        if let Some(live) = self.runs.get_mut(&id) {
+            live.recalled = Some(now);
+        }
+        Ok(())
     }
 
     async fn missing_run(&mut self, id: RunId) -> Refusal {

@@ -24,7 +24,8 @@ use crate::{
     configuration::Editor,
     ids::Ids,
     notify::Notifier,
-    ports::{Clock, JobHistory, Launcher, Store, StoreError},
+    ports::{Clock, JobHistory, Launcher, STAY, Store, StoreError},
+    settings::Layers,
 };
 
 /// What a coordinator is made of.
@@ -47,6 +48,8 @@ pub(crate) struct Parts {
 pub(super) struct Live {
     pub(super) run: Arc<Run>,
     pub(super) meter: Meter,
+    /// When it became an object again that was history.
+    pub(super) recalled: Option<Timestamp>,
 }
 
 /// See the module.
@@ -63,8 +66,14 @@ pub(crate) struct Coordinator {
     pub(super) refused: BTreeSet<JobName>,
     pub(super) histories: BTreeMap<JobName, JobHistory>,
     pub(super) runs: BTreeMap<RunId, Live>,
-    /// The store refused the last write; what it should hold is in memory alone.
+    /// The store refused something that it has not done since.
     pub(super) store_trouble: Option<String>,
+    /// Runs whose state is in memory alone.
+    pub(super) unsaved: BTreeSet<RunId>,
+    /// Jobs whose history could not be read.
+    pub(super) unread: BTreeSet<JobName>,
+    /// The settings of each file as they were when it had no faults.
+    pub(super) layers: Layers,
     pub(super) published: BTreeMap<ObjectKey, View>,
     pub(super) status: String,
 }
@@ -96,6 +105,9 @@ impl Coordinator {
             histories: BTreeMap::new(),
             runs: BTreeMap::new(),
             store_trouble: None,
+            unsaved: BTreeSet::new(),
+            unread: BTreeSet::new(),
+            layers: Layers::default(),
             published: BTreeMap::new(),
             status: String::new(),
         }
@@ -118,39 +130,22 @@ impl Coordinator {
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         self.load_configuration();
         self.refresh_histories().await;
-        let mut runs = self
-            .parts
-            .store
-            .recent(self.settings.history_keep_runs.max(20))
-            .await?;
+        let mut runs = self.parts.store.recent(STAY).await?;
         runs.extend(self.parts.store.unfinished().await?);
+        if let Some(newest) = runs.iter().map(|run| run.id).max() {
+            self.ids.continue_after(newest);
+        }
         for run in runs {
             if run.state.has_worker() {
                 self.adopt(&run);
             }
-            self.runs.insert(
-                run.id,
-                Live {
-                    run: Arc::new(run),
-                    meter: Meter::default(),
-                },
-            );
+            self.insert(run);
         }
+        self.adopt_unknown().await;
         self.forget_expired().await;
         self.pump().await;
         self.publish();
         Ok(())
-    }
-
-    fn adopt(&self, run: &Run) {
-        let Some(attempt) = run.attempts.last() else {
-            return;
-        };
-        tracing::info!(run = %run.id, attempt = attempt.number, "a run of an earlier backupd is taken up");
-        self.parts.launcher.adopt(run.id, attempt.number);
-        if run.cancel_requested {
-            self.parts.launcher.stop(run.id, attempt.number);
-        }
     }
 
     /// Works until it is told to stop.
@@ -232,8 +227,11 @@ impl Coordinator {
                 let _ = answer.send(self.settings_text());
             }
             Message::WorkerEvents(run, attempt, events) => {
-                self.worker_events(run, attempt, events).await;
-                self.publish();
+                if self.worker_events(run, attempt, events).await {
+                    self.publish();
+                } else {
+                    self.publish_run(run);
+                }
             }
             Message::WorkerGone(run, attempt) => {
                 self.worker_gone(run, attempt).await;
@@ -254,22 +252,74 @@ impl Coordinator {
                     self.publish_run(run);
                 }
             }
-            Message::Wake => self.publish(),
+            Message::Wake => {
+                self.catch_up_with_store().await;
+                self.publish();
+            }
             Message::Stop => {}
         }
     }
 
-    /// Keeps the run's state, or remembers that it could not be kept.
-    pub(super) async fn save(&mut self, run: &Run) -> Result<(), StoreError> {
+    /// Keeps the run as it is, for a step that is not taken where it cannot be kept.
+    pub(super) async fn try_save(&mut self, run: &Run) -> Result<(), StoreError> {
         let outcome = self.parts.store.save(run).await;
-        match &outcome {
-            Ok(()) => self.store_trouble = None,
-            Err(error) => {
-                tracing::error!(run = %run.id, %error, "the run cannot be kept in the store");
-                self.store_trouble = Some(error.to_string());
-            }
+        if let Err(error) = &outcome {
+            tracing::error!(BACKUPD_RUN = %run.id, %error, "the run cannot be kept in the store");
+            self.store_trouble = Some(error.to_string());
         }
         outcome
+    }
+
+    /// Keeps the run as it is; where that fails, it is tried again until it works.
+    pub(super) async fn save(&mut self, run: &Run) {
+        match self.try_save(run).await {
+            Ok(()) => {
+                self.unsaved.remove(&run.id);
+                if self.unsaved.is_empty() {
+                    self.store_trouble = None;
+                }
+            }
+            Err(_) => {
+                self.unsaved.insert(run.id);
+            }
+        }
+    }
+
+    /// Does what the store refused before.
+    async fn catch_up_with_store(&mut self) {
+        if self.store_trouble.is_none() {
+            return;
+        }
+        let unsaved: Vec<Arc<Run>> = self
+            .unsaved
+            .iter()
+            .filter_map(|id| self.runs.get(id))
+            .map(|live| Arc::clone(&live.run))
+            .collect();
+        for run in unsaved {
+            self.save(&run).await;
+        }
+        let unread: Vec<JobName> = std::mem::take(&mut self.unread).into_iter().collect();
+        for job in unread {
+            if self.catalog.jobs.contains_key(&job) {
+                self.refresh_history(&job).await;
+            }
+        }
+        if self.unsaved.is_empty() && self.unread.is_empty() {
+            self.store_trouble = None;
+        }
+        // A run that was not started because it could not be kept.
+        self.pump().await;
+    }
+
+    /// Makes a run an object.
+    pub(super) fn insert(&mut self, run: Run) {
+        let live = Live {
+            run: Arc::new(run),
+            meter: Meter::default(),
+            recalled: None,
+        };
+        self.runs.insert(live.run.id, live);
     }
 
     /// The run of a job that is queued or at work.
@@ -293,10 +343,12 @@ impl Coordinator {
     pub(super) async fn refresh_history(&mut self, job: &JobName) {
         match self.parts.store.job_facts(job, self.parts.clock.now()).await {
             Ok(history) => {
+                self.unread.remove(job);
                 self.histories.insert(job.clone(), history);
             }
             Err(error) => {
-                tracing::error!(%job, %error, "the history of the job cannot be read");
+                tracing::error!(BACKUPD_JOB = %job, %error, "the history of the job cannot be read");
+                self.unread.insert(job.clone());
                 self.store_trouble = Some(error.to_string());
             }
         }

@@ -30,6 +30,23 @@ async fn a_started_job_is_in_the_store_before_the_answer() {
 }
 
 #[tokio::test]
+async fn the_metadata_of_a_job_goes_with_its_runs_and_the_caller_s_wins() {
+    let lines = "[metadata]\nteam = \"ops\"\nticket = 1";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    let metadata = serde_json::from_str(r#"{"ticket": 7}"#).unwrap();
+    let options = StartOptions {
+        metadata,
+        ..StartOptions::default()
+    };
+    let run = stage.handle.start(job("home"), options).await.unwrap();
+    let stored = stage.stored(run).await;
+    assert_eq!(
+        serde_json::to_value(stored.metadata).unwrap(),
+        serde_json::json!({"team": "ops", "ticket": 7})
+    );
+}
+
+#[tokio::test]
 async fn a_job_is_not_queued_twice() {
     let stage = Stage::new(&[("home", "")]).await.published();
     let run = stage
@@ -88,16 +105,9 @@ async fn no_more_run_than_may_and_the_next_starts_when_one_ends() {
                 .unwrap(),
         );
     }
-    let waiting = stage.stored(runs[2]).await;
-    assert_eq!(waiting.state, RunState::Waiting);
-    assert!(
-        waiting.blocked_by[0].what.contains("max_parallel_runs"),
-        "{waiting:?}"
-    );
-    assert!(
-        waiting.blocked_by[0].clears.contains("backup of `a`"),
-        "{waiting:?}"
-    );
+    let waiting = stage.job_view("c").await.blocked_by;
+    assert!(waiting[0].what.contains("max_parallel_runs"), "{waiting:?}");
+    assert!(waiting[0].clears.contains("backup of `a`"), "{waiting:?}");
     stage.worker_succeeds(runs[0]).await;
     assert_eq!(stage.stored(runs[2]).await.state, RunState::Starting);
     assert!(stage.stored(runs[2]).await.blocked_by.is_empty());
@@ -120,7 +130,11 @@ async fn a_queued_run_is_cancelled_at_once_and_a_running_one_is_asked() {
     assert_eq!(stage.stored(runs[2]).await.result, Some(RunResult::Cancelled));
     stage.handle.cancel(runs[0]).await.unwrap();
     stage.handle.cancel(runs[0]).await.unwrap();
-    assert_eq!(*stage.launcher.stopped.lock().unwrap(), [runs[0]]);
+    assert_eq!(
+        *stage.launcher.stopped.lock().unwrap(),
+        [runs[0]; 2],
+        "the first time may have been too early"
+    );
     // Its worker is killed before it can say anything.
     stage.worker_says(runs[0], Vec::new(), true).await;
     assert_eq!(stage.stored(runs[0]).await.result, Some(RunResult::Cancelled));
@@ -154,7 +168,16 @@ async fn a_restart_takes_up_what_runs_and_what_waits() {
     );
     assert!(stage.launcher.launched.lock().unwrap().is_empty());
     // The file is read again from its start; what was taken before changes nothing.
-    stage.worker_succeeds(runs[0]).await;
+    let said = vec![
+        EventKind::Phase { phase: Phase::Backup },
+        EventKind::Snapshot {
+            snapshot: "ab".repeat(32),
+        },
+        EventKind::Done {
+            result: RunResult::Success,
+        },
+    ];
+    stage.worker_says(runs[0], said, true).await;
     assert_eq!(stage.stored(runs[0]).await.result, Some(RunResult::Success));
     // And the queue goes on.
     assert_eq!(stage.launcher.launched.lock().unwrap()[0].run, runs[2]);
@@ -216,6 +239,83 @@ async fn a_full_disk_under_the_store_refuses_new_runs_and_finishes_old_ones() {
     assert_eq!(*stage.launcher.adopted.lock().unwrap(), [run]);
     stage.worker_succeeds(run).await;
     assert_eq!(stage.stored(run).await.result, Some(RunResult::Success));
+}
+
+#[tokio::test]
+async fn what_the_store_refused_is_kept_when_it_works_again() {
+    let stage = Stage::new(&[("a", "")]).await.published();
+    let run = stage
+        .handle
+        .start(job("a"), StartOptions::default())
+        .await
+        .unwrap();
+    stage.store.full.store(true, Ordering::SeqCst);
+    stage.worker_says(run, Vec::new(), true).await;
+    // Health follows from the run itself, though the store knows nothing of its end.
+    assert_eq!(stage.job_view("a").await.health, Health::Failed);
+    assert_ne!(stage.stored(run).await.state, RunState::Finished);
+    assert!(stage.alarm.borrow().is_some(), "nobody tries again");
+    stage.store.full.store(false, Ordering::SeqCst);
+    stage.inbox.wake().await;
+    assert_eq!(stage.stored(run).await.result, Some(RunResult::Interrupted));
+    assert_eq!(*stage.alarm.borrow(), None);
+}
+
+#[tokio::test]
+async fn a_run_whose_start_cannot_be_kept_is_not_started_until_it_can() {
+    let stage = Stage::new(&[("a", ""), ("b", ""), ("c", "")]).await.published();
+    let mut runs = Vec::new();
+    for name in ["a", "b", "c"] {
+        runs.push(
+            stage
+                .handle
+                .start(job(name), StartOptions::default())
+                .await
+                .unwrap(),
+        );
+    }
+    stage.store.full.store(true, Ordering::SeqCst);
+    stage.worker_succeeds(runs[0]).await;
+    let view = stage.job_view("c").await;
+    assert!(
+        view.blocked_by[0].what.contains("store cannot be used"),
+        "{view:?}"
+    );
+    assert_eq!(stage.launcher.launched.lock().unwrap().len(), 2);
+    let refusal = stage.handle.cancel(runs[2]).await.unwrap_err();
+    assert_eq!(
+        refusal.kind,
+        RefusalKind::StateUnavailable,
+        "the next daemon would start it"
+    );
+    stage.store.full.store(false, Ordering::SeqCst);
+    stage.inbox.wake().await;
+    assert_eq!(stage.stored(runs[2]).await.state, RunState::Starting);
+    assert_eq!(stage.launcher.launched.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_worker_that_the_store_knows_nothing_of_is_taken_up() {
+    let stage = Stage::new(&[("a", "")]).await.published();
+    let run = stage
+        .handle
+        .start(job("a"), StartOptions::default())
+        .await
+        .unwrap();
+    let spec = stage.launcher.launched.lock().unwrap()[0].clone();
+    // The store was set aside, and the next daemon finds the worker by its directory.
+    let other = Stage::new_with(&[("a", "")], vec![(run, Some(spec))])
+        .await
+        .published();
+    assert_eq!(*other.launcher.adopted.lock().unwrap(), [run]);
+    let refusal = other
+        .handle
+        .start(job("a"), StartOptions::default())
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::AlreadyRunning);
+    other.worker_succeeds(run).await;
+    assert_eq!(other.stored(run).await.result, Some(RunResult::Success));
 }
 
 #[tokio::test]

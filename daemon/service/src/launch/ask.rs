@@ -10,11 +10,11 @@ use std::{
 
 use backupd_core::{
     failure::Failure,
-    protocol::{EventKind, LOG_FILE, Spec},
+    protocol::{EventKind, LOG_FILE, Spec, Work},
     run::RunResult,
 };
 
-use super::{child::ChildLauncher, follow::Tail, rundir::RunDirectory};
+use super::{child::ChildLauncher, follow::Tail, process, rundir::RunDirectory};
 use crate::ports::{AskError, LaunchError};
 
 /// A repository that has not answered by then will not.
@@ -31,6 +31,7 @@ impl Drop for Question {
 
 impl ChildLauncher {
     pub(super) async fn answer(&self, spec: &Spec) -> Result<File, AskError> {
+        let _asker = self.askers.try_acquire().map_err(|_| AskError::Busy)?;
         let _turn = self
             .questions
             .acquire()
@@ -58,15 +59,20 @@ impl ChildLauncher {
             .command(directory, spec)
             .map_err(unwritable)?
             .stdout(Stdio::from(output))
-            // Nobody waits for the answer any more when the daemon is told to stop.
-            .kill_on_drop(true)
+            // Nobody waits for the answer any more when the daemon is told to stop; but nothing is left half made.
+            .kill_on_drop(matches!(
+                spec.work,
+                Work::Test | Work::Snapshots { .. } | Work::List(_)
+            ))
             .spawn()
             .map_err(|error| AskError::Launch(self.program_error(&error)))?;
         match tokio::time::timeout(LONGEST, child.wait()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return Err(AskError::NoAnswer(error.to_string())),
             Err(_) => {
-                let _ = child.start_kill();
+                if let Some(pid) = child.id() {
+                    process::stop(pid, self.settings().grace, || directory.is_held()).await;
+                }
                 return Err(AskError::NoAnswer(format!(
                     "it took longer than {} s",
                     LONGEST.as_secs()

@@ -8,11 +8,7 @@ use std::{
     time::Duration,
 };
 
-use backupd_core::{
-    config::PasswordSource,
-    name::RunId,
-    protocol::{EventKind, Spec},
-};
+use backupd_core::{config::PasswordSource, name::RunId, protocol::Spec};
 use tokio::{process::Command, sync::Semaphore};
 
 use super::{follow, follow::Tail, process, rundir::RunDirectory};
@@ -53,10 +49,17 @@ pub(crate) struct LauncherSettings {
 pub(crate) struct ChildLauncher {
     settings: Arc<Mutex<LauncherSettings>>,
     pub(super) questions: Arc<Semaphore>,
+    pub(super) askers: Arc<Semaphore>,
     inbox: Inbox,
     /// Process ids of our own children; of adopted workers the event file tells.
     pids: Arc<Mutex<HashMap<(RunId, u32), u32>>>,
 }
+
+/// Attempts that are looked for; no retry goes as far.
+const MOST_ATTEMPTS: u32 = 1000;
+
+/// Questions that may wait for their turn.
+const WAITING_QUESTIONS: usize = 32;
 
 /// Most questions at once; each is a process that opens a repository.
 const QUESTIONS: usize = 4;
@@ -66,6 +69,7 @@ impl ChildLauncher {
         Self {
             settings: Arc::new(Mutex::new(settings)),
             questions: Arc::new(Semaphore::new(QUESTIONS)),
+            askers: Arc::new(Semaphore::new(QUESTIONS + WAITING_QUESTIONS)),
             inbox,
             pids: Arc::default(),
         }
@@ -99,9 +103,8 @@ impl ChildLauncher {
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::from(directory.create_log()?))
-            // A signal to the daemon's group, such as Ctrl-C, is not meant for the worker.
-            .process_group(0);
+            // The worker begins a session of its own: a signal to ours, such as Ctrl-C, is not meant for it.
+            .stderr(Stdio::from(directory.create_log()?));
         for name in NOT_INHERITED {
             command.env_remove(name);
         }
@@ -122,7 +125,10 @@ impl ChildLauncher {
         let directory = self.directory(run, attempt);
         let unwritable =
             |error: std::io::Error| LaunchError::Directory(directory.path().to_owned(), error.to_string());
-        directory.create(spec).map_err(unwritable)?;
+        directory.create(spec).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => LaunchError::Exists(directory.path().to_owned()),
+            _ => unwritable(error),
+        })?;
         let mut child = self
             .command(&directory, spec)
             .map_err(unwritable)?
@@ -157,10 +163,7 @@ impl ChildLauncher {
             .copied();
         own.or_else(|| {
             let events = Tail::new(self.directory(run, attempt).events()).read().ok()??;
-            events.into_iter().find_map(|event| match event.kind {
-                EventKind::Hello { pid, .. } => Some(pid),
-                _ => None,
-            })
+            follow::pid_of(&events)
         })
     }
 }
@@ -177,15 +180,8 @@ impl Launcher for ChildLauncher {
 
     fn adopt(&self, run: RunId, attempt: u32) {
         let directory = self.directory(run, attempt);
-        let gone = match directory.claim() {
-            Some(()) => None,
-            None => directory.released().ok(),
-        };
-        let gone = async move {
-            if let Some(released) = gone {
-                let _ = released.await;
-            }
-        };
+        let waiting = directory.clone();
+        let gone = async move { waiting.abandoned().await };
         tokio::spawn(follow::follow(directory, run, attempt, gone, self.inbox.clone()));
     }
 
@@ -211,6 +207,23 @@ impl Launcher for ChildLauncher {
 
     fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<std::fs::File> {
         std::fs::File::open(self.directory(run, attempt).events())
+    }
+
+    fn survey(&self) -> Vec<(RunId, Option<Spec>)> {
+        let Ok(entries) = std::fs::read_dir(self.settings().runs) else {
+            return Vec::new();
+        };
+        let runs = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        runs.map(|run| {
+            let held = (1..=MOST_ATTEMPTS)
+                .map(|attempt| self.directory(run, attempt))
+                .take_while(|directory| directory.path().exists())
+                .find(RunDirectory::is_held);
+            (run, held.and_then(|directory| directory.spec().ok()))
+        })
+        .collect()
     }
 
     fn forget(&self, run: RunId) {

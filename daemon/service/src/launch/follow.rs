@@ -5,16 +5,24 @@ use std::{
     future::Future,
     io::{self, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use backupd_core::{name::RunId, protocol::Event};
+use backupd_core::{
+    name::RunId,
+    protocol::{Event, EventKind},
+};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
-use super::rundir::RunDirectory;
+use super::{process, rundir::RunDirectory};
 use crate::{coordinator::Inbox, readiness::Readiness};
 
 /// At most so much of the file is taken in one go.
 const CHUNK: u64 = 256 * 1024;
+
+/// The last reading is tried so often, and again after so long.
+const LAST_TRIES: u32 = 12;
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// Tells the inbox every event, and at last that the worker is gone.
 pub(super) async fn follow(
@@ -25,6 +33,7 @@ pub(super) async fn follow(
     inbox: Inbox,
 ) {
     let mut tail = Tail::new(directory.events());
+    let mut pid = None;
     let watch = match Watch::new(directory.path()) {
         Ok(watch) => Some(watch),
         Err(error) => {
@@ -34,28 +43,49 @@ pub(super) async fn follow(
     };
     tokio::pin!(gone);
     loop {
-        deliver(&mut tail, run, attempt, &inbox).await;
+        deliver(&mut tail, &mut pid, run, attempt, &inbox).await;
         tokio::select! {
             () = changed(watch.as_ref()) => {}
             () = &mut gone => break,
         }
     }
-    deliver(&mut tail, run, attempt, &inbox).await;
+    // What it said last decides: a moment without descriptors must not make a good run a lost one.
+    for _ in 0..LAST_TRIES {
+        if deliver(&mut tail, &mut pid, run, attempt, &inbox).await {
+            break;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    if let Some(pid) = pid {
+        process::kill_left_behind(pid);
+    }
     inbox.worker_gone(run, attempt).await;
 }
 
-async fn deliver(tail: &mut Tail, run: RunId, attempt: u32, inbox: &Inbox) {
+/// Answers whether the file could be read to its end.
+async fn deliver(tail: &mut Tail, pid: &mut Option<u32>, run: RunId, attempt: u32, inbox: &Inbox) -> bool {
     loop {
         match tail.read() {
-            Ok(Some(events)) if !events.is_empty() => inbox.worker_events(run, attempt, events).await,
+            Ok(Some(events)) if !events.is_empty() => {
+                *pid = pid.or_else(|| pid_of(&events));
+                inbox.worker_events(run, attempt, events).await;
+            }
             Ok(Some(_)) => {}
-            Ok(None) => return,
+            Ok(None) => return true,
             Err(error) => {
                 tracing::warn!(%error, %run, "the event file cannot be read");
-                return;
+                return false;
             }
         }
     }
+}
+
+/// The worker's process id, which its first event says.
+pub(super) fn pid_of(events: &[Event]) -> Option<u32> {
+    events.iter().find_map(|event| match event.kind {
+        EventKind::Hello { pid, .. } => Some(pid),
+        _ => None,
+    })
 }
 
 async fn changed(watch: Option<&Watch>) {

@@ -8,9 +8,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, p
 ///
 /// `lives` tells whether the process id still is the worker's.
 pub(super) async fn stop(pid: u32, grace: Duration, lives: impl Fn() -> bool) {
-    if !signal(pid, &lives, Signal::TERM) {
-        return;
-    }
+    // One that cannot be asked is killed all the same when its time is up.
+    signal(pid, &lives, Signal::TERM);
     tokio::time::sleep(grace).await;
     let Some(pid) = valid(pid) else { return };
     // While the worker lives, so does its group.
@@ -38,4 +37,30 @@ fn signal(pid: u32, lives: &impl Fn() -> bool, signal: Signal) -> bool {
 
 fn valid(pid: u32) -> Option<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw)
+}
+
+/// Kills what a worker that is gone has left of its session, such as a password command that hangs.
+pub(super) fn kill_left_behind(worker: u32) {
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return;
+    };
+    let numbers = processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let left: Vec<u32> = numbers.filter(|pid| session_of(*pid) == Some(worker)).collect();
+    // A leader that lives is somebody else, who got the number when all of the session were gone.
+    if left.contains(&worker) {
+        return;
+    }
+    for pid in left {
+        tracing::warn!(pid, "a process that the worker started is left, and is killed");
+        signal(pid, &|| session_of(pid) == Some(worker), Signal::KILL);
+    }
+}
+
+/// The session of a process: the fourth number behind its name, which may hold anything.
+fn session_of(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, behind) = stat.rsplit_once(')')?;
+    behind.split_whitespace().nth(3)?.parse().ok()
 }

@@ -5,12 +5,16 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use backupd_core::{
     name::RunId,
     protocol::{EVENTS_FILE, LOCK_FILE, LOG_FILE, SPEC_FILE, Spec},
 };
+
+/// How long to wait before asking again what could not be told.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// The directory of one attempt.
 #[derive(Debug, Clone)]
@@ -37,7 +41,10 @@ impl RunDirectory {
 
     /// Makes the directory, readable by its owner alone, and writes the spec into it.
     pub(super) fn create(&self, spec: &Spec) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        if let Some(parent) = self.0.parent() {
+            DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+        }
+        DirBuilder::new().mode(0o700).create(&self.0)?;
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -63,23 +70,54 @@ impl RunDirectory {
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
 
-    /// Claims the directory of a worker that is gone.
+    /// Claims the directory if its worker is gone; answers whether it is.
     ///
-    /// `None` while one lives. Otherwise its spec is taken away first, so that a worker that was started but
-    /// had not come to its lock finds nothing to do.
-    pub(super) fn claim(&self) -> Option<()> {
+    /// The spec is taken away first, so that a worker that was started but had not come to its lock finds
+    /// nothing to do. An error means that nobody can tell.
+    pub(super) fn claim(&self) -> io::Result<bool> {
         let lock = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
             .open(self.0.join(LOCK_FILE));
-        let Ok(lock) = lock else { return Some(()) };
+        let lock = match lock {
+            // No directory, no worker.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            other => other?,
+        };
         match lock.try_lock() {
-            Err(fs::TryLockError::WouldBlock) => None,
-            Ok(()) | Err(fs::TryLockError::Error(_)) => {
-                let _ = fs::remove_file(self.0.join(SPEC_FILE));
-                Some(())
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+            Ok(()) => match fs::remove_file(self.0.join(SPEC_FILE)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(true),
+            },
+        }
+    }
+
+    /// What its worker was told.
+    pub(super) fn spec(&self) -> io::Result<Spec> {
+        Ok(serde_json::from_slice(&fs::read(self.0.join(SPEC_FILE))?)?)
+    }
+
+    /// Waits until its worker is gone, and claims it.
+    pub(super) async fn abandoned(&self) {
+        loop {
+            let outcome = match self.claim() {
+                Ok(true) => return,
+                Ok(false) => self.released(),
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(released) => {
+                    let _ = released.await;
+                }
+                // A worker that may live is not given up; the machine may have descriptors again soon.
+                Err(error) => {
+                    tracing::warn!(%error, directory = %self.0.display(), "nobody can tell whether its worker lives");
+                    tokio::time::sleep(AGAIN).await;
+                }
             }
         }
     }

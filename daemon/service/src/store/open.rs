@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode};
 
-use super::migrate;
+use super::{migrate, queries};
+use crate::ports::STAY;
 
 /// The store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -102,10 +103,10 @@ fn try_open(path: &Path) -> Result<Connection, Fault> {
     // The daemon stays small: half a MiB of pages is plenty for its queries.
     connection.pragma_update(None, "cache_size", -512)?;
     migrate::migrate(&mut connection)?;
-    // Reads the b-trees that everything hangs on; a full check would take too long on a long history.
-    connection.query_row("SELECT count(*) FROM runs WHERE state <> 'finished'", [], |_| {
-        Ok(())
-    })?;
+    // What the daemon needs at its start is read here, so that damage in it is found while something can be
+    // done about it; a full check would take too long on a long history.
+    queries::unfinished(&connection)?;
+    queries::recent(&connection, STAY)?;
     connection.query_row("SELECT count(*) FROM jobs", [], |_| Ok(()))?;
     Ok(connection)
 }

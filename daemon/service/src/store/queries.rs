@@ -122,6 +122,7 @@ pub(super) fn job_history(connection: &Connection, job: &JobName, now: Timestamp
             ))?
             .query_row((job.as_str(), Operation::Backup.as_str()), record)
             .optional()
+            .map(Option::flatten)
     };
     let last = newest("true")?;
     let telling = newest("result NOT IN ('cancelled', 'skipped')")?;
@@ -152,16 +153,20 @@ pub(super) fn expire(connection: &Connection, now: Timestamp, keep: u32) -> Resu
         .collect()
 }
 
+/// A record that this version cannot read is passed over, and named: one must not hide all others.
 fn select(connection: &Connection, text: &str, values: &[&dyn ToSql]) -> Result<Vec<Run>> {
-    connection
-        .prepare_cached(text)?
-        .query_map(values, record)?
-        .collect()
+    let mut statement = connection.prepare_cached(text)?;
+    let records = statement.query_map(values, record)?;
+    records.filter_map(Result::transpose).collect()
 }
 
-fn record(row: &Row<'_>) -> Result<Run> {
+fn record(row: &Row<'_>) -> Result<Option<Run>> {
     let text: String = row.get(0)?;
-    serde_json::from_str(&text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
-    })
+    match serde_json::from_str(&text) {
+        Ok(run) => Ok(Some(run)),
+        Err(error) => {
+            tracing::error!(%error, "a run in the store cannot be read by this version and is passed over");
+            Ok(None)
+        }
+    }
 }

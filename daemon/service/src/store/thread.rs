@@ -76,6 +76,11 @@ impl SqliteStore {
         self.set_aside.as_deref()
     }
 
+    /// Becomes ready when the thread has ended, which it does not by itself.
+    pub(crate) async fn ended(&self) {
+        self.statements.closed().await;
+    }
+
     /// Closes the store; what comes after this is refused.
     pub(crate) async fn close(&self) {
         let (closed, wait) = oneshot::channel();

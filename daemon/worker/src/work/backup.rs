@@ -36,7 +36,6 @@ pub(crate) fn backup(context: &Context<'_>, work: &BackupWork) -> Ended {
     context.events.record(EventKind::Snapshot {
         snapshot: report.snapshot.id.clone(),
     });
-    let first = context.witness.first_warning();
     let statistics = statistics(&report);
     if let Err(failure) = verify(context, work.verify, &report.snapshot.id) {
         return Ended::failed(Some(statistics), failure);
@@ -44,7 +43,7 @@ pub(crate) fn backup(context: &Context<'_>, work: &BackupWork) -> Ended {
     if report.files_unreadable == 0 {
         return Ended::success(Some(statistics));
     }
-    let message = some_failed(report.files_unreadable, "read", first.as_ref());
+    let message = some_failed(report.files_unreadable, "read");
     let failure = Failure::new(FailureClass::SourceUnreadable, failure::about(spec, &message)).hint(format!(
         "see them all with `backupctl log {}`; make them readable, or exclude them",
         spec.run

@@ -41,11 +41,7 @@ pub(crate) fn restore(context: &Context<'_>, work: &RestoreWork) -> Ended {
     if report.failed == 0 {
         return Ended::success(Some(statistics));
     }
-    let message = some_failed(
-        report.failed,
-        "restored as they were",
-        context.witness.first_warning().as_ref(),
-    );
+    let message = some_failed(report.failed, "restored as they were");
     // Not `source-unreadable`: the sources of the job have no part in it.
     let failure = Failure::new(FailureClass::Engine, failure::about(spec, &message))
         .hint(format!("see them all with `backupctl log {}`", spec.run));

@@ -25,6 +25,7 @@ mod listing;
 mod objects;
 mod progress;
 mod queue;
+mod records;
 mod reload;
 mod repositories;
 mod restart;

@@ -53,7 +53,12 @@ async fn add(context: &Context<'_>, arguments: &AddArgs) -> Done {
     let objects = daemon.objects().await?;
     if objects.repository(name.as_str()).is_some() {
         let message = format!("the repository `{name}` exists already");
-        return Err(Failure::new("AlreadyExists", ExitCode::Failed, message));
+        return Err(
+            Failure::new("AlreadyExists", ExitCode::Failed, message).hint(format!(
+                "choose another name; `{}` shows that one",
+                context.scope.command(&format!("repository show {name}"))
+            )),
+        );
     }
     let generated = if arguments.password.generate_password {
         Some(password::generate(

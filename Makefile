@@ -9,7 +9,7 @@ DESTDIR ?=
 SOURCE ?=
 BINARIES := -p backupd -p backupd-worker -p backupctl
 
-.PHONY: help quickstart check bench build test fmt lint deny doc install uninstall clean
+.PHONY: help quickstart check bench build test fmt lint deny doc interfaces install uninstall clean
 
 help: ## List these targets
 	@echo "Usage: make TARGET"
@@ -41,6 +41,9 @@ deny: ## Check licences, sources and who depends on whom
 
 doc: ## Build the documentation of the crates; warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace --locked
+
+interfaces: ## Write the introspection XML in dbus/interfaces anew, from the code
+	UPDATE_INTERFACES=1 cargo test --quiet --locked -p backupd the_committed_introspection
 
 install: ## Install what `make build` built: DESTDIR=DIR, PREFIX=/usr/local
 	@scripts/install.sh install "$(DESTDIR)" "$(PREFIX)"

@@ -35,9 +35,9 @@ impl EngineName {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PasswordSource {
-    /// The first line of a file; absolute.
+    /// What stands in a file, without the white space around it; absolute.
     File(PathBuf),
-    /// What a program prints: the program and its arguments, for which no shell is used.
+    /// What a program prints, without the white space around it: the program and its arguments, for which no shell is used.
     Command(Vec<String>),
     /// The value of the variable of this name in the daemon's environment. Not for files: the default
     /// repository made from `BACKUP_STORAGE_PATH` has its password there.

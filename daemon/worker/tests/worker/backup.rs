@@ -132,10 +132,8 @@ fn a_file_that_cannot_be_read_makes_the_backup_partial() {
     let failure = done.failure();
     assert_eq!(failure.class, FailureClass::SourceUnreadable);
     assert!(
-        failure
-            .message
-            .contains(&format!("1 file could not be read: `{path}`: Permission denied")),
-        "{failure}"
+        failure.message.ends_with("1 file could not be read"),
+        "everybody may see it, and no name of a file: {failure}"
     );
     assert!(
         failure

@@ -48,7 +48,7 @@ fn a_command_may_say_it() {
 }
 
 #[test]
-fn a_command_that_fails_is_told_with_its_last_words_alone() {
+fn the_last_words_of_a_command_that_fails_stand_in_the_log_alone() {
     let bench = Bench::new();
     let mut spec = bench.spec(Work::Test);
     let password = bench.path("password");
@@ -60,8 +60,12 @@ fn a_command_that_fails_is_told_with_its_last_words_alone() {
     let failure = done.failure();
     assert_eq!(failure.class, FailureClass::Credentials);
     assert!(
-        failure.message.contains("`/bin/sh`") && failure.message.contains("locked out"),
+        failure.message.contains("`/bin/sh`") && !failure.message.contains("locked out"),
         "{failure}"
+    );
+    assert_eq!(
+        done.warnings(),
+        [(None, "the password command said: locked out".to_owned())]
     );
 }
 

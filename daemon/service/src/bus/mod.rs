@@ -6,6 +6,7 @@
 mod arguments;
 mod authority;
 mod errors;
+mod family;
 mod job;
 mod manager;
 mod objects;

@@ -1,6 +1,6 @@
 //! The way to the daemon.
 
-use std::io;
+use std::{io, time::Duration};
 
 use backupd_dbus::{
     BUS_NAME, Error, ExitCode, JobProxy, MANAGER_INTERFACE, ManagerProxy, ROOT_PATH, RUN_INTERFACE,
@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use zbus::{Connection, ObjectPath, OwnedObjectPath, Type, conn::Builder, fdo, proxy::CacheProperties};
 
 use crate::{errors::Failure, objects::Objects, scope::Scope};
+
+/// A bus and a daemon that are well answer in milliseconds.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// A connection to the bus of a scope.
 #[derive(Debug, Clone)]
@@ -26,7 +29,9 @@ impl Daemon {
             Scope::User => Builder::session(),
         };
         // No time limit: to open a repository over a slow line may take minutes, and Ctrl-C is always there.
-        let connection = builder.build().await.map_err(|error| no_bus(&error, scope))?;
+        let connection = answered(scope, builder.build())
+            .await?
+            .map_err(|error| no_bus(&error, scope))?;
         Ok(Self { connection, scope })
     }
 
@@ -39,10 +44,13 @@ impl Daemon {
     /// object manager's own object out of its answer, so both are asked at once.
     pub(crate) async fn objects(&self) -> Result<Objects, Failure> {
         let interface = "org.freedesktop.DBus.ObjectManager";
-        let (objects, manager) = tokio::join!(
-            self.call::<_, Objects>(ROOT_PATH, interface, "GetManagedObjects", &()),
-            self.properties(ROOT_PATH, MANAGER_INTERFACE),
-        );
+        let questions = async {
+            tokio::join!(
+                self.call::<_, Objects>(ROOT_PATH, interface, "GetManagedObjects", &()),
+                self.properties(ROOT_PATH, MANAGER_INTERFACE),
+            )
+        };
+        let (objects, manager) = answered(self.scope, questions).await?;
         let mut objects = objects?;
         objects.manager = manager?;
         objects.sort();
@@ -160,6 +168,18 @@ pub(crate) fn is_unknown_object(error: &zbus::Error) -> bool {
         **error,
         fdo::Error::UnknownObject(_) | fdo::Error::UnknownInterface(_) | fdo::Error::UnknownMethod(_)
     ))
+}
+
+/// What is answered at once by whoever is well.
+async fn answered<T>(scope: Scope, question: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::time::timeout(PATIENCE, question).await.map_err(|_| {
+        Failure::unreachable(format!(
+            "neither the {} nor the daemon on it has answered for {} s",
+            scope.bus(),
+            PATIENCE.as_secs()
+        ))
+        .hint(scope.log_hint())
+    })
 }
 
 fn no_bus(error: &zbus::Error, scope: Scope) -> Failure {

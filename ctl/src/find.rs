@@ -137,6 +137,10 @@ pub(crate) async fn active_run(daemon: &Daemon, objects: &Objects, text: &str) -
                 ExitCode::Failed,
                 format!("the job `{text}` is neither queued nor at work"),
             )
+            .hint(format!(
+                "`{}` shows its last run",
+                daemon.scope.command(&format!("show {text}"))
+            ))
         });
     }
     let run = run(daemon, objects, text).await?;

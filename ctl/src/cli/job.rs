@@ -54,7 +54,7 @@ pub(crate) struct CreateArgs {
     /// Leave out what matches this pattern, as in a `.gitignore`
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
-    /// Take what matches this pattern even though it is excluded
+    /// Take only files that match one of these patterns; what is excluded stays out
     #[arg(long, value_name = "PATTERN")]
     pub(crate) include: Vec<String>,
     /// Leave out directories that hold a file of this name

@@ -24,6 +24,23 @@ pub(super) fn check(directory: &Path, instead: Option<&Instead<'_>>) -> Result<V
     let (jobs, repositories) = (directory.join("jobs.d"), directory.join("repositories.d"));
     let mut catalog = Catalog::default();
     let mut faults = Vec::new();
+    let main = directory.join("backupd.toml");
+    for file in main
+        .is_file()
+        .then_some(main)
+        .into_iter()
+        .chain(files(&directory.join("conf.d"))?)
+    {
+        let text = fs::read_to_string(&file).map_err(|error| {
+            vec![config::Fault::new(
+                &file,
+                format!("the file cannot be read: {error}"),
+            )]
+        });
+        if let Err(found) = text.and_then(|text| config::parse_settings(&file, &text)) {
+            faults.extend(found);
+        }
+    }
     for file in files(&repositories)? {
         match named(&file, |name, text| parse_repository(&file, name, text), None) {
             Ok(repository) => drop(catalog.repositories.insert(repository.name.clone(), repository)),

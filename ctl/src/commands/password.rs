@@ -47,6 +47,9 @@ pub(super) fn generate(configuration: &Path, name: &str) -> Result<PathBuf, Fail
 
 /// A directory for its owner's eyes only. One that exists and is open to others is not for secrets.
 fn make_directory(directory: &Path) -> io::Result<()> {
+    if let Some(parent) = directory.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    }
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             let mode = fs::metadata(directory)?.permissions().mode();

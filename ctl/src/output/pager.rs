@@ -26,8 +26,8 @@ impl Pager {
         let mut command = Command::new("sh");
         command.arg("-c").arg(wanted).stdin(Stdio::piped());
         if env::var_os("LESS").is_none() {
-            // Short output is not paged, colours pass, long lines are cut, the screen stays.
-            command.env("LESS", "FRSX");
+            // Short output is not paged, colours pass, the screen stays.
+            command.env("LESS", "FRX");
         }
         let mut child = command.spawn().ok()?;
         // Ctrl-C is for the pager: it must not lose the one who writes to it, and the terminal with it.

@@ -52,7 +52,10 @@ async fn a_configuration_is_checked_without_a_daemon() {
     )
     .unwrap();
     fs::write(directory.join("repositories.d/b.toml~"), "left over").unwrap();
+    fs::write(directory.join("backupd.toml"), "log = \"loud\"\n").unwrap();
     assert_snapshot!(without_bus(home.path(), &["config", "check"]).await.whole(), @r#"
+    HERE/.config/backupd/backupd.toml:1:7: `loud` is no log level
+      hint: write `error`, `warn`, `info`, `debug` or `trace`
     HERE/.config/backupd/jobs.d/bad.toml:2:1: unknown key `sorces`
       hint: did you mean `sources`?
     HERE/.config/backupd/jobs.d/bad.toml: `sources` is missing

@@ -151,6 +151,7 @@ async fn a_repository_is_added_with_a_password_from_elsewhere() {
         world.shown(&["repository", "add", "nas", "--url", "/x", "--password-file", "/y"]).await, @"
     --- stderr
     error: the repository `nas` exists already
+    hint: choose another name; `backupctl repository show nas` shows that one
     --- exit 1
     "
     );

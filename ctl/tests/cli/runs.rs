@@ -276,6 +276,7 @@ async fn runs_are_stopped_by_job_or_id() {
     asked run 01JD3X0000000000000000BUSY to stop
     --- stderr
     error: the job `mail` is neither queued nor at work
+    hint: `backupctl show mail` shows its last run
     --- exit 1
     ");
     assert_eq!(

@@ -25,6 +25,8 @@ use crate::{
     store::{OpenError, SqliteStore},
 };
 
+/// A bus that has not answered by then will not.
+const PATIENCE: Duration = Duration::from_secs(25);
 /// How long the last replies may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -245,10 +247,15 @@ pub(crate) fn claim(scope: Scope, directories: &Directories) -> Result<File, Fai
 }
 
 async fn connect(scope: Scope) -> Result<Connection, Failure> {
-    let connected = match scope {
-        Scope::System => Connection::system().await,
-        Scope::User => Connection::session().await,
+    let connecting = async {
+        match scope {
+            Scope::System => Connection::system().await,
+            Scope::User => Connection::session().await,
+        }
     };
+    let connected = tokio::time::timeout(PATIENCE, connecting)
+        .await
+        .unwrap_or_else(|_| Err(zbus::Error::Failure("it does not answer".to_owned())));
     connected.map_err(|error| {
         let (bus, hint) = match scope {
             Scope::System => ("system", "is `dbus.service` running?"),

@@ -63,7 +63,7 @@ pub struct Job {
     pub sources: Vec<PathBuf>,
     /// What is backed up if it is there when the run starts.
     pub optional_sources: Vec<PathBuf>,
-    /// Patterns of what is taken even though it is excluded.
+    /// Where not empty, only files that match one of these patterns are taken; `exclude` wins.
     pub include: Vec<String>,
     /// Patterns of what is left out.
     pub exclude: Vec<String>,

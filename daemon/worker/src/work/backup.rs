@@ -41,6 +41,14 @@ pub(crate) fn backup(context: &Context<'_>, work: &BackupWork) -> Ended {
         return Ended::failed(Some(statistics), failure);
     }
     if report.files_unreadable == 0 {
+        // Nothing at all is stored more often because something is not mounted than because somebody wants it.
+        if statistics.files_new + statistics.files_changed + statistics.files_unmodified == 0 {
+            let message = failure::about(spec, "the snapshot holds no files");
+            let failure = Failure::new(FailureClass::Configuration, message).hint(
+                "is the file system of the sources mounted, and do `include` and `exclude` leave anything?",
+            );
+            return Ended::partial(statistics, failure);
+        }
         return Ended::success(Some(statistics));
     }
     let message = some_failed(report.files_unreadable, "read");

@@ -232,3 +232,14 @@ fn damage_that_verification_finds_fails_the_backup_and_keeps_the_snapshot() {
     );
     assert!(failure.hint.unwrap().contains("check"));
 }
+
+#[test]
+fn a_snapshot_without_files_does_not_look_well() {
+    let bench = Bench::new();
+    let done = bench.run(&bench.backup(|work| work.include = vec!["*.nothing-ends-like-this".into()]));
+    assert_eq!((done.code, done.result()), (3, RunResult::Partial));
+    assert!(done.snapshot().is_some());
+    let failure = done.failure();
+    assert!(failure.message.contains("holds no files"), "{failure}");
+    assert!(failure.hint.unwrap().contains("mounted"));
+}

@@ -30,3 +30,7 @@ echo "worker = \"$scratch/worker\"" >"$scratch/config/backupd/backupd.toml"
 bus_begin "$scratch" "$root/target/release"
 python3 "$root/tests/bench/bench.py" --scratch "$scratch" --data "$cache" --bare "$root/target/release/examples/bare" \
     --daemon "$daemon_pid" "$@"
+bus_end
+
+printf '\nThe daemon by itself, with ten jobs:\n'
+cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" -p backupd-tests --bin backupd-measure

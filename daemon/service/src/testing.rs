@@ -20,7 +20,9 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::{
-    coordinator::{Changes, Coordinator, Handle, Inbox, JobView, ObjectKey, Outbox, Parts, View},
+    coordinator::{
+        Changes, Coordinator, Handle, Inbox, JobView, ObjectKey, Outbox, Parts, ProgressView, View,
+    },
     notify::Notifier,
     ports::{AskError, Clock, JobHistory, LaunchError, Launcher, Reply, RunQuery, Store, StoreError},
     store::SqliteStore,
@@ -250,6 +252,15 @@ impl Stage {
         match self.views.lock().unwrap().get(&ObjectKey::Job(job(name))) {
             Some(Some(View::Job(view))) => (**view).clone(),
             other => panic!("the job `{name}` is not published: {other:?}"),
+        }
+    }
+
+    /// The newest progress of a run that is shown, after everything sent so far was worked on.
+    pub(crate) async fn progress_of(&self, run: RunId) -> Option<ProgressView> {
+        self.handle.settings().await.unwrap();
+        match self.views.lock().unwrap().get(&ObjectKey::Run(run)) {
+            Some(Some(View::Run(view))) => view.progress.clone(),
+            other => panic!("the run {run} is not published: {other:?}"),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::ports::STAY;
 
 /// A finished run stays an object at least so long, and as one of the newest of its job longer.
 const STAYS: SignedDuration = SignedDuration::from_mins(15);
+
 impl Coordinator {
     /// Takes lines of an event file. Answers whether more than the run's sums changed.
     pub(super) async fn worker_events(&mut self, id: RunId, attempt: u32, events: Vec<Event>) -> bool {

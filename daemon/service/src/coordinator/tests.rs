@@ -377,10 +377,12 @@ async fn progress_is_of_the_attempt_at_work_alone() {
         unreadable: 0,
     };
     stage.inbox.progress(progress(2));
+    assert_eq!(stage.progress_of(run).await, None, "that attempt is not at work");
     stage.inbox.progress(progress(1));
+    assert_eq!(stage.progress_of(run).await.unwrap().fraction, Some(0.5));
     stage.worker_succeeds(run).await;
     stage.inbox.progress(progress(1));
-    assert_eq!(stage.stored(run).await.result, Some(RunResult::Success));
+    assert_eq!(stage.progress_of(run).await, None, "the run is over");
 }
 
 #[tokio::test]

@@ -15,6 +15,17 @@ pub(crate) const STAY: u32 = 20;
 /// A future behind a trait object.
 pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Who calls, as the bus saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The user.
+    pub(crate) uid: u32,
+    /// The process, where the bus knows it. It may be another one by now: good for a log, not for a decision.
+    pub(crate) pid: Option<u32>,
+    /// The unique name of the connection, such as `:1.7`.
+    pub(crate) bus_name: String,
+}
+
 /// Keeps runs, and what is known of jobs beside their files.
 pub(crate) trait Store: Send + Sync {
     /// Keeps a run as it is now; durable when the future is ready.

@@ -6,7 +6,7 @@ use zbus::{Connection, OwnedObjectPath, interface, message::Header};
 
 use super::{
     arguments::{self, absolute_path, paths, start_options},
-    authority::Action,
+    authority::{About, Action},
     errors::of_refusal,
     objects::{Dictionary, Service, Shown, path_of_run},
     options::Options,
@@ -20,6 +20,12 @@ pub(super) struct Job {
     pub(super) shown: Shown<JobProperties>,
 }
 
+impl Job {
+    fn about(&self) -> About {
+        About::job(self.name.as_str(), self.shown.all().repository_name.as_deref())
+    }
+}
+
 /// A configured definition of what is backed up where to.
 #[interface(name = "org.backupd.Backup1.Job")]
 impl Job {
@@ -31,7 +37,9 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service.allow(connection, &header, Action::Run).await?;
+        self.service
+            .allow(connection, &header, Action::Run, &self.about())
+            .await?;
         let mut options = Options::new(options);
         let about = start_options(&mut options);
         options.finish()?;
@@ -57,7 +65,9 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service.allow(connection, &header, Action::Restore).await?;
+        self.service
+            .allow(connection, &header, Action::Restore, &self.about())
+            .await?;
         let mut options = Options::new(options);
         let request = RestoreRequest {
             job: Some(self.name.clone()),
@@ -83,7 +93,9 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<String, Error> {
-        self.service.allow(connection, &header, Action::Configure).await?;
+        self.service
+            .allow(connection, &header, Action::Configure, &self.about())
+            .await?;
         let revision = revision(options)?;
         self.service
             .handle
@@ -101,7 +113,9 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
-        self.service.allow(connection, &header, Action::Configure).await?;
+        self.service
+            .allow(connection, &header, Action::Configure, &self.about())
+            .await?;
         let revision = revision(options)?;
         self.service
             .handle
@@ -118,7 +132,9 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(String, String), Error> {
-        self.service.allow(connection, &header, Action::Browse).await?;
+        self.service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
         Options::new(options).finish()?;
         self.service
             .handle
@@ -138,7 +154,9 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<String, Error> {
-        self.service.allow(connection, &header, Action::Configure).await?;
+        self.service
+            .allow(connection, &header, Action::Configure, &self.about())
+            .await?;
         let revision = revision(options)?;
         let text = arguments::configuration(configuration)?;
         self.service

@@ -1,22 +1,21 @@
 //! `org.backupd.Backup1.Manager`.
 
-use backupd_core::{
-    name::{JobName, RunId},
-    run::Trigger,
-};
+use backupd_core::name::{JobName, RunId};
 use backupd_dbus::{Error, Fault, ManagerProperties, RunProperties, job_path, repository_path};
 use jiff::Timestamp;
 use zbus::{Connection, OwnedObjectPath, interface, message::Header};
 
 use super::{
     arguments::{self, job_name, repository_name, start_options},
-    authority::Action,
+    authority::{About, Action},
     errors::{of_faults, of_refusal},
+    job::Job,
     objects::{Dictionary, Service, Shown, path_of_run},
     options::Options,
     properties::of_run,
+    query::run_query,
 };
-use crate::{configuration::Kind, coordinator::shown, ports::RunQuery};
+use crate::{configuration::Kind, coordinator::shown};
 
 /// What never changes of the manager's properties.
 #[derive(Debug, Clone)]
@@ -48,11 +47,6 @@ pub(crate) struct Manager {
     pub(super) shown: Shown<ManagerProperties>,
 }
 
-/// A page of history has so many runs unless the caller says otherwise.
-const PAGE: u32 = 100;
-/// The longest page; more would not fit a message of a careful bus.
-const LONGEST_PAGE: u32 = 1000;
-
 /// The daemon as a whole.
 #[interface(name = "org.backupd.Backup1.Manager")]
 impl Manager {
@@ -67,7 +61,14 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service.allow(connection, &header, Action::Run).await?;
+        self.service
+            .allow(
+                connection,
+                &header,
+                Action::Run,
+                &About::job(name, repository_of(connection, name).await.as_deref()),
+            )
+            .await?;
         let mut options = Options::new(options);
         let about = start_options(&mut options);
         options.finish()?;
@@ -89,7 +90,14 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service.allow(connection, &header, Action::Read).await?;
+        self.service
+            .allow(
+                connection,
+                &header,
+                Action::Read,
+                &About::job(name, repository_of(connection, name).await.as_deref()),
+            )
+            .await?;
         Options::new(options).finish()?;
         let job = job_name(name)?;
         self.service.handle.job(job.clone()).await.map_err(of_refusal)?;
@@ -105,7 +113,9 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service.allow(connection, &header, Action::Read).await?;
+        self.service
+            .allow(connection, &header, Action::Read, &About::repository(name))
+            .await?;
         Options::new(options).finish()?;
         let repository = repository_name(name)?;
         self.service
@@ -125,7 +135,9 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service.allow(connection, &header, Action::Read).await?;
+        self.service
+            .allow(connection, &header, Action::Read, &About::nothing())
+            .await?;
         Options::new(options).finish()?;
         let run: RunId = id.parse().map_err(|_: backupd_core::name::InvalidRunId| {
             let id = backupd_core::name::InvalidRunId(shown(id));
@@ -149,7 +161,9 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(Vec<RunProperties>, String), Error> {
-        self.service.allow(connection, &header, Action::Read).await?;
+        self.service
+            .allow(connection, &header, Action::Read, &About::nothing())
+            .await?;
         let (query, limit) = run_query(filter, options)?;
         let mut runs = self.service.handle.list_runs(query).await.map_err(of_refusal)?;
         let page = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -173,7 +187,9 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service.allow(connection, &header, Action::Configure).await?;
+        self.service
+            .allow(connection, &header, Action::Configure, &About::job(name, None))
+            .await?;
         Options::new(options).finish()?;
         let (owned, text) = (name.to_owned(), arguments::configuration(configuration)?);
         self.service
@@ -194,7 +210,9 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<Fault>, Error> {
-        self.service.allow(connection, &header, Action::Read).await?;
+        self.service
+            .allow(connection, &header, Action::Read, &About::job(name, None))
+            .await?;
         Options::new(options).finish()?;
         let job: JobName = arguments::new_name(name)?;
         let faults = self
@@ -218,7 +236,7 @@ impl Manager {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
         self.service
-            .allow(connection, &header, Action::Repository)
+            .allow(connection, &header, Action::Repository, &About::repository(name))
             .await?;
         Options::new(options).finish()?;
         let (owned, text) = (name.to_owned(), arguments::configuration(configuration)?);
@@ -238,7 +256,9 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<Fault>, Error> {
-        self.service.allow(connection, &header, Action::Configure).await?;
+        self.service
+            .allow(connection, &header, Action::Configure, &About::nothing())
+            .await?;
         Options::new(options).finish()?;
         let faults = self.service.handle.reload().await.map_err(of_refusal)?;
         Ok(of_faults(&faults))
@@ -252,7 +272,9 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<String, Error> {
-        self.service.allow(connection, &header, Action::Read).await?;
+        self.service
+            .allow(connection, &header, Action::Read, &About::nothing())
+            .await?;
         Options::new(options).finish()?;
         self.service.handle.settings().await.map_err(of_refusal)
     }
@@ -333,56 +355,9 @@ impl Manager {
     }
 }
 
-/// The query, with one run more than the page, which tells whether there is a next one.
-fn run_query(filter: Dictionary, options: Dictionary) -> Result<(RunQuery, u32), Error> {
-    let mut options = Options::new(options);
-    let limit = options.take("limit", "a number (`u`)").unwrap_or(PAGE);
-    if !(1..=LONGEST_PAGE).contains(&limit) {
-        options.fault(format!("`limit` is from 1 to {LONGEST_PAGE}"));
-    }
-    let before = options.parsed("before");
-    options.finish()?;
-    let mut filter = Options::new(filter);
-    let kind = filter.text("kind");
-    let manual = match kind.as_deref() {
-        None => None,
-        Some("manual") => Some(true),
-        Some("automatic") => Some(false),
-        Some(other) => {
-            filter.fault(format!(
-                "`kind` is `manual` or `automatic`, not `{}`",
-                shown(other)
-            ));
-            None
-        }
-    };
-    let since = time(&mut filter, "since-usec");
-    let until = time(&mut filter, "until-usec");
-    let query = RunQuery {
-        id: filter.text("id"),
-        job: filter.parsed("job"),
-        repository: filter.parsed("repository"),
-        operation: filter.parsed("operation"),
-        trigger: filter.parsed::<Trigger>("trigger"),
-        manual,
-        state: filter.parsed("state"),
-        result: filter.parsed("result"),
-        since,
-        until,
-        before,
-        limit: limit.saturating_add(1),
-    };
-    filter.finish()?;
-    Ok((query, limit))
-}
-
-fn time(filter: &mut Options, key: &'static str) -> Option<Timestamp> {
-    let usec: u64 = filter.take(key, "µs since the epoch (`t`)")?;
-    // What lies beyond the last time there is matches like the last time there is.
-    Some(
-        i64::try_from(usec)
-            .ok()
-            .and_then(|usec| Timestamp::from_microsecond(usec).ok())
-            .unwrap_or(Timestamp::MAX),
-    )
+/// The repository of a job, if there is such a job.
+async fn repository_of(connection: &Connection, job: &str) -> Option<String> {
+    let path = job_path(job);
+    let job = connection.object_server().interface::<_, Job>(path).await.ok()?;
+    job.get().await.shown.all().repository_name.clone()
 }

@@ -13,6 +13,7 @@ mod objects;
 mod options;
 mod properties;
 mod publisher;
+mod query;
 mod repository;
 mod run;
 

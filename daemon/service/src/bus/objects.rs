@@ -14,8 +14,8 @@ use zbus::{
     wire::{LE, serialized::Context, to_bytes},
 };
 
-use super::authority::{Action, Authority};
-use crate::coordinator::Handle;
+use super::authority::{About, Action, Authority, Call};
+use crate::{coordinator::Handle, ports::Caller};
 
 /// `a{sv}` as it comes in.
 pub(super) type Dictionary = HashMap<String, OwnedVariant>;
@@ -62,14 +62,21 @@ impl Service {
         Self { handle, authority }
     }
 
-    /// Refuses a caller who may not do this.
+    /// Refuses a caller who may not do this to that; says who it is otherwise.
     pub(super) async fn allow(
         &self,
         connection: &Connection,
         header: &Header<'_>,
         action: Action,
-    ) -> Result<(), Error> {
-        self.authority.check(connection, header, action).await
+        about: &About,
+    ) -> Result<Caller, Error> {
+        let call = Call {
+            connection,
+            header,
+            action,
+            about,
+        };
+        self.authority.check(call).await
     }
 }
 

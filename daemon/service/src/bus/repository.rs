@@ -11,7 +11,7 @@ use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
     arguments::{self, absolute_path, paths, start_options},
-    authority::Action,
+    authority::{About, Action},
     errors::{of_question, of_refusal},
     objects::{Dictionary, Service, Shown, path_of_run},
     options::Options,
@@ -26,6 +26,10 @@ pub(super) struct Repository {
 }
 
 impl Repository {
+    fn about(&self) -> About {
+        About::repository(self.name.as_str())
+    }
+
     async fn ask(&self, work: Work) -> Result<OwnedFd, Error> {
         let answer: File = self
             .service
@@ -51,7 +55,7 @@ impl Repository {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
         self.service
-            .allow(connection, &header, Action::Repository)
+            .allow(connection, &header, Action::Repository, &self.about())
             .await?;
         Options::new(options).finish()?;
         self.ask(Work::Initialize).await
@@ -66,7 +70,7 @@ impl Repository {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
         self.service
-            .allow(connection, &header, Action::Repository)
+            .allow(connection, &header, Action::Repository, &self.about())
             .await?;
         Options::new(options).finish()?;
         self.ask(Work::Test).await
@@ -82,7 +86,9 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        self.service.allow(connection, &header, Action::Browse).await?;
+        self.service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
         let mut options = Options::new(options);
         let filter = filter(&mut options);
         options.finish()?;
@@ -102,7 +108,9 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        self.service.allow(connection, &header, Action::Browse).await?;
+        self.service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
         let mut options = Options::new(options);
         let filter = filter(&mut options);
         let path = match options.take::<Vec<u8>>("path", "a byte string (`ay`)") {
@@ -136,7 +144,9 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service.allow(connection, &header, Action::Restore).await?;
+        self.service
+            .allow(connection, &header, Action::Restore, &self.about())
+            .await?;
         let mut options = Options::new(options);
         let request = RestoreRequest {
             job: None,
@@ -159,7 +169,9 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(String, String), Error> {
-        self.service.allow(connection, &header, Action::Browse).await?;
+        self.service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
         Options::new(options).finish()?;
         self.service
             .handle

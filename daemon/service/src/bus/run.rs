@@ -7,7 +7,7 @@ use backupd_dbus::{
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
-    authority::Action,
+    authority::{About, Action},
     errors::of_refusal,
     objects::{Dictionary, Service, Shown},
     options::Options,
@@ -18,6 +18,16 @@ pub(super) struct Run {
     pub(super) id: RunId,
     pub(super) service: Service,
     pub(super) shown: Shown<RunProperties>,
+}
+
+impl Run {
+    fn about(&self) -> About {
+        let shown = self.shown.all();
+        About::job(
+            shown.job_name.as_deref().unwrap_or_default(),
+            shown.repository_name.as_deref(),
+        )
+    }
 }
 
 /// One execution of one operation. It stays an object for some time after its end: subscribe to
@@ -31,7 +41,9 @@ impl Run {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
-        self.service.allow(connection, &header, Action::Cancel).await?;
+        self.service
+            .allow(connection, &header, Action::Cancel, &self.about())
+            .await?;
         Options::new(options).finish()?;
         self.service.handle.cancel(self.id).await.map_err(of_refusal)
     }
@@ -47,7 +59,9 @@ impl Run {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        self.service.allow(connection, &header, Action::Browse).await?;
+        self.service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
         let mut options = Options::new(options);
         let last = self.shown.get(|properties| properties.attempt);
         let attempt: u32 = options.take("attempt", "a number (`u`)").unwrap_or(last);

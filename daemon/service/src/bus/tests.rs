@@ -5,32 +5,35 @@ use backupd_dbus::{
     RunProperties, job_path, repository_path,
 };
 use zbus::{
-    Connection, Guid, ObjectPath, OwnedVariant, Variant, connection::Builder, fdo, message::Header,
-    object_server::Interface, proxy::CacheProperties,
+    Connection, Guid, ObjectPath, OwnedVariant, Variant, connection::Builder, fdo, object_server::Interface,
+    proxy::CacheProperties,
 };
 
-use super::{authority::Action, objects::Service, *};
+use super::{
+    authority::{About, Action, Call},
+    objects::Service,
+    *,
+};
 use crate::{
-    ports::Reply,
+    ports::{Caller, Reply},
     testing::{Stage, job},
 };
 
 /// Lets everybody do everything, or nobody anything, and notes what was asked.
 struct Steered {
     allow: bool,
-    asked: Mutex<Vec<Action>>,
+    asked: Mutex<Vec<(Action, About)>>,
 }
 
 impl authority::Authority for Steered {
-    fn check<'a>(
-        &'a self,
-        _connection: &'a Connection,
-        _header: &'a Header<'_>,
-        action: Action,
-    ) -> Reply<'a, Result<(), backupd_dbus::Error>> {
-        self.asked.lock().unwrap().push(action);
+    fn check<'a>(&'a self, call: Call<'a>) -> Reply<'a, Result<Caller, backupd_dbus::Error>> {
+        self.asked.lock().unwrap().push((call.action, call.about.clone()));
         let outcome = if self.allow {
-            Ok(())
+            Ok(Caller {
+                uid: 1000,
+                pid: Some(1),
+                bus_name: ":1.1".to_owned(),
+            })
         } else {
             Err(backupd_dbus::Error::NotAuthorized("no".to_owned()))
         };
@@ -222,33 +225,93 @@ async fn every_method_ends_in_options_and_names_its_arguments() {
     }
 }
 
-/// Every method with arguments that fit: a new one without an entry fails the test below.
-type Call = (&'static str, &'static str, Action);
-const METHODS: &[Call] = &[
-    (MANAGER_INTERFACE, "StartJob", Action::Run),
-    (MANAGER_INTERFACE, "GetJob", Action::Read),
-    (MANAGER_INTERFACE, "GetRepository", Action::Read),
-    (MANAGER_INTERFACE, "GetRun", Action::Read),
-    (MANAGER_INTERFACE, "ListRuns", Action::Read),
-    (MANAGER_INTERFACE, "CreateJob", Action::Configure),
-    (MANAGER_INTERFACE, "ValidateJob", Action::Read),
-    (MANAGER_INTERFACE, "CreateRepository", Action::Repository),
-    (MANAGER_INTERFACE, "Reload", Action::Configure),
-    (MANAGER_INTERFACE, "GetSettings", Action::Read),
-    (JOB_INTERFACE, "Start", Action::Run),
-    (JOB_INTERFACE, "Restore", Action::Restore),
-    (JOB_INTERFACE, "SetEnabled", Action::Configure),
-    (JOB_INTERFACE, "Delete", Action::Configure),
-    (JOB_INTERFACE, "GetConfiguration", Action::Browse),
-    (JOB_INTERFACE, "SetConfiguration", Action::Configure),
-    (REPOSITORY_INTERFACE, "Initialize", Action::Repository),
-    (REPOSITORY_INTERFACE, "Test", Action::Repository),
-    (REPOSITORY_INTERFACE, "OpenSnapshots", Action::Browse),
-    (REPOSITORY_INTERFACE, "OpenListing", Action::Browse),
-    (REPOSITORY_INTERFACE, "Restore", Action::Restore),
-    (REPOSITORY_INTERFACE, "GetConfiguration", Action::Browse),
-    (RUN_INTERFACE, "Cancel", Action::Cancel),
-    (RUN_INTERFACE, "OpenLog", Action::Browse),
+/// What a method says that it acts on, when it is called for the job `home` or the repository `nas`.
+#[derive(Clone, Copy)]
+enum Known {
+    Nothing,
+    Job,
+    Repository,
+    Both,
+}
+
+impl Known {
+    fn about(self) -> About {
+        match self {
+            Self::Nothing => About::nothing(),
+            Self::Job => About::job("home", None),
+            Self::Repository => About::repository("nas"),
+            Self::Both => About::job("home", Some("nas")),
+        }
+    }
+}
+
+/// Every method, what it needs leave for, and what of: a new one without an entry fails the test below.
+type Entry = (&'static str, &'static str, Action, Known);
+const METHODS: &[Entry] = &[
+    (MANAGER_INTERFACE, "StartJob", Action::Run, Known::Both),
+    (MANAGER_INTERFACE, "GetJob", Action::Read, Known::Both),
+    (
+        MANAGER_INTERFACE,
+        "GetRepository",
+        Action::Read,
+        Known::Repository,
+    ),
+    (MANAGER_INTERFACE, "GetRun", Action::Read, Known::Nothing),
+    (MANAGER_INTERFACE, "ListRuns", Action::Read, Known::Nothing),
+    (MANAGER_INTERFACE, "CreateJob", Action::Configure, Known::Job),
+    (MANAGER_INTERFACE, "ValidateJob", Action::Read, Known::Job),
+    (
+        MANAGER_INTERFACE,
+        "CreateRepository",
+        Action::Repository,
+        Known::Repository,
+    ),
+    (MANAGER_INTERFACE, "Reload", Action::Configure, Known::Nothing),
+    (MANAGER_INTERFACE, "GetSettings", Action::Read, Known::Nothing),
+    (JOB_INTERFACE, "Start", Action::Run, Known::Both),
+    (JOB_INTERFACE, "Restore", Action::Restore, Known::Both),
+    (JOB_INTERFACE, "SetEnabled", Action::Configure, Known::Both),
+    (JOB_INTERFACE, "Delete", Action::Configure, Known::Both),
+    (JOB_INTERFACE, "GetConfiguration", Action::Browse, Known::Both),
+    (JOB_INTERFACE, "SetConfiguration", Action::Configure, Known::Both),
+    (
+        REPOSITORY_INTERFACE,
+        "Initialize",
+        Action::Repository,
+        Known::Repository,
+    ),
+    (
+        REPOSITORY_INTERFACE,
+        "Test",
+        Action::Repository,
+        Known::Repository,
+    ),
+    (
+        REPOSITORY_INTERFACE,
+        "OpenSnapshots",
+        Action::Browse,
+        Known::Repository,
+    ),
+    (
+        REPOSITORY_INTERFACE,
+        "OpenListing",
+        Action::Browse,
+        Known::Repository,
+    ),
+    (
+        REPOSITORY_INTERFACE,
+        "Restore",
+        Action::Restore,
+        Known::Repository,
+    ),
+    (
+        REPOSITORY_INTERFACE,
+        "GetConfiguration",
+        Action::Browse,
+        Known::Repository,
+    ),
+    (RUN_INTERFACE, "Cancel", Action::Cancel, Known::Both),
+    (RUN_INTERFACE, "OpenLog", Action::Browse, Known::Both),
 ];
 
 #[tokio::test]
@@ -270,8 +333,8 @@ async fn every_method_asks_whether_the_caller_may_before_anything_else() {
         }
     }
     for (interface, name, method) in &served {
-        let entry = METHODS.iter().find(|(i, n, _)| i == interface && n == name);
-        let (_, _, action) = entry.unwrap_or_else(|| panic!("{interface}.{name} has no entry"));
+        let entry = METHODS.iter().find(|(i, n, ..)| i == interface && n == name);
+        let (_, _, action, known) = entry.unwrap_or_else(|| panic!("{interface}.{name} has no entry"));
         let path = match *interface {
             MANAGER_INTERFACE => ROOT_PATH.try_into().unwrap(),
             JOB_INTERFACE => job_path("home"),
@@ -284,6 +347,7 @@ async fn every_method_asks_whether_the_caller_may_before_anything_else() {
                 continue;
             }
             body = match argument.ty().to_string().as_str() {
+                "s" if name.ends_with("Repository") => body.add_field("nas"),
                 "s" => body.add_field("home"),
                 "b" => body.add_field(false),
                 "ay" => body.add_field(b"/tmp/x".to_vec()),
@@ -299,7 +363,7 @@ async fn every_method_asks_whether_the_caller_may_before_anything_else() {
         );
         assert_eq!(
             bus.authority.asked.lock().unwrap().pop(),
-            Some(*action),
+            Some((*action, known.about())),
             "{interface}.{name}"
         );
     }

@@ -9,7 +9,7 @@ DESTDIR ?=
 SOURCE ?=
 BINARIES := -p backupd -p backupd-worker -p backupctl
 
-.PHONY: help quickstart check bench build test fmt lint deny doc interfaces install uninstall clean
+.PHONY: help quickstart check bench build test fmt lint deny doc interfaces install uninstall deb clean
 
 help: ## List these targets
 	@echo "Usage: make TARGET"
@@ -50,6 +50,9 @@ install: ## Install what `make build` built: DESTDIR=DIR, PREFIX=/usr/local
 
 uninstall: ## Remove what `make install` installed; configuration and state stay
 	@scripts/install.sh uninstall "$(DESTDIR)" "$(PREFIX)"
+
+deb: build ## Build and pack the Debian package, into target/packages
+	@scripts/package.sh deb
 
 clean: ## Remove what was built
 	cargo clean

@@ -16,6 +16,8 @@ git          git             check                   the advisory check is skipp
 restic       restic          check,bench             the interoperability tests fail
 busctl       systemd         check                   tests that call the bus by busctl fail
 gdbus        libglib2.0-bin  check                   tests that call the bus by gdbus fail
+dpkg-buildpackage  dpkg-dev  check                   the tests of the packages fail
+dh           debhelper       check                   the tests of the packages fail
 python3      python3         bench                   must
 /usr/bin/time  time          bench                   must
 "

@@ -1,42 +1,77 @@
 #!/usr/bin/env bash
-# Installs or removes backupd: install.sh install|uninstall DESTDIR PREFIX
+# Installs or removes backupd: install.sh install|uninstall DESTDIR PREFIX [BINARIES]
+# The one list of what is installed; the packages are made from it.
 set -euo pipefail
+shopt -s nullglob
 cd "$(dirname "$0")/.."
 
-what=${1:?usage: install.sh install|uninstall DESTDIR PREFIX}
+what=${1:?usage: install.sh install|uninstall DESTDIR PREFIX [BINARIES]}
 destination=${2-}
 prefix=${3:-/usr/local}
+binaries=${4:-target/release}
 [[ $prefix == /* ]] || { echo "PREFIX must be absolute, and is \`$prefix\`" >&2; exit 2; }
 libexec=$prefix/libexec/backupd
-# The system bus reads policies from two directories only.
+share=$prefix/share
+# The system bus reads policies from two directories only, and polkit actions from one.
 policy=/etc/dbus-1/system.d
-[[ $prefix != /usr ]] || policy=/usr/share/dbus-1/system.d
+zsh=$share/zsh/site-functions
+[[ $prefix != /usr ]] || { policy=/usr/share/dbus-1/system.d; zsh=$share/zsh/vendor-completions; }
 
-# mode, file here, file there; `text` is installed with its paths below PREFIX
+# mode, files here, directory there; `text` is installed with its paths below PREFIX
 table="
-755   target/release/backupd                              $libexec/backupd
-755   target/release/backupd-worker                       $libexec/backupd-worker
-755   target/release/backupctl                            $prefix/bin/backupctl
-text  systemd/system/backupd.service                      $prefix/lib/systemd/system/backupd.service
-text  systemd/user/backupd.service                        $prefix/lib/systemd/user/backupd.service
-text  dbus/system-services/org.backupd.Backup1.service    $prefix/share/dbus-1/system-services/org.backupd.Backup1.service
-text  dbus/services/org.backupd.Backup1.service           $prefix/share/dbus-1/services/org.backupd.Backup1.service
-text  dbus/org.backupd.Backup1.conf                       $policy/org.backupd.Backup1.conf
+755   $binaries/backupd                         $libexec
+755   $binaries/backupd-worker                  $libexec
+755   $binaries/backupctl                       $prefix/bin
+text  systemd/system/*                          $prefix/lib/systemd/system
+text  systemd/user/*                            $prefix/lib/systemd/user
+text  systemd/system-preset/*                   $prefix/lib/systemd/system-preset
+text  systemd/catalog/*                         $prefix/lib/systemd/catalog
+text  systemd/sysusers.d/*                      $prefix/lib/sysusers.d
+text  systemd/tmpfiles.d/*                      $prefix/lib/tmpfiles.d
+text  dbus/system-services/*                    $share/dbus-1/system-services
+text  dbus/services/*                           $share/dbus-1/services
+text  dbus/interfaces/*.xml                     $share/dbus-1/interfaces
+text  dbus/*.conf                               $policy
+text  dbus/*.policy                             /usr/share/polkit-1/actions
+text  packaging/man/*.1                         $share/man/man1
+text  packaging/man/*.5                         $share/man/man5
+text  packaging/man/*.8                         $share/man/man8
+text  packaging/completions/bash/*              $share/bash-completion/completions
+text  packaging/completions/zsh/*               $zsh
+text  packaging/completions/fish/*              $share/fish/vendor_completions.d
+text  README.md                                 $share/doc/backupd
+text  docs/*.md                                 $share/doc/backupd
+text  packaging/examples/*.toml                 $share/doc/backupd/examples
+text  packaging/examples/jobs.d/*               $share/doc/backupd/examples/jobs.d
+text  packaging/examples/repositories.d/*       $share/doc/backupd/examples/repositories.d
+text  packaging/examples/systemd/*              $share/doc/backupd/examples/systemd
 "
 
-while read -r mode from to; do
+# one MODE FILE DIRECTORY
+one() {
+    local to=$destination$3/${2##*/}
     if [[ $what == uninstall ]]; then
-        rm -fv "$destination$to"
-    elif [[ $mode == text ]]; then
-        sed "s|/usr/libexec/backupd|$libexec|g" "$from" | install -Dm644 /dev/stdin "$destination$to"
+        rm -fv "$to"
+    elif [[ $1 == text ]]; then
+        sed "s|/usr/libexec/backupd|$libexec|g" "$2" | install -Dm644 /dev/stdin "$to"
+    elif [[ -e $2 ]]; then
+        install -Dm"$1" "$2" "$to"
     else
-        [[ -e $from ]] || { echo "\`$from\` is missing: run \`make build\` first" >&2; exit 1; }
-        install -Dm"$mode" "$from" "$destination$to"
+        echo "\`$2\` is missing: run \`make build\` first" >&2
+        exit 1
     fi
+}
+
+while read -r mode files directory; do
+    # Words with a star are the files that there are.
+    for file in $files; do
+        one "$mode" "$file" "$directory"
+    done
 done <<<"$(grep . <<<"$table")"
 
 if [[ $what == uninstall ]]; then
     rm -fv "$destination$prefix/bin/backupd"
+    rm -rf "$destination$share/doc/backupd"
     rmdir --ignore-fail-on-non-empty "$destination$libexec" 2>/dev/null || true
 else
     # The daemon finds its worker beside the file that the link leads to.

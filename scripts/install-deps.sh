@@ -18,6 +18,8 @@ busctl       systemd         check                   tests that call the bus by 
 gdbus        libglib2.0-bin  check                   tests that call the bus by gdbus fail
 dpkg-buildpackage  dpkg-dev  check                   the tests of the packages fail
 dh           debhelper       check                   the tests of the packages fail
+systemd-nspawn  systemd-container  check             the tests on machines with a real systemd are skipped
+debootstrap  debootstrap     check                   the tests on machines with a real systemd are skipped
 python3      python3         bench                   must
 /usr/bin/time  time          bench                   must
 "

@@ -2,8 +2,8 @@
 
 use std::{
     ffi::OsStr,
-    fs,
-    path::PathBuf,
+    fs::File,
+    io::{Read as _, Seek as _},
     process::{Command, Stdio},
 };
 
@@ -20,6 +20,26 @@ pub struct Said {
 }
 
 impl Said {
+    /// Runs a program to its end, which must come before the deadline.
+    pub fn of(command: &mut Command) -> Self {
+        let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(stdout.try_clone().unwrap())
+            .stderr(stderr.try_clone().unwrap())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+        if !wait::ends_within(child.id(), wait::DEADLINE) {
+            let _ = child.kill();
+            panic!("{command:?} does not end");
+        }
+        Self {
+            code: child.wait().unwrap().code(),
+            stdout: text(&mut stdout),
+            stderr: text(&mut stderr),
+        }
+    }
+
     /// It ended with 0.
     #[track_caller]
     pub fn well(self) -> Self {
@@ -71,6 +91,13 @@ impl Said {
     }
 }
 
+fn text(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 impl Bed {
     /// Calls `backupctl --user` and waits for it.
     pub fn ctl<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Said {
@@ -81,30 +108,6 @@ impl Bed {
 
     /// Runs a program to its end, which must come before the deadline.
     pub fn call(&self, command: &mut Command) -> Said {
-        let (stdout, stderr) = (self.scratch(), self.scratch());
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(fs::File::create(&stdout).unwrap())
-            .stderr(fs::File::create(&stderr).unwrap())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
-        if !wait::ends_within(child.id(), wait::DEADLINE) {
-            let _ = child.kill();
-            panic!("{command:?} does not end");
-        }
-        let text = |path: PathBuf| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
-        Said {
-            code: child.wait().unwrap().code(),
-            stdout: text(stdout),
-            stderr: text(stderr),
-        }
-    }
-
-    fn scratch(&self) -> PathBuf {
-        tempfile::NamedTempFile::new_in(self.path("log"))
-            .unwrap()
-            .into_temp_path()
-            .keep()
-            .unwrap()
+        Said::of(command)
     }
 }

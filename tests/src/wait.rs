@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::Path,
     time::{Duration, Instant},
 };
@@ -34,7 +34,7 @@ pub fn for_files<T>(what: &str, directories: &[&Path], mut look: impl FnMut() ->
         if let Some(found) = look() {
             return found;
         }
-        assert!(readable(inotify.as_fd(), until), "in vain waited for {what}");
+        assert!(readable(&[inotify.as_fd()], until), "in vain waited for {what}");
         while inotify.read_events().is_ok_and(|events| !events.is_empty()) {}
     }
 }
@@ -44,7 +44,7 @@ pub fn for_end(what: &str, pid: u32) {
     match pidfd(pid) {
         None => {}
         Some(handle) => assert!(
-            readable(handle.as_fd(), Instant::now() + DEADLINE),
+            readable(&[handle.as_fd()], Instant::now() + DEADLINE),
             "in vain waited for the end of {what}, process {pid}"
         ),
     }
@@ -52,7 +52,7 @@ pub fn for_end(what: &str, pid: u32) {
 
 /// Whether the process ends within that time.
 pub fn ends_within(pid: u32, time: Duration) -> bool {
-    pidfd(pid).is_none_or(|handle| readable(handle.as_fd(), Instant::now() + time))
+    pidfd(pid).is_none_or(|handle| readable(&[handle.as_fd()], Instant::now() + time))
 }
 
 /// Whether there is such a process, and it has not ended.
@@ -60,7 +60,8 @@ pub fn lives(pid: u32) -> bool {
     !ends_within(pid, Duration::ZERO)
 }
 
-fn pidfd(pid: u32) -> Option<OwnedFd> {
+/// A descriptor that is readable when the process has ended; none if it is gone.
+pub(crate) fn pidfd(pid: u32) -> Option<OwnedFd> {
     let pid = Pid::from_raw(i32::try_from(pid).expect("process ids are small")).expect("not 0");
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(handle) => Some(handle),
@@ -69,11 +70,13 @@ fn pidfd(pid: u32) -> Option<OwnedFd> {
     }
 }
 
-fn readable(fd: std::os::fd::BorrowedFd<'_>, until: Instant) -> bool {
+/// Waits until one of them is readable; `false` if the time is over before.
+pub(crate) fn readable(fds: &[BorrowedFd<'_>], until: Instant) -> bool {
+    let mut fds: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], timeout) {
+        match poll(&mut fds, timeout) {
             Ok(0) => return false,
             Ok(_) => return true,
             Err(nix::errno::Errno::EINTR) => {}

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use backupd_tests::{Bed, bed::PASSWORD};
+use backupd_tests::{Bed, bed::PASSWORD, skip};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 /// Runs the job, which must fail as of this class with a hint, and must not touch the repository.
@@ -130,7 +130,7 @@ impl SmallDisk {
         match mount(Some("tmpfs"), &path, Some("tmpfs"), MsFlags::empty(), options) {
             Ok(()) => Some(Self(path)),
             Err(error) => {
-                println!("skipped: needs root (a small disk cannot be mounted: {error})");
+                skip(&format!("needs root (a small disk cannot be mounted: {error})"));
                 None
             }
         }

@@ -1,0 +1,13 @@
+# Boots a container: boot.sh DIRECTORY LOWER CGROUP PREPARE
+# In a mount namespace of its own, so that nothing stays when it ends; what the machine writes stays in memory.
+set -eu
+directory=$1 lower=$2 cgroup=$3 prepare=$4
+# Two machines in one control group would take each other's processes for their own.
+echo 0 >"$cgroup/cgroup.procs"
+mount -t tmpfs -o mode=755 machine "$directory"
+mkdir "$directory/upper" "$directory/work" "$directory/root"
+mount -t overlay -o "lowerdir=$lower,upperdir=$directory/upper,workdir=$directory/work" machine "$directory/root"
+[ -z "$prepare" ] || chroot "$directory/root" sh -euc "$prepare"
+exec systemd-nspawn -D "$directory/root" --boot --register=no --keep-unit --quiet --private-network \
+    --resolv-conf=off --timezone=off --link-journal=no --notify-ready=yes --console=pipe \
+    --kill-signal=SIGKILL

@@ -1,0 +1,15 @@
+//! The package on a machine with a real systemd, in each release that is supported.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    missing_docs,
+    reason = "tests say at once what is wrong"
+)]
+
+mod package;

@@ -20,6 +20,13 @@ dpkg-buildpackage  dpkg-dev  check                   the tests of the packages f
 dh           debhelper       check                   the tests of the packages fail
 systemd-nspawn  systemd-container  check             the tests on machines with a real systemd are skipped
 debootstrap  debootstrap     check                   the tests on machines with a real systemd are skipped
+lintian      lintian         check                   the packages are not held against Debian's policy
+rpmbuild     rpm             check                   the tests of the packages fail
+man          man-db          check                   the tests of the manual pages fail
+groff        groff           check                   the tests of the manual pages fail
+zsh          zsh             check                   the tests of completion fail
+fish         fish            check                   the tests of completion fail
+script       bsdutils        check                   the tests of completion fail
 python3      python3         bench                   must
 /usr/bin/time  time          bench                   must
 "

@@ -3,6 +3,7 @@
 
 mod cli;
 mod commands;
+mod completion;
 mod connect;
 mod errors;
 mod fault;
@@ -15,11 +16,14 @@ mod scope;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::{cli::Cli, errors::Failure, output::Output};
 
 fn main() -> ExitCode {
+    if completion::answered(Cli::command) {
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
     let output = Output::new(&cli.global);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -20,8 +20,17 @@ impl Scope {
             // The parser sees no conflict where one stands before the command and one after it.
             (true, true) => Err(Failure::usage("`--system` and `--user` cannot both be meant")),
             (true, false) => Ok(Self::System),
-            (false, false) if rustix::process::geteuid().is_root() => Ok(Self::System),
-            (false, _) => Ok(Self::User),
+            (false, true) => Ok(Self::User),
+            (false, false) => Ok(Self::usual()),
+        }
+    }
+
+    /// The one that is meant by who names none.
+    pub(crate) fn usual() -> Self {
+        if rustix::process::geteuid().is_root() {
+            Self::System
+        } else {
+            Self::User
         }
     }
 
@@ -65,12 +74,7 @@ impl Scope {
 
     /// The command to type for more, in the same scope.
     pub(crate) fn command(self, arguments: &str) -> String {
-        let usual = if rustix::process::geteuid().is_root() {
-            Self::System
-        } else {
-            Self::User
-        };
-        if self == usual {
+        if self == Self::usual() {
             format!("backupctl {arguments}")
         } else {
             format!("backupctl {} {arguments}", self.option())

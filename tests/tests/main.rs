@@ -15,6 +15,7 @@
 mod aliases;
 mod bus;
 mod cancel;
+mod completion;
 mod configuration;
 mod crash;
 mod flow;

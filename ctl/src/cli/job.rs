@@ -43,7 +43,7 @@ pub(crate) struct CreateArgs {
     ])]
     pub(crate) file: Option<PathBuf>,
     /// Repository to store into
-    #[arg(long, value_name = "NAME", required_unless_present = "file")]
+    #[arg(long, value_name = "REPOSITORY", required_unless_present = "file")]
     pub(crate) repository: Option<String>,
     /// Directory or file to back up; it must exist when the job runs
     #[arg(long = "source", value_name = "DIR", num_args = 1.., required_unless_present_any = ["file", "optional_sources"])]
@@ -97,7 +97,7 @@ pub(crate) struct CreateArgs {
 #[command(after_help = "Examples:\n  backupctl job show home\n  backupctl job show home --json")]
 pub(crate) struct ShowJobArgs {
     /// The job
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "JOB")]
     pub(crate) name: String,
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct ShowJobArgs {
 )]
 pub(crate) struct ValidateArgs {
     /// The job; it need not exist if `--file` is given
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "JOB")]
     pub(crate) name: String,
     /// Check this text in its place; `-` is standard input
     #[arg(long, value_name = "FILE")]
@@ -121,7 +121,7 @@ pub(crate) struct ValidateArgs {
 #[derive(Debug, Args)]
 pub(crate) struct NamesArgs {
     /// The jobs
-    #[arg(value_name = "NAME", required = true)]
+    #[arg(value_name = "JOB", required = true)]
     pub(crate) names: Vec<String>,
 }
 
@@ -133,7 +133,7 @@ pub(crate) struct NamesArgs {
 )]
 pub(crate) struct DeleteArgs {
     /// The jobs
-    #[arg(value_name = "NAME", required = true)]
+    #[arg(value_name = "JOB", required = true)]
     pub(crate) names: Vec<String>,
     /// Do not ask; needed where there is no terminal
     #[arg(long, short)]

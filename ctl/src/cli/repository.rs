@@ -26,7 +26,7 @@ pub(crate) enum RepositoryCommand {
 #[derive(Debug, Args)]
 pub(crate) struct RepositoryName {
     /// The repository
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "REPOSITORY")]
     pub(crate) name: String,
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct SnapshotsArgs {
     #[arg(value_name = "JOB")]
     pub(crate) job: Option<String>,
     /// Only of this repository; the job's own where a job is given
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repository: Option<String>,
     /// Only of this host
     #[arg(long, value_name = "HOST")]
@@ -35,7 +35,7 @@ pub(crate) struct PlaceArgs {
     #[arg(long, value_name = "JOB")]
     pub(crate) job: Option<String>,
     /// In this repository; `latest` is the newest snapshot in it
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "REPOSITORY")]
     pub(crate) repository: Option<String>,
 }
 

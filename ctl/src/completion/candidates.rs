@@ -1,0 +1,130 @@
+//! What can stand for a job, run, repository or snapshot: what everybody may read, and nothing that would ask for a
+//! password or start a daemon.
+
+use std::{env, ffi::OsStr, time::Duration};
+
+use backupd_dbus::{BUS_NAME, JobProperties, RepositoryProperties, RunProperties};
+use clap_complete::CompletionCandidate;
+use zbus::fdo::DBusProxy;
+
+use crate::{connect::Daemon, objects::Objects, output::human::short, scope::Scope};
+
+/// Who types does not wait longer. A daemon that is well answers in milliseconds.
+const PATIENCE: Duration = Duration::from_millis(750);
+
+/// What a value names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Job,
+    Run,
+    Repository,
+    Snapshot,
+}
+
+impl Kind {
+    /// By the word for it in usage lines.
+    pub(super) fn of(word: &str) -> Option<Self> {
+        match word {
+            "JOB" => Some(Self::Job),
+            "RUN" => Some(Self::Run),
+            "REPOSITORY" => Some(Self::Repository),
+            "SNAPSHOT" => Some(Self::Snapshot),
+            _ => None,
+        }
+    }
+}
+
+/// All candidates of these kinds; none where the daemon does not answer.
+pub(super) fn all(kinds: &[Kind]) -> Vec<CompletionCandidate> {
+    let Some(objects) = ask() else {
+        return Vec::new();
+    };
+    kinds
+        .iter()
+        .flat_map(|kind| match kind {
+            Kind::Job => objects.jobs.iter().filter_map(job).collect(),
+            Kind::Run => objects.runs.iter().filter_map(run).collect(),
+            Kind::Repository => objects.repositories.iter().filter_map(repository).collect(),
+            Kind::Snapshot => snapshots(&objects.runs, chosen("--job").as_deref()),
+        })
+        .collect()
+}
+
+fn ask() -> Option<Objects> {
+    let word = |wanted: &str| env::args_os().any(|word| word == wanted);
+    let scope = match (word("--system"), word("--user")) {
+        (true, _) => Scope::System,
+        (_, true) => Scope::User,
+        _ => Scope::usual(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .ok()?;
+    runtime.block_on(async {
+        let question = async {
+            let daemon = Daemon::connect(scope).await.ok()?;
+            let bus = DBusProxy::new(&daemon.connection).await.ok()?;
+            // A question to a name that has no owner would start one.
+            let there = bus.name_has_owner(BUS_NAME.try_into().ok()?).await.ok()?;
+            if there { daemon.objects().await.ok() } else { None }
+        };
+        tokio::time::timeout(PATIENCE, question).await.ok().flatten()
+    })
+}
+
+/// The value of an option among the words so far.
+fn chosen(option: &str) -> Option<String> {
+    let words: Vec<_> = env::args_os().collect();
+    let text = |word: &OsStr| word.to_str().map(str::to_owned);
+    words.iter().zip(words.iter().skip(1)).rev().find_map(
+        |(word, next)| {
+            if word == option { text(next) } else { None }
+        },
+    )
+}
+
+fn job(job: &JobProperties) -> Option<CompletionCandidate> {
+    let name = job.name.as_deref()?;
+    let help = match job.description.as_deref() {
+        Some(text) if !text.is_empty() => text.to_owned(),
+        _ => format!("job: {}", job.health.as_deref().unwrap_or_default()),
+    };
+    Some(CompletionCandidate::new(name).help(Some(help.into())))
+}
+
+fn repository(repository: &RepositoryProperties) -> Option<CompletionCandidate> {
+    let name = repository.name.as_deref()?;
+    let help = match repository.description.as_deref() {
+        Some(text) if !text.is_empty() => text.to_owned(),
+        _ => format!("repository: {}", repository.url.as_deref().unwrap_or_default()),
+    };
+    Some(CompletionCandidate::new(name).help(Some(help.into())))
+}
+
+fn run(run: &RunProperties) -> Option<CompletionCandidate> {
+    let word = |word: &Option<String>| word.clone().unwrap_or_default();
+    let how = if run.result.as_deref().is_none_or(str::is_empty) {
+        &run.state
+    } else {
+        &run.result
+    };
+    let help = format!("{} {}: {}", word(&run.operation), word(&run.job_name), word(how));
+    Some(CompletionCandidate::new(run.id.as_deref()?).help(Some(help.into())))
+}
+
+/// Of what the last runs stored, newest first.
+fn snapshots(runs: &[RunProperties], job: Option<&str>) -> Vec<CompletionCandidate> {
+    let mut candidates = vec![CompletionCandidate::new("latest").help(Some("the newest".into()))];
+    candidates.extend(
+        runs.iter()
+            .filter(|run| run.operation.as_deref() == Some("backup"))
+            .filter(|run| job.is_none_or(|job| run.job_name.as_deref() == Some(job)))
+            .filter_map(|run| {
+                let id = run.snapshot.as_deref().filter(|id| !id.is_empty())?;
+                let help = format!("snapshot of {}", run.job_name.as_deref().unwrap_or_default());
+                Some(CompletionCandidate::new(short(id)).help(Some(help.into())))
+            }),
+    );
+    candidates
+}

@@ -15,6 +15,7 @@ diff         diffutils       quickstart              must
 git          git             check                   the advisory check is skipped
 restic       restic          check,bench             the interoperability tests fail
 busctl       systemd         check                   tests that call the bus by busctl fail
+systemd-analyze systemd  check                   the tests of the units fail
 gdbus        libglib2.0-bin  check                   tests that call the bus by gdbus fail
 dpkg-buildpackage  dpkg-dev  check                   the tests of the packages fail
 dh           debhelper       check                   the tests of the packages fail

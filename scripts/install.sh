@@ -53,7 +53,7 @@ one() {
     if [[ $what == uninstall ]]; then
         rm -fv "$to"
     elif [[ $1 == text ]]; then
-        sed "s|/usr/libexec/backupd|$libexec|g" "$2" | install -Dm644 /dev/stdin "$to"
+        sed "s|/usr/libexec/backupd|$libexec|g; s|/usr/bin/backupctl|$prefix/bin/backupctl|g" "$2" | install -Dm644 /dev/stdin "$to"
     elif [[ -e $2 ]]; then
         install -Dm"$1" "$2" "$to"
     else

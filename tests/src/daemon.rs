@@ -32,6 +32,11 @@ impl Bed {
         ready - began
     }
 
+    /// Starts a daemon, and does not wait for it.
+    pub fn start_later(&self) -> Process {
+        Process::start("backupd", &mut self.daemon_command(), &self.daemon_log())
+    }
+
     /// Starts a daemon that is not to become ready: answers how it ended and what it said.
     pub fn start_in_vain(&self) -> (ExitStatus, String) {
         let log = self.path("log/vain.log");

@@ -18,7 +18,7 @@ use crate::{
     coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
     launch::{ChildLauncher, LauncherSettings, ProgressSocket, clean_questions},
     logging::LogLevel,
-    notify::{Notifier, Systemd},
+    notify::{Notifier, Systemd, patiently},
     ports::{Launcher, Store, StoreError, SystemClock},
     scope::{Directories, DirectoryError, Scope},
     settings::{self, Layers},
@@ -140,7 +140,8 @@ async fn start(
     messages: mpsc::Receiver<Message>,
 ) -> Result<Running, Failure> {
     let started = Timestamp::now();
-    let (store, troubles) = open_store(directories, started)?;
+    let notifier = Arc::new(Systemd);
+    let (store, troubles) = open_store(directories, started, &*notifier).await?;
     let store = Arc::new(store);
     let connection = connect(scope).await?;
 
@@ -149,7 +150,6 @@ async fn start(
     let socket = ProgressSocket::bind(&socket_path)
         .map_err(|error| Failure::System("the progress socket cannot be made", error))?;
     let (alarm, alarm_times) = watch::channel(None);
-    let notifier = Arc::new(Systemd);
     let changed_launcher = Arc::clone(&launcher);
     let parts = Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,
@@ -197,8 +197,19 @@ async fn start(
 }
 
 /// The store, and what there is to say about it.
-fn open_store(directories: &Directories, now: Timestamp) -> Result<(SqliteStore, Vec<String>), Failure> {
-    let store = SqliteStore::open(&directories.state.join("backupd.db"), now)?;
+async fn open_store(
+    directories: &Directories,
+    now: Timestamp,
+    notifier: &dyn Notifier,
+) -> Result<(SqliteStore, Vec<String>), Failure> {
+    let path = directories.state.join("backupd.db");
+    let opening = SqliteStore::open(&path, now);
+    let store = patiently(
+        notifier,
+        "Opening the store; a migration or a check takes its time",
+        opening,
+    )
+    .await?;
     let trouble = store.set_aside().map(|aside| {
         format!(
             "the store was damaged and is set aside as `{}`: its history is not shown",

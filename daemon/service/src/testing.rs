@@ -143,6 +143,11 @@ impl Notifier for Quiet {
     fn reloading(&self) {}
     fn stopping(&self) {}
     fn status(&self, _text: &str) {}
+    fn watchdog(&self) -> Option<std::time::Duration> {
+        None
+    }
+    fn alive(&self) {}
+    fn longer(&self, _by: std::time::Duration) {}
 }
 
 /// A coordinator at work, with everything around it.
@@ -194,7 +199,9 @@ impl Stage {
         let clock = Arc::new(SteeredClock(Mutex::new(
             Timestamp::from_second(1_800_000_000).unwrap(),
         )));
-        let real = SqliteStore::open(&directory.path().join("backupd.db"), clock.now()).unwrap();
+        let real = SqliteStore::open(&directory.path().join("backupd.db"), clock.now())
+            .await
+            .unwrap();
         let store = Arc::new(FailingStore {
             real,
             full: AtomicBool::new(false),

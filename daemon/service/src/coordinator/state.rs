@@ -12,7 +12,10 @@ use backupd_core::{
     run::{Operation, Run},
 };
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Interval, MissedTickBehavior, interval},
+};
 
 use super::{
     Handle, Inbox, ObjectKey, Outbox, View,
@@ -150,11 +153,24 @@ impl Coordinator {
 
     /// Works until it is told to stop.
     pub(crate) async fn run(mut self) {
-        while let Some(message) = self.messages.recv().await {
-            if matches!(message, Message::Stop) {
-                return;
+        // It stops while the machine sleeps, as the clock does by which systemd watches.
+        let mut watchdog = self.parts.notifier.watchdog().map(|period| {
+            let mut watchdog = interval(period / 2);
+            watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            watchdog
+        });
+        loop {
+            let message = tokio::select! {
+                message = self.messages.recv() => message,
+                () = tick(watchdog.as_mut()) => {
+                    self.parts.notifier.alive();
+                    continue;
+                }
+            };
+            match message {
+                None | Some(Message::Stop) => return,
+                Some(message) => self.take(message).await,
             }
-            self.take(message).await;
         }
     }
 
@@ -377,5 +393,14 @@ impl Coordinator {
             None => refusal
                 .hint("`backupctl repository list` lists them, `backupctl repository add` makes one known"),
         }
+    }
+}
+
+async fn tick(watchdog: Option<&mut Interval>) {
+    match watchdog {
+        Some(watchdog) => {
+            watchdog.tick().await;
+        }
+        None => std::future::pending().await,
     }
 }

@@ -32,7 +32,9 @@ fn finished(number: i64, job: &str, result: RunResult) -> Run {
 
 async fn with_runs(runs: &[Run]) -> (tempfile::TempDir, SqliteStore) {
     let directory = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&directory.path().join("backupd.db"), at(0)).unwrap();
+    let store = SqliteStore::open(&directory.path().join("backupd.db"), at(0))
+        .await
+        .unwrap();
     for run in runs {
         store.save(run).await.unwrap();
     }
@@ -51,7 +53,9 @@ async fn a_run_comes_back_as_it_was_kept_also_from_the_next_daemon() {
     let run = finished(1, "home", RunResult::Success);
     let (directory, store) = with_runs(std::slice::from_ref(&run)).await;
     store.close().await;
-    let store = SqliteStore::open(&directory.path().join("backupd.db"), at(0)).unwrap();
+    let store = SqliteStore::open(&directory.path().join("backupd.db"), at(0))
+        .await
+        .unwrap();
     assert_eq!(store.list(all()).await.unwrap(), [run]);
 }
 
@@ -195,7 +199,7 @@ async fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("backupd.db");
         fs::write(&path, garbage).unwrap();
-        let store = SqliteStore::open(&path, at(0)).unwrap();
+        let store = SqliteStore::open(&path, at(0)).await.unwrap();
         let aside = store.set_aside().unwrap().to_owned();
         assert_eq!(fs::read(aside).unwrap(), garbage, "nothing is lost");
         store
@@ -223,13 +227,13 @@ async fn a_store_with_damaged_pages_is_set_aside() {
     let length = bytes.len();
     bytes[4096..length].fill(0x5a);
     fs::write(&path, bytes).unwrap();
-    let store = SqliteStore::open(&path, at(0)).unwrap();
+    let store = SqliteStore::open(&path, at(0)).await.unwrap();
     assert!(store.set_aside().is_some());
     assert!(store.list(all()).await.unwrap().is_empty());
 }
 
-#[test]
-fn a_store_of_a_newer_version_is_left_alone() {
+#[tokio::test]
+async fn a_store_of_a_newer_version_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("backupd.db");
     Connection::open(&path)
@@ -237,7 +241,7 @@ fn a_store_of_a_newer_version_is_left_alone() {
         .pragma_update(None, "user_version", 999)
         .unwrap();
     let before = fs::read(&path).unwrap();
-    let Err(error) = SqliteStore::open(&path, at(0)) else {
+    let Err(error) = SqliteStore::open(&path, at(0)).await else {
         panic!("it was opened")
     };
     assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error}");
@@ -245,11 +249,17 @@ fn a_store_of_a_newer_version_is_left_alone() {
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
-#[test]
-fn each_migration_step_leads_from_the_one_before() {
+#[tokio::test]
+async fn each_migration_step_leads_from_the_one_before() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("backupd.db");
-    drop(SqliteStore::open(&path, at(0)).unwrap());
+    drop(SqliteStore::open(&path, at(0)).await.unwrap());
     // A second opening finds nothing to do.
-    assert!(SqliteStore::open(&path, at(0)).unwrap().set_aside().is_none());
+    assert!(
+        SqliteStore::open(&path, at(0))
+            .await
+            .unwrap()
+            .set_aside()
+            .is_none()
+    );
 }

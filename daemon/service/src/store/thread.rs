@@ -35,36 +35,38 @@ pub(crate) struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens or creates the store and starts its thread, which ends with the last handle.
-    pub(crate) fn open(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
-        let Opened {
-            connection,
-            set_aside,
-        } = open(path, now)?;
-        let (statements, mut queue) = mpsc::channel::<Work>(QUEUE);
-        let work = move || {
-            while let Some(work) = queue.blocking_recv() {
-                match work {
-                    Work::Do(statement) => statement(&connection),
-                    Work::Close(closed) => {
-                        // Everything goes from the log into the one file.
-                        if let Err((_, error)) = connection.close() {
-                            tracing::warn!(%error, "the store was not closed cleanly");
-                        }
-                        let _ = closed.send(());
-                        return;
-                    }
+    /// Starts the store's thread, which opens or creates it and ends with the last handle.
+    ///
+    /// A migration or a check may take long: nobody but that thread waits for the disk.
+    pub(crate) async fn open(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
+        let unusable = |reason: String| OpenError::Unusable {
+            path: path.to_owned(),
+            reason,
+        };
+        let (statements, queue) = mpsc::channel::<Work>(QUEUE);
+        let (opened, wait) = oneshot::channel();
+        let file = path.to_owned();
+        let work = move || match open(&file, now) {
+            Ok(Opened {
+                connection,
+                set_aside,
+            }) => {
+                if opened.send(Ok(set_aside)).is_ok() {
+                    serve(connection, queue);
                 }
+            }
+            Err(error) => {
+                let _ = opened.send(Err(error));
             }
         };
         std::thread::Builder::new()
             .name("store".to_owned())
             .stack_size(512 * 1024)
             .spawn(work)
-            .map_err(|error| OpenError::Unusable {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| unusable(error.to_string()))?;
+        let set_aside = wait
+            .await
+            .map_err(|_| unusable("its thread has ended".to_owned()))??;
         Ok(Self {
             statements,
             set_aside,
@@ -108,6 +110,23 @@ impl SqliteStore {
                 .map_err(|_| gone())?
                 .map_err(|error| StoreError(error.to_string()))
         })
+    }
+}
+
+/// Does what it is told until it is told to close, or nobody is left to tell it.
+fn serve(connection: Connection, mut queue: mpsc::Receiver<Work>) {
+    while let Some(work) = queue.blocking_recv() {
+        match work {
+            Work::Do(statement) => statement(&connection),
+            Work::Close(closed) => {
+                // Everything goes from the log into the one file.
+                if let Err((_, error)) = connection.close() {
+                    tracing::warn!(%error, "the store was not closed cleanly");
+                }
+                let _ = closed.send(());
+                return;
+            }
+        }
     }
 }
 

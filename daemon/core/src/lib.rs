@@ -9,4 +9,6 @@ pub mod health;
 pub mod name;
 pub mod protocol;
 pub mod queue;
+pub mod resources;
 pub mod run;
+pub mod unit;

@@ -17,10 +17,12 @@ use tracing::{info, warn};
 
 use crate::{
     VERSION,
+    deadline::Deadline,
     events::EventLog,
     failure, log, password,
     progress::Progress,
     rundir::{Rejected, RunDir},
+    surroundings,
     witness::Witness,
     work,
 };
@@ -96,8 +98,11 @@ pub(crate) fn run(directory: &RunDir, events: &EventLog, cancellation: &Cancella
                 repository = %spec.repository.name,
                 "start"
             );
+            surroundings::be_nice(&spec.resources);
+            let deadline = Deadline::of(&spec, cancellation);
             let mut answer = io::BufWriter::new(io::stdout().lock());
-            attempt(&spec, engine.as_ref(), events, cancellation, &mut answer)
+            let ended = attempt(&spec, engine.as_ref(), events, cancellation, &mut answer);
+            deadline.judge(ended)
         }
         Err(rejected) => {
             let Rejected {

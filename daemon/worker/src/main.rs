@@ -3,6 +3,7 @@
 
 mod attempt;
 mod child;
+mod deadline;
 mod events;
 mod failure;
 mod log;

@@ -2,6 +2,7 @@
 
 use std::{env, fs::File};
 
+use backupd_core::resources::Resources;
 use rustix::{fs::Mode, process, stdio};
 
 /// Files of the worker are its user's alone, no directory is held by it, and nothing is read from its input.
@@ -13,6 +14,17 @@ pub(crate) fn settle() -> Result<(), String> {
     env::set_current_dir("/").map_err(|error| format!("cannot change to `/`: {error}"))?;
     let null = File::open("/dev/null").map_err(|error| format!("cannot open `/dev/null`: {error}"))?;
     stdio::dup2_stdin(null).map_err(|error| format!("cannot replace standard input: {error}"))
+}
+
+/// Takes the niceness that the job has. Under systemd it has it already.
+pub(crate) fn be_nice(resources: &Resources) {
+    let Some(nice) = resources.nice else { return };
+    if process::getpriority_process(None) == Ok(nice) {
+        return;
+    }
+    if let Err(error) = process::setpriority_process(None, nice) {
+        tracing::warn!(nice, %error, "the niceness cannot be set; the work goes on without it");
+    }
 }
 
 /// The machine's own name.

@@ -10,6 +10,7 @@ use backupd_core::{
     config::{EngineName, PasswordSource, Verify},
     name::RunId,
     protocol::{BackupWork, Event, EventKind, RepositorySpec, SPEC_VERSION, Spec, Work},
+    resources::Resources,
     run::Phase,
 };
 use backupd_engine::{
@@ -34,6 +35,7 @@ pub(crate) fn backup_spec() -> Spec {
             engine: EngineName::Embedded,
             cache: None,
         },
+        resources: Resources::default(),
         progress_socket: None,
         work: Work::Backup(BackupWork {
             sources: vec!["/home".into()],

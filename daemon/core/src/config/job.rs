@@ -14,8 +14,12 @@ use super::{
     reader::{Located, Reader},
     unsupported,
 };
-use crate::name::{JobName, RepositoryName};
+use crate::{
+    name::{JobName, RepositoryName},
+    resources::Resources,
+};
 
+mod resources;
 mod values;
 
 /// The strongest compression level of Zstandard, written `max` too; 0 is `off`.
@@ -89,6 +93,8 @@ pub struct Job {
     pub enabled: bool,
     /// The age of the last good snapshot from which on the job is late.
     pub max_age: Option<SignedDuration>,
+    /// What its backups may use of the machine.
+    pub resources: Resources,
     /// Whatever the user wants to keep with the job; not interpreted.
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// Where the keys stand in the file.
@@ -118,6 +124,7 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
     let enabled = reader.boolean("enabled", true);
     let max_age = reader.scalar("max_age");
     let max_age = max_age.and_then(|age| reader.checked(age, values::duration));
+    let resources = resources::resources(&mut reader);
     let metadata = reader.free_table("metadata");
 
     let job = repository.map(|repository| Job {
@@ -138,6 +145,7 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
         verify: verify.map_or_else(Verify::default, |verify| verify.value),
         enabled,
         max_age: max_age.map(|age| age.value),
+        resources,
         metadata,
         origin: Origin::default(),
     });

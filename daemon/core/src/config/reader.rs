@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, ops::Range, path::Path};
 
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 pub(super) use self::typed::{Located, Scalar};
 use super::{
@@ -152,11 +155,8 @@ impl<'a> Reader<'a> {
             let position = self.position(&written.span());
             let key = written.into_inner();
             let later = unsupported.iter().map(|(key, _)| *key);
-            let hint = match words::nearest(&key, self.known.iter().copied().chain(later)) {
-                None => format!(
-                    "the keys are {}",
-                    words::listed(self.known.iter().copied(), "and")
-                ),
+            let hint = match words::nearest(&key, self.beside(&key).chain(later)) {
+                None => format!("the keys are {}", words::listed(self.beside(&key), "and")),
                 Some(near) => unsupported.iter().find(|(key, _)| *key == near).map_or_else(
                     || format!("did you mean `{near}`?"),
                     |(_, hint)| {
@@ -171,6 +171,43 @@ impl<'a> Reader<'a> {
                 Complaint::new(format!("unknown key {}", quoted(&key))).hint(hint),
             );
         }
+    }
+
+    /// Lets the keys of a table be taken as `TABLE.KEY`.
+    pub(super) fn spread(&mut self, key: &'static str) {
+        self.known.push(key);
+        let Some((written, value)) = self.table.remove_entry(key) else {
+            return;
+        };
+        let place = value.span();
+        if self.is_guess(&written.span()) || self.is_guess(&place) {
+            return;
+        }
+        match value.into_inner() {
+            DeValue::Table(table) => {
+                for (inner, value) in table {
+                    let name = format!("{key}.{}", inner.get_ref());
+                    self.table.insert(Spanned::new(inner.span(), name.into()), value);
+                }
+            }
+            other => {
+                let message = format!("expected a table, found {}", typed::kind(&other));
+                let complaint = Complaint::new(message).hint(format!("write `[{key}]` and its keys below"));
+                self.fault(key, self.position(&place), complaint);
+            }
+        }
+    }
+
+    /// The known keys of the table that a key stands in.
+    fn beside(&self, key: &str) -> impl Iterator<Item = &'static str> {
+        let table = key.split_once('.').map(|(table, _)| table);
+        let inner: Vec<&'static str> = self
+            .known
+            .iter()
+            .copied()
+            .filter(|known| known.split_once('.').map(|(table, _)| table) == table)
+            .collect();
+        inner.into_iter()
     }
 
     fn take(&mut self, key: &'static str) -> Option<(Position, DeValue<'a>)> {

@@ -65,9 +65,14 @@ pub struct Repository {
 impl Repository {
     /// The folder of a local repository, without needless `/`; nothing for a remote one.
     pub fn local_path(&self) -> Option<PathBuf> {
-        let path = Path::new(self.url.strip_prefix("local:").unwrap_or(&self.url));
-        path.is_absolute().then(|| path::normal(path))
+        local_path(&self.url)
     }
+}
+
+/// See [`Repository::local_path`].
+pub fn local_path(url: &str) -> Option<PathBuf> {
+    let path = Path::new(url.strip_prefix("local:").unwrap_or(url));
+    path.is_absolute().then(|| path::normal(path))
 }
 
 /// Beginnings of the locations that the published format has and this version does not serve.

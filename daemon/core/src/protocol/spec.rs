@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{EngineName, PasswordSource, Verify},
     name::{JobName, RepositoryName, RunId},
+    resources::Resources,
 };
 
 /// Version of `spec.json`; daemon and worker come from one package, so another version is refused.
@@ -26,6 +27,9 @@ pub struct Spec {
     pub job: Option<JobName>,
     /// Where to.
     pub repository: RepositorySpec,
+    /// What it may use of the machine.
+    #[serde(default)]
+    pub resources: Resources,
     /// Where progress datagrams go; `None` sends none.
     pub progress_socket: Option<PathBuf>,
     /// What to do.
@@ -46,6 +50,13 @@ pub struct RepositorySpec {
     pub engine: EngineName,
     /// Directory for the engine's cache.
     pub cache: Option<PathBuf>,
+}
+
+impl RepositorySpec {
+    /// The folder of a local repository; nothing for a remote one.
+    pub fn local_path(&self) -> Option<PathBuf> {
+        crate::config::local_path(&self.url)
+    }
 }
 
 /// What a worker can do. `backup` and `restore` are runs; the others answer a question on standard output,

@@ -6,6 +6,7 @@ use backupd_core::{
     config::{Fault, Repository},
     name::{JobName, RepositoryName, RunId},
     protocol::{RepositorySpec, SPEC_VERSION, Spec, Work},
+    resources::Resources,
     run::Run,
 };
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
@@ -161,6 +162,7 @@ impl Handle {
             attempt: 1,
             job: None,
             repository: repository_spec(&repository),
+            resources: Resources::default(),
             progress_socket: None,
             work,
         };

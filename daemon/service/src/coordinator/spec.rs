@@ -4,6 +4,7 @@ use backupd_core::{
     config::Job,
     failure::{Failure, FailureClass},
     protocol::{BackupWork, SPEC_VERSION, Spec, Work},
+    resources::Resources,
     run::{Operation, Run},
 };
 
@@ -18,13 +19,17 @@ impl Coordinator {
                 run.repository
             ))
         })?;
-        let work = match run.operation {
-            Operation::Backup => Work::Backup(backup(self.job(run)?)),
-            Operation::Restore => Work::Restore(
-                run.restore
-                    .clone()
-                    .ok_or_else(|| gone("what was to be restored is not known any more"))?,
-            ),
+        let (work, resources) = match run.operation {
+            Operation::Backup => {
+                let job = self.job(run)?;
+                (Work::Backup(backup(job)), job.resources.clone())
+            }
+            // Somebody waits for it: the job's limits are for its backups.
+            Operation::Restore => {
+                let work = run.restore.clone();
+                let work = work.ok_or_else(|| gone("what was to be restored is not known any more"))?;
+                (Work::Restore(work), Resources::default())
+            }
         };
         Ok(Spec {
             version: SPEC_VERSION,
@@ -32,6 +37,7 @@ impl Coordinator {
             attempt: run.attempts.last().map_or(1, |attempt| attempt.number),
             job: run.job.clone(),
             repository: repository_spec(repository),
+            resources,
             progress_socket: self.parts.progress_socket.clone(),
             work,
         })

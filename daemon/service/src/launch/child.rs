@@ -4,11 +4,19 @@ use std::{
     collections::HashMap,
     path::PathBuf,
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use backupd_core::{config::PasswordSource, name::RunId, protocol::Spec};
+use backupd_core::{
+    config::PasswordSource,
+    name::{JobName, RunId},
+    protocol::Spec,
+    resources::{Limits, Resources},
+};
 use tokio::{process::Command, sync::Semaphore};
 
 use super::{follow, follow::Tail, process, rundir::RunDirectory};
@@ -51,6 +59,8 @@ pub(crate) struct ChildLauncher {
     pub(super) questions: Arc<Semaphore>,
     pub(super) askers: Arc<Semaphore>,
     inbox: Inbox,
+    /// Somebody was told already that nothing is limited here.
+    told: Arc<AtomicBool>,
     /// Process ids of our own children; of adopted workers the event file tells.
     pids: Arc<Mutex<HashMap<(RunId, u32), u32>>>,
 }
@@ -71,6 +81,7 @@ impl ChildLauncher {
             questions: Arc::new(Semaphore::new(QUESTIONS)),
             askers: Arc::new(Semaphore::new(QUESTIONS + WAITING_QUESTIONS)),
             inbox,
+            told: Arc::default(),
             pids: Arc::default(),
         }
     }
@@ -122,6 +133,7 @@ impl ChildLauncher {
 
     fn start(&self, spec: &Spec) -> Result<(), LaunchError> {
         let (run, attempt) = (spec.run, spec.attempt);
+        self.tell_of_limits(spec);
         let directory = self.directory(run, attempt);
         let unwritable =
             |error: std::io::Error| LaunchError::Directory(directory.path().to_owned(), error.to_string());
@@ -151,6 +163,30 @@ impl ChildLauncher {
         };
         tokio::spawn(follow::follow(directory, run, attempt, gone, self.inbox.clone()));
         Ok(())
+    }
+
+    /// Weights and memory are for systemd to limit; niceness and time the worker sees to itself.
+    fn tell_of_limits(&self, spec: &Spec) {
+        let Resources {
+            cpu_weight,
+            io_weight,
+            memory_high,
+            memory_max,
+            ..
+        } = spec.resources;
+        let limits = Limits {
+            cpu_weight,
+            io_weight,
+            memory_high,
+            memory_max,
+        };
+        if !limits.is_empty() && !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                BACKUPD_JOB = spec.job.as_ref().map(JobName::as_str),
+                "weights and memory limits of jobs are not in force: only systemd can keep them, and it starts no \
+                 workers here"
+            );
+        }
     }
 
     /// The worker's process id: our own child's, else what its first event says.

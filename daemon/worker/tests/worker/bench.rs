@@ -16,6 +16,7 @@ use backupd_core::{
         BackupWork, EVENTS_FILE, EVENTS_SCHEMA, Event, EventKind, LOG_FILE, RepositorySpec, RestoreWork,
         SPEC_FILE, SPEC_VERSION, SnapshotFilter, Spec, Work,
     },
+    resources::Resources,
     run::{RunResult, Statistics},
 };
 
@@ -75,6 +76,7 @@ impl Bench {
                 engine: EngineName::Embedded,
                 cache: None,
             },
+            resources: Resources::default(),
             progress_socket: None,
             work,
         }

@@ -54,6 +54,14 @@ verify = "structure"
 enabled = false
 max_age = "2d"
 
+[resources]
+nice = 10
+cpu_weight = 20
+io_weight = 10
+memory_high = "768 MiB"
+memory_max = "1 GiB"
+max_runtime = "6h"
+
 [metadata]
 owner = "alice"
 since = 2026-01-31
@@ -68,6 +76,15 @@ nested = { ratio = 0.5, list = [1, true] }
     assert_eq!(job.compression, Some(22));
     assert_eq!(job.verify, Verify::Structure);
     assert_eq!(job.max_age, Some(SignedDuration::from_hours(48)));
+    let resources = Resources {
+        nice: Some(10),
+        cpu_weight: Some(20),
+        io_weight: Some(10),
+        memory_high: Some(768 << 20),
+        memory_max: Some(1 << 30),
+        max_runtime: Some(SignedDuration::from_hours(6)),
+    };
+    assert_eq!(job.resources, resources);
     assert_eq!(
         serde_json::Value::from(job.metadata.clone()),
         serde_json::json!({"owner": "alice", "since": "2026-01-31", "level": 16,

@@ -68,13 +68,17 @@ pub(super) fn tag(text: &str) -> Result<String, Complaint> {
     Ok(text)
 }
 
-pub(super) fn bytes(size: Scalar) -> Result<u64, Complaint> {
-    let size = match size {
-        Scalar::Text(text) => units::parse_size(&text)?,
+pub(super) fn size(size: Scalar) -> Result<u64, Complaint> {
+    match size {
+        Scalar::Text(text) => units::parse_size(&text).map_err(Complaint::new),
         Scalar::Integer(number) => {
-            u64::try_from(number).map_err(|_| Complaint::new(format!("the size `{number}` is negative")))?
+            u64::try_from(number).map_err(|_| Complaint::new(format!("the size `{number}` is negative")))
         }
-    };
+    }
+}
+
+pub(super) fn bytes(limit: Scalar) -> Result<u64, Complaint> {
+    let size = size(limit)?;
     if size == 0 {
         return Err(Complaint::new("a limit of 0 bytes would leave out every file")
             .hint("remove it, or write a size such as `100 MiB`"));

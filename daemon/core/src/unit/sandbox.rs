@@ -1,0 +1,223 @@
+//! What a worker can do: no more than its work needs.
+//!
+//! Each setting that is not as tight as it could be says why.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Request,
+    setting::{Capability, Setting, Value},
+};
+use crate::{
+    config::PasswordSource,
+    protocol::{Spec, Work},
+};
+
+/// Directories that `ProtectHome=` means.
+const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
+/// uid 0 may ask systemd for anything, through these; a worker asks for nothing.
+const POWERFUL: [&str; 2] = ["/run/dbus", "/run/systemd/private"];
+
+/// Whether a program of the user's choice runs in the unit, of which nobody knows what it needs.
+fn has_command(spec: &Spec) -> bool {
+    matches!(spec.repository.password, PasswordSource::Command(_))
+}
+
+/// A user's manager can make no mounts, and takes nothing away that the user could not get back.
+pub(super) fn of_user(spec: &Spec) -> Vec<Setting> {
+    // A password command may be set-uid, or a program that writes its own code.
+    if has_command(spec) {
+        return Vec::new();
+    }
+    vec![
+        yes("NoNewPrivileges"),
+        yes("MemoryDenyWriteExecute"),
+        yes("LockPersonality"),
+        yes("RestrictRealtime"),
+        Setting::new("RestrictNamespaces", Value::NoNamespaces),
+        Setting::new("SystemCallArchitectures", Value::Words(vec!["native"])),
+    ]
+}
+
+/// No `PrivateTmp=`: people back up `/tmp`. No `PrivateUsers=`: files of all users must keep their owners. No
+/// `User=`: only uid 0 gets the capability to read everything without a set-up of its own.
+pub(super) fn of_system(request: &Request<'_>) -> Vec<Setting> {
+    let spec = request.spec;
+    let mut settings = vec![
+        Setting::new(
+            "CapabilityBoundingSet",
+            Value::Capabilities(capabilities(request)),
+        ),
+        yes("NoNewPrivileges"),
+        Setting::new("UMask", Value::Mode(0o077)),
+    ];
+    settings.extend(files(request));
+    settings.extend(kernel(spec));
+    settings.extend(surroundings(spec));
+    settings
+}
+
+fn yes(name: &'static str) -> Setting {
+    Setting::new(name, Value::Flag(true))
+}
+
+fn capabilities(request: &Request<'_>) -> Vec<Capability> {
+    match &request.spec.work {
+        // Files get back their owners, modes, set-id bits and capabilities; nodes and others' directories are made.
+        Work::Restore(_) => vec![
+            Capability::Chown,
+            Capability::DacOverride,
+            Capability::DacReadSearch,
+            Capability::Fowner,
+            Capability::Fsetid,
+            Capability::Mknod,
+            Capability::Setfcap,
+        ],
+        // A repository that belongs to somebody else can be written by nobody else. What could be overwritten
+        // stays the repository and the run's own directory: all else is mounted read-only.
+        _ if request.foreign => vec![Capability::DacOverride, Capability::DacReadSearch],
+        _ => vec![Capability::DacReadSearch],
+    }
+}
+
+/// What can be written, and what of the rest can be seen.
+fn files(request: &Request<'_>) -> Vec<Setting> {
+    let writable = writable(request);
+    // Something new right below `/` cannot be made while `/` is read-only.
+    let system = if request.ground == Some(Path::new("/")) {
+        "full"
+    } else {
+        "strict"
+    };
+    // Home directories are what is backed up, and where a restore may have to make a directory.
+    let home = if writable
+        .iter()
+        .any(|path| HOMES.iter().any(|home| path == Path::new(home)))
+    {
+        "no"
+    } else {
+        "read-only"
+    };
+    let mut settings = vec![
+        Setting::new("ProtectSystem", Value::Word(system)),
+        Setting::new("ProtectHome", Value::Word(home)),
+        Setting::new("ReadWritePaths", Value::Paths(writable)),
+    ];
+    // A password command may ask services, which is what these are for.
+    if !has_command(request.spec) {
+        let paths = POWERFUL.iter().map(PathBuf::from).collect();
+        settings.push(Setting::new("InaccessiblePaths", Value::Paths(paths)));
+    }
+    settings.extend(devices(request.spec));
+    settings
+}
+
+/// Run directory, repository (for locks, too), its cache, and where a directory may have to be made.
+fn writable(request: &Request<'_>) -> Vec<PathBuf> {
+    let spec = request.spec;
+    let mut paths = vec![request.directory.to_owned()];
+    paths.extend(spec.repository.local_path());
+    paths.extend(spec.repository.cache.clone());
+    paths.extend(request.ground.map(Path::to_owned));
+    if has_command(spec) {
+        paths.extend(["/tmp", "/var/tmp"].map(PathBuf::from));
+    }
+    let mut named: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let path = sayable(&path);
+        if path != Path::new("/") && !named.contains(&path) {
+            named.push(path);
+        }
+    }
+    named
+}
+
+/// The bus has no texts but UTF-8: a directory with another name is reached through the one above it.
+fn sayable(path: &Path) -> PathBuf {
+    path.ancestors()
+        .find(|path| path.to_str().is_some())
+        .unwrap_or(path)
+        .to_owned()
+}
+
+/// uid 0 owns the disks: without these it could read and write them past all else here.
+fn devices(spec: &Spec) -> Vec<Setting> {
+    match &spec.work {
+        // A password may come from a smart card or a TPM.
+        _ if has_command(spec) => Vec::new(),
+        // A restore makes device nodes, and opens none.
+        Work::Restore(_) => vec![
+            Setting::new("DevicePolicy", Value::Word("closed")),
+            Setting::new(
+                "DeviceAllow",
+                Value::Devices(vec![("char-*", "m"), ("block-*", "m")]),
+            ),
+        ],
+        _ => vec![yes("PrivateDevices")],
+    }
+}
+
+fn kernel(spec: &Spec) -> Vec<Setting> {
+    let mut settings = vec![
+        yes("ProtectKernelTunables"),
+        yes("ProtectKernelLogs"),
+        yes("ProtectControlGroups"),
+        yes("ProtectClock"),
+        yes("ProtectHostname"),
+        yes("LockPersonality"),
+        yes("RestrictRealtime"),
+        Setting::new("RestrictNamespaces", Value::NoNamespaces),
+        Setting::new("SystemCallArchitectures", Value::Words(vec!["native"])),
+        Setting::new("SystemCallFilter", Value::Only(vec!["@system-service"])),
+    ];
+    // It hides `/usr/lib/modules`, which people back up. Modules cannot be loaded all the same: neither the
+    // capability nor the system call is there.
+    if !matches!(spec.work, Work::Backup(_)) {
+        settings.push(yes("ProtectKernelModules"));
+    }
+    match &spec.work {
+        // Whatever a password command does to itself.
+        _ if has_command(spec) => {}
+        // Owners are given back.
+        Work::Restore(_) => settings.push(Setting::new(
+            "SystemCallFilter",
+            Value::Except(vec!["@resources"]),
+        )),
+        _ => settings.push(Setting::new(
+            "SystemCallFilter",
+            Value::Except(vec!["@privileged", "@resources"]),
+        )),
+    }
+    // A call that is not there is an error that libraries know to live with, and no end.
+    settings.push(Setting::new("SystemCallErrorNumber", Value::Word("EPERM")));
+    settings
+}
+
+fn surroundings(spec: &Spec) -> Vec<Setting> {
+    let mut settings = vec![Setting::new("KeyringMode", Value::Word("private"))];
+    // Set-id bits are part of what a restore brings back.
+    if !matches!(spec.work, Work::Restore(_)) {
+        settings.push(yes("RestrictSUIDSGID"));
+    }
+    if has_command(spec) {
+        // It may ask a server, and may be a program that writes its own code.
+        let families = vec!["AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"];
+        settings.push(Setting::new("RestrictAddressFamilies", Value::Only(families)));
+        return settings;
+    }
+    settings.extend([
+        yes("MemoryDenyWriteExecute"),
+        yes("PrivateIPC"),
+        Setting::new("ProtectProc", Value::Word("invisible")),
+        Setting::new("ProcSubset", Value::Word("pid")),
+    ]);
+    if spec.repository.local_path().is_some() {
+        // The progress socket is a path, which a network of its own does not hide.
+        settings.push(yes("PrivateNetwork"));
+        settings.push(Setting::new(
+            "RestrictAddressFamilies",
+            Value::Only(vec!["AF_UNIX"]),
+        ));
+    }
+    settings
+}

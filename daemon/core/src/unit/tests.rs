@@ -1,0 +1,274 @@
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::{
+    config::{EngineName, PasswordSource, Verify},
+    name::RunId,
+    protocol::{BackupWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec, Work},
+    resources::Resources,
+};
+
+const RUN: &str = "01JD00000000000000000000RN";
+
+fn backup() -> Work {
+    Work::Backup(BackupWork {
+        sources: vec!["/home".into()],
+        optional_sources: Vec::new(),
+        include: Vec::new(),
+        exclude: Vec::new(),
+        exclude_if_present: Vec::new(),
+        exclude_caches: false,
+        exclude_larger_than: None,
+        one_file_system: false,
+        tags: Vec::new(),
+        host: None,
+        description: None,
+        compression: None,
+        verify: Verify::Snapshot,
+    })
+}
+
+fn restore(target: &str) -> Work {
+    Work::Restore(RestoreWork {
+        snapshot: "latest".into(),
+        filter: SnapshotFilter::default(),
+        paths: Vec::new(),
+        target: target.into(),
+    })
+}
+
+fn spec(work: Work) -> Spec {
+    Spec {
+        version: SPEC_VERSION,
+        run: RunId::from_parts(1, 1),
+        attempt: 1,
+        job: matches!(work, Work::Backup(_) | Work::Restore(_)).then(|| "home".parse().unwrap()),
+        repository: RepositorySpec {
+            name: "nas".parse().unwrap(),
+            url: "/srv/nas".into(),
+            password: PasswordSource::File("/etc/backupd/secrets/nas".into()),
+            engine: EngineName::Embedded,
+            cache: None,
+        },
+        resources: Resources::default(),
+        progress_socket: Some("/run/backupd/progress.sock".into()),
+        work,
+    }
+}
+
+fn request<'a>(manager: ServiceManager, spec: &'a Spec, directory: &'a Path) -> Request<'a> {
+    Request {
+        manager,
+        spec,
+        id: RUN,
+        worker: Path::new("/usr/libexec/backupd/backupd-worker"),
+        directory,
+        grace: SignedDuration::from_secs(30),
+        ground: None,
+        foreign: false,
+    }
+}
+
+/// Every kind of unit, each under the name of its file in `expected`.
+fn kinds() -> Vec<(&'static str, Unit)> {
+    let run = PathBuf::from(format!("/var/lib/backupd/runs/{RUN}/attempt-1"));
+    let question = PathBuf::from(format!("/var/cache/backupd/questions/{RUN}"));
+    let system = |spec: &Spec, directory: &Path| unit(&request(ServiceManager::System, spec, directory));
+    let with = |change: &dyn Fn(&mut Spec)| {
+        let mut spec = spec(backup());
+        change(&mut spec);
+        spec
+    };
+    let all_resources = with(&|spec| {
+        spec.resources = Resources {
+            nice: Some(10),
+            cpu_weight: Some(20),
+            io_weight: Some(10),
+            memory_high: Some(768 << 20),
+            memory_max: Some(1 << 30),
+            max_runtime: Some(SignedDuration::from_hours(6)),
+        };
+    });
+    let command = with(&|spec| {
+        spec.repository.password = PasswordSource::Command(vec!["pass".into(), "show".into()]);
+    });
+    let strange = with(&|spec| spec.repository.url = "/mnt/My \"disk\" 100%\\$HOME".into());
+    let into_home = spec(restore("/home/alice/back/here"));
+    let below_root = spec(restore("/back"));
+    vec![
+        ("backup", system(&spec(backup()), &run)),
+        (
+            "backup-foreign",
+            unit(&Request {
+                foreign: true,
+                ..request(ServiceManager::System, &spec(backup()), &run)
+            }),
+        ),
+        ("backup-resources", system(&all_resources, &run)),
+        ("backup-command", system(&command, &run)),
+        ("backup-strange-path", system(&strange, &run)),
+        (
+            "backup-user",
+            unit(&request(
+                ServiceManager::User,
+                &all_resources,
+                Path::new("/home/alice/.local/state/backupd/runs/1/attempt-1"),
+            )),
+        ),
+        (
+            "restore",
+            unit(&Request {
+                ground: Some(Path::new("/home/alice")),
+                ..request(ServiceManager::System, &into_home, &run)
+            }),
+        ),
+        (
+            "restore-below-root",
+            unit(&Request {
+                ground: Some(Path::new("/")),
+                ..request(ServiceManager::System, &below_root, &run)
+            }),
+        ),
+        (
+            "initialize",
+            unit(&Request {
+                ground: Some(Path::new("/srv")),
+                ..request(ServiceManager::System, &spec(Work::Initialize), &question)
+            }),
+        ),
+        ("test", system(&spec(Work::Test), &question)),
+        (
+            "snapshots",
+            system(
+                &spec(Work::Snapshots {
+                    filter: SnapshotFilter::default(),
+                }),
+                &question,
+            ),
+        ),
+        ("dead-locks", system(&spec(Work::RemoveDeadLocks), &question)),
+    ]
+}
+
+/// `UPDATE_UNITS=1` writes the files anew.
+#[test]
+fn every_unit_is_as_it_is_written_down() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/unit/expected");
+    for (name, unit) in kinds() {
+        let file = directory.join(format!("{name}.service"));
+        let text = unit.to_text();
+        if std::env::var_os("UPDATE_UNITS").is_some() {
+            fs::write(&file, &text).unwrap();
+        }
+        let expected = fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(text, expected, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_backup_of_roots_repository_may_read_everything_and_no_more() {
+    for (name, unit) in kinds() {
+        let capabilities = unit.settings.iter().find_map(|setting| match &setting.value {
+            Value::Capabilities(all) => Some(all.as_slice()),
+            _ => None,
+        });
+        let expected: Option<&[Capability]> = match name {
+            "backup-user" => None,
+            "backup-foreign" => Some(&[Capability::DacOverride, Capability::DacReadSearch]),
+            name if name.starts_with("restore") => continue,
+            _ => Some(&[Capability::DacReadSearch]),
+        };
+        assert_eq!(capabilities, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_the_bus_cannot_say_is_reached_from_above() {
+    let target = Path::new(OsStr::from_bytes(b"/home/alice/\xff/x"));
+    let spec = spec(backup());
+    let unit = unit(&Request {
+        ground: Some(target),
+        ..request(ServiceManager::System, &spec, Path::new("/r"))
+    });
+    let writable = unit
+        .settings
+        .iter()
+        .find(|setting| setting.name == "ReadWritePaths");
+    let expected = ["/r", "/srv/nas", "/home/alice"].map(PathBuf::from).to_vec();
+    assert_eq!(writable.unwrap().value, Value::Paths(expected));
+}
+
+/// A program of systemd, with what it says on both channels; `None` where it is not installed.
+fn systemd_analyze(arguments: &[&OsStr]) -> Option<(bool, String)> {
+    let output = Command::new("systemd-analyze")
+        .args(arguments)
+        .env("SYSTEMD_LOG_LEVEL", "warning")
+        .output()
+        .ok()?;
+    let text = [output.stdout, output.stderr].concat();
+    Some((
+        output.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    ))
+}
+
+/// The unit as a file for `systemd-analyze`, with a program that is there.
+fn file_of(unit: &Unit, directory: &Path) -> PathBuf {
+    let file = directory.join(&unit.name);
+    let text = unit
+        .to_text()
+        .replace("/usr/libexec/backupd/backupd-worker", "/bin/true");
+    fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_any_unit() {
+    for (name, unit) in kinds() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = file_of(&unit, directory.path());
+        let slice = directory.path().join(SLICE);
+        fs::write(&slice, "[Unit]\nDescription=Backups\n").unwrap();
+        let Some((clean, said)) =
+            systemd_analyze(&["verify".as_ref(), "--man=no".as_ref(), file.as_os_str()])
+        else {
+            return;
+        };
+        let of_ours: Vec<&str> = said.lines().filter(|line| line.contains(&unit.name)).collect();
+        assert!(clean && of_ours.is_empty(), "{name}: {said}");
+    }
+}
+
+/// `→ Overall exposure level for backupd-run-….service: 1.9 OK`.
+#[test]
+fn the_exposure_of_a_worker_stays_low() {
+    for (name, unit) in kinds() {
+        let most = match name {
+            "backup-user" => continue,
+            // What a password command needs is not known.
+            "backup-command" => 5.0,
+            _ => 3.0,
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let file = file_of(&unit, directory.path());
+        let arguments = ["security", "--offline=true", "--no-pager"].map(OsStr::new);
+        let Some((_, said)) = systemd_analyze(&[&arguments[..], &[file.as_os_str()]].concat()) else {
+            return;
+        };
+        let level: f64 = said
+            .lines()
+            .find_map(|line| line.split_once("Overall exposure level for")?.1.rsplit_once(": "))
+            .and_then(|(_, level)| level.split_whitespace().next()?.parse().ok())
+            .unwrap_or_else(|| panic!("{name}: {said}"));
+        println!("{name}: {level}");
+        assert!(level <= most, "{name}: {level}\n{said}");
+    }
+}

@@ -55,7 +55,7 @@ impl Bed {
 }
 
 /// Whole lines of an event file.
-fn read_events(directory: &Path) -> Vec<Value> {
+pub(crate) fn read_events(directory: &Path) -> Vec<Value> {
     let text = fs::read_to_string(directory.join("events.jsonl")).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     whole

@@ -13,3 +13,4 @@
 )]
 
 mod package;
+mod restart;

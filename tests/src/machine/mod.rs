@@ -16,6 +16,7 @@ mod capable;
 mod cgroup;
 mod container;
 mod files;
+mod jobs;
 mod package;
 mod release;
 mod setup;
@@ -24,6 +25,7 @@ mod user;
 use std::cell::OnceCell;
 
 pub use capable::if_capable;
+pub use jobs::Held;
 pub use package::package;
 pub use release::Release;
 pub use setup::Setup;

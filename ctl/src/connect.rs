@@ -1,15 +1,15 @@
 //! The way to the daemon.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use backupd_dbus::{
-    BUS_NAME, Error, ExitCode, JobProxy, MANAGER_INTERFACE, ManagerProxy, ROOT_PATH, RUN_INTERFACE,
-    RepositoryProxy, RunProperties, RunProxy,
+    BUS_NAME, Error, ExitCode, Interaction, JobProxy, MANAGER_INTERFACE, ManagerProxy, ROOT_PATH,
+    RUN_INTERFACE, RepositoryProxy, RunProperties, RunProxy,
 };
 use serde::de::DeserializeOwned;
-use zbus::{Connection, ObjectPath, OwnedObjectPath, Type, conn::Builder, fdo, proxy::CacheProperties};
+use zbus::{Connection, ObjectPath, OwnedObjectPath, Type, conn::Builder, fdo};
 
-use crate::{errors::Failure, objects::Objects, scope::Scope};
+use crate::{agent::Agent, commands::Context, errors::Failure, objects::Objects, scope::Scope};
 
 /// A bus and a daemon that are well answer in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -19,11 +19,18 @@ const PATIENCE: Duration = Duration::from_secs(25);
 pub(crate) struct Daemon {
     pub(crate) connection: Connection,
     pub(crate) scope: Scope,
+    interaction: Interaction,
+    agent: Arc<Agent>,
 }
 
 impl Daemon {
     /// Connects to the bus. Whether the daemon is there shows with the first question.
-    pub(crate) async fn connect(scope: Scope) -> Result<Self, Failure> {
+    pub(crate) async fn connect(context: &Context<'_>) -> Result<Self, Failure> {
+        Self::open(context.scope, context.interaction).await
+    }
+
+    /// The same, outside of a command.
+    pub(crate) async fn open(scope: Scope, interaction: Interaction) -> Result<Self, Failure> {
         let builder = match scope {
             Scope::System => Builder::system(),
             Scope::User => Builder::session(),
@@ -32,7 +39,12 @@ impl Daemon {
         let connection = answered(scope, builder.build())
             .await?
             .map_err(|error| no_bus(&error, scope))?;
-        Ok(Self { connection, scope })
+        Ok(Self {
+            connection,
+            scope,
+            interaction,
+            agent: Arc::new(Agent::new(scope, interaction)),
+        })
     }
 
     /// Turns an error of the daemon into a failure.
@@ -81,7 +93,7 @@ impl Daemon {
         match reply {
             Ok(properties) => Ok(properties),
             Err(error) if is_unknown_object(&error) => {
-                let path = self.manager().await?.get_run(id, &[].into()).await;
+                let path = self.reader().await?.get_run(id, &[].into()).await;
                 let path = path.map_err(|error| self.failure(error))?;
                 self.properties(path.as_str(), RUN_INTERFACE).await
             }
@@ -111,45 +123,40 @@ impl Daemon {
         reply.body().deserialize()
     }
 
-    /// The manager; none of the proxies keeps properties, so that none asks for them.
+    /// The manager, to look at things: nobody needs a password for that, as polkit comes.
+    pub(crate) async fn reader(&self) -> Result<ManagerProxy<'static>, Failure> {
+        self.proxy(ManagerProxy::new(&self.connection, ROOT_PATH, self.interaction))
+            .await
+    }
+
+    /// The manager, to change things.
     pub(crate) async fn manager(&self) -> Result<ManagerProxy<'static>, Failure> {
-        let proxy = ManagerProxy::builder(&self.connection)
-            .cache_properties(CacheProperties::No)
-            .build()
-            .await;
-        proxy.map_err(|error| self.failure(Error::ZBus(error)))
+        self.agent.ready().await;
+        self.reader().await
     }
 
     pub(crate) async fn job(&self, name: &str) -> Result<JobProxy<'static>, Failure> {
+        self.agent.ready().await;
         let path = backupd_dbus::job_path(name);
-        let builder = JobProxy::builder(&self.connection)
-            .path(path)
-            .cache_properties(CacheProperties::No);
-        builder
-            .build()
+        self.proxy(JobProxy::new(&self.connection, path, self.interaction))
             .await
-            .map_err(|error| self.failure(Error::ZBus(error)))
     }
 
     pub(crate) async fn repository(&self, name: &str) -> Result<RepositoryProxy<'static>, Failure> {
+        self.agent.ready().await;
         let path = backupd_dbus::repository_path(name);
-        let builder = RepositoryProxy::builder(&self.connection)
-            .path(path)
-            .cache_properties(CacheProperties::No);
-        builder
-            .build()
+        self.proxy(RepositoryProxy::new(&self.connection, path, self.interaction))
             .await
-            .map_err(|error| self.failure(Error::ZBus(error)))
     }
 
     pub(crate) async fn run_proxy(&self, path: OwnedObjectPath) -> Result<RunProxy<'static>, Failure> {
-        let builder = RunProxy::builder(&self.connection)
-            .path(path)
-            .cache_properties(CacheProperties::No);
-        builder
-            .build()
+        self.agent.ready().await;
+        self.proxy(RunProxy::new(&self.connection, path, self.interaction))
             .await
-            .map_err(|error| self.failure(Error::ZBus(error)))
+    }
+
+    async fn proxy<P>(&self, made: impl Future<Output = zbus::Result<P>>) -> Result<P, Failure> {
+        made.await.map_err(|error| self.failure(Error::ZBus(error)))
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) async fn list_runs(
     limit: usize,
 ) -> Result<Vec<RunProperties>, Failure> {
     const PAGE: usize = 1000;
-    let manager = daemon.manager().await?;
+    let manager = daemon.reader().await?;
     let mut runs = Vec::new();
     let mut before = String::new();
     loop {

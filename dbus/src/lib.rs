@@ -19,7 +19,7 @@ pub use properties::{
     AttemptProperties, Blocked, Fault, JobProperties, ManagerProperties, ProgressProperties,
     RepositoryProperties, RunProperties, StatisticsProperties,
 };
-pub use proxy::{JobProxy, ManagerProxy, Options, RepositoryProxy, RunProxy};
+pub use proxy::{Interaction, JobProxy, ManagerProxy, Options, RepositoryProxy, RunProxy};
 pub use records::{Entry, LogEvent, RepositoryInfo, Snapshot};
 
 /// Well-known bus name.

@@ -1,138 +1,176 @@
 //! Typed proxies for clients. Property reads go through `GetManagedObjects` or `GetAll`, in one call, into the
 //! structs of this crate.
 //!
-//! Methods that somebody may have to authenticate for allow the question; polkit asks nobody otherwise.
+//! They are not made by `zbus::proxy`, which fixes when it is compiled whether a call allows a question for a
+//! password: that is for whoever calls to say.
 
 use std::collections::HashMap;
 
-use zbus::{OwnedFd, OwnedObjectPath, Variant, proxy};
+use zbus::{
+    Connection, ObjectPath, OwnedFd, OwnedObjectPath, Variant,
+    proxy::{CacheProperties, MethodFlags},
+};
 
-use crate::{Error, Fault, RunProperties};
+use crate::{
+    BUS_NAME, Error, Fault, JOB_INTERFACE, MANAGER_INTERFACE, REPOSITORY_INTERFACE, RUN_INTERFACE,
+    RunProperties,
+};
 
 /// `options a{sv}`, the last argument of every method; an unknown key is refused.
 pub type Options<'a> = HashMap<&'a str, Variant<'a>>;
 
-/// The daemon as a whole.
-#[proxy(
-    interface = "org.backupd.Backup1.Manager",
-    default_service = "org.backupd.Backup1",
-    default_path = "/org/backupd/Backup1"
-)]
-pub trait Manager {
-    /// Starts a job. Options: `description` s, `metadata` s (a JSON object).
-    #[zbus(allow_interactive_auth)]
-    fn start_job(&self, name: &str, options: &Options<'_>) -> Result<OwnedObjectPath, Error>;
-    /// The object of a job.
-    fn get_job(&self, name: &str, options: &Options<'_>) -> Result<OwnedObjectPath, Error>;
-    /// The object of a repository.
-    fn get_repository(&self, name: &str, options: &Options<'_>) -> Result<OwnedObjectPath, Error>;
-    /// The object of a run; one that is history gets its object back for a while.
-    fn get_run(&self, id: &str, options: &Options<'_>) -> Result<OwnedObjectPath, Error>;
-    /// History, newest first. Filter: `id` s (a beginning of ids), `job` s, `repository` s, `operation` s,
-    /// `trigger` s, `kind` s, `state` s, `result` s, `since-usec` t, `until-usec` t (of queueing).
-    /// Options: `limit` u (100, at most 1000), `before` s (what the page before answered as `next`).
-    /// `next` is empty on the last page.
-    fn list_runs(
-        &self,
-        filter: &Options<'_>,
-        options: &Options<'_>,
-    ) -> Result<(Vec<RunProperties>, String), Error>;
-    /// Writes a new job file after validating it.
-    #[zbus(allow_interactive_auth)]
-    fn create_job(
-        &self,
-        name: &str,
-        configuration: &str,
-        options: &Options<'_>,
-    ) -> Result<OwnedObjectPath, Error>;
-    /// The faults that a job file with this text would have; changes nothing.
-    fn validate_job(
-        &self,
-        name: &str,
-        configuration: &str,
-        options: &Options<'_>,
-    ) -> Result<Vec<Fault>, Error>;
-    /// Writes a new repository file after validating it.
-    #[zbus(allow_interactive_auth)]
-    fn create_repository(
-        &self,
-        name: &str,
-        configuration: &str,
-        options: &Options<'_>,
-    ) -> Result<OwnedObjectPath, Error>;
-    /// Reads all configuration again; answers its faults. A file with faults stays in force as it was.
-    #[zbus(allow_interactive_auth)]
-    fn reload(&self, options: &Options<'_>) -> Result<Vec<Fault>, Error>;
-    /// The daemon's own settings as they are in force: TOML.
-    #[zbus(allow_interactive_auth)]
-    fn get_settings(&self, options: &Options<'_>) -> Result<String, Error>;
+/// Whether somebody may be asked for a password before a call is allowed, which then may take minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interaction {
+    /// Who is not allowed already is asked.
+    Allowed,
+    /// Who is not allowed already is refused.
+    Forbidden,
 }
 
-/// One job.
-#[proxy(
-    interface = "org.backupd.Backup1.Job",
-    default_service = "org.backupd.Backup1"
-)]
-pub trait Job {
-    /// As `Manager.StartJob`.
-    #[zbus(allow_interactive_auth)]
-    fn start(&self, options: &Options<'_>) -> Result<OwnedObjectPath, Error>;
-    /// Restores a snapshot of this job (`latest` is the newest of this job) into an empty directory.
-    /// Options: `paths` aay (absolute, in the snapshot), `description` s, `metadata` s.
-    #[zbus(allow_interactive_auth)]
-    fn restore(&self, snapshot: &str, target: &[u8], options: &Options<'_>)
-    -> Result<OwnedObjectPath, Error>;
-    /// Writes `enabled` into the job's file, keeping its comments. Options: `revision` s.
-    #[zbus(allow_interactive_auth)]
-    fn set_enabled(&self, enabled: bool, options: &Options<'_>) -> Result<String, Error>;
-    /// Deletes the job's file; snapshots and history stay. Options: `revision` s.
-    #[zbus(allow_interactive_auth)]
-    fn delete(&self, options: &Options<'_>) -> Result<(), Error>;
-    /// The job's file as it is, and its revision.
-    #[zbus(allow_interactive_auth)]
-    fn get_configuration(&self, options: &Options<'_>) -> Result<(String, String), Error>;
-    /// Replaces the job's file after validating it; answers the new revision. Options: `revision` s.
-    #[zbus(allow_interactive_auth)]
-    fn set_configuration(&self, configuration: &str, options: &Options<'_>) -> Result<String, Error>;
+impl Interaction {
+    fn flags(self) -> MethodFlags {
+        match self {
+            Self::Allowed => MethodFlags::ALLOW_INTERACTIVE_AUTH,
+            Self::Forbidden => MethodFlags::empty(),
+        }
+    }
 }
 
-/// One repository.
-#[proxy(
-    interface = "org.backupd.Backup1.Repository",
-    default_service = "org.backupd.Backup1"
-)]
-pub trait Repository {
-    /// Creates the repository at its place; answers a JSON record through a file.
-    #[zbus(allow_interactive_auth)]
-    fn initialize(&self, options: &Options<'_>) -> Result<OwnedFd, Error>;
-    /// Opens the repository with its password; answers a JSON record through a file.
-    #[zbus(allow_interactive_auth)]
-    fn test(&self, options: &Options<'_>) -> Result<OwnedFd, Error>;
-    /// Lists snapshots, oldest first, one JSON record a line. Options: `job` s, `host` s, `tags` as.
-    #[zbus(allow_interactive_auth)]
-    fn open_snapshots(&self, options: &Options<'_>) -> Result<OwnedFd, Error>;
-    /// Lists files of a snapshot, one JSON record a line. Options: `path` ay, `recursive` b, `job` s.
-    #[zbus(allow_interactive_auth)]
-    fn open_listing(&self, snapshot: &str, options: &Options<'_>) -> Result<OwnedFd, Error>;
-    /// Restores a snapshot into an empty directory. Options: `paths` aay, `description` s, `metadata` s.
-    #[zbus(allow_interactive_auth)]
-    fn restore(&self, snapshot: &str, target: &[u8], options: &Options<'_>)
-    -> Result<OwnedObjectPath, Error>;
-    /// The repository's file as it is, and its revision.
-    #[zbus(allow_interactive_auth)]
-    fn get_configuration(&self, options: &Options<'_>) -> Result<(String, String), Error>;
+macro_rules! proxies {
+    ($(
+        $(#[$doc:meta])*
+        $proxy:ident: $interface:ident {
+            $(
+                $(#[$about:meta])*
+                fn $method:ident = $member:literal($($argument:ident: $type:ty),+) -> $answer:ty;
+            )+
+        }
+    )+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $proxy<'a> {
+            proxy: zbus::Proxy<'a>,
+            flags: MethodFlags,
+        }
+
+        impl<'a> $proxy<'a> {
+            /// The object at a path. It keeps no properties.
+            pub async fn new<P>(
+                connection: &Connection,
+                path: P,
+                interaction: Interaction,
+            ) -> zbus::Result<Self>
+            where
+                P: TryInto<ObjectPath<'a>>,
+                P::Error: Into<zbus::Error>,
+            {
+                let proxy = zbus::proxy::Builder::new(connection)
+                    .destination(BUS_NAME)
+                    .path(path)
+                    .interface($interface)
+                    .cache_properties(CacheProperties::No)
+                    .build()
+                    .await?;
+                let flags = interaction.flags();
+                Ok(Self { proxy, flags })
+            }
+
+            $(
+                $(#[$about])*
+                pub async fn $method(&self, $($argument: $type),+) -> Result<$answer, Error> {
+                    let answer = self
+                        .proxy
+                        .call_with_flags($member, self.flags, &($($argument,)+))
+                        .await?;
+                    answer.ok_or(Error::ZBus(zbus::Error::InvalidReply))
+                }
+            )+
+        }
+    )+};
 }
 
-/// One run.
-#[proxy(
-    interface = "org.backupd.Backup1.Run",
-    default_service = "org.backupd.Backup1"
-)]
-pub trait Run {
-    /// Asks the run to stop; it ends as `cancelled` soon after.
-    #[zbus(allow_interactive_auth)]
-    fn cancel(&self, options: &Options<'_>) -> Result<(), Error>;
-    /// The events of an attempt so far, one JSON object a line. Options: `attempt` u (the last).
-    #[zbus(allow_interactive_auth)]
-    fn open_log(&self, options: &Options<'_>) -> Result<OwnedFd, Error>;
+proxies! {
+    /// The daemon as a whole.
+    ManagerProxy: MANAGER_INTERFACE {
+        /// Starts a job. Options: `description` s, `metadata` s (a JSON object).
+        fn start_job = "StartJob"(name: &str, options: &Options<'_>) -> OwnedObjectPath;
+        /// The object of a job.
+        fn get_job = "GetJob"(name: &str, options: &Options<'_>) -> OwnedObjectPath;
+        /// The object of a repository.
+        fn get_repository = "GetRepository"(name: &str, options: &Options<'_>) -> OwnedObjectPath;
+        /// The object of a run; one that is history gets its object back for a while.
+        fn get_run = "GetRun"(id: &str, options: &Options<'_>) -> OwnedObjectPath;
+        /// History, newest first. Filter: `id` s (a beginning of ids), `job` s, `repository` s, `operation` s,
+        /// `trigger` s, `kind` s, `state` s, `result` s, `since-usec` t, `until-usec` t (of queueing).
+        /// Options: `limit` u (100, at most 1000), `before` s (what the page before answered as `next`).
+        /// `next` is empty on the last page.
+        fn list_runs = "ListRuns"(
+            filter: &Options<'_>,
+            options: &Options<'_>
+        ) -> (Vec<RunProperties>, String);
+        /// Writes a new job file after validating it.
+        fn create_job = "CreateJob"(
+            name: &str,
+            configuration: &str,
+            options: &Options<'_>
+        ) -> OwnedObjectPath;
+        /// The faults that a job file with this text would have; changes nothing.
+        fn validate_job = "ValidateJob"(
+            name: &str,
+            configuration: &str,
+            options: &Options<'_>
+        ) -> Vec<Fault>;
+        /// Writes a new repository file after validating it.
+        fn create_repository = "CreateRepository"(
+            name: &str,
+            configuration: &str,
+            options: &Options<'_>
+        ) -> OwnedObjectPath;
+        /// Reads all configuration again; answers its faults. A file with faults stays in force as it was.
+        fn reload = "Reload"(options: &Options<'_>) -> Vec<Fault>;
+        /// The daemon's own settings as they are in force: TOML.
+        fn get_settings = "GetSettings"(options: &Options<'_>) -> String;
+    }
+
+    /// One job.
+    JobProxy: JOB_INTERFACE {
+        /// As `Manager.StartJob`.
+        fn start = "Start"(options: &Options<'_>) -> OwnedObjectPath;
+        /// Restores a snapshot of this job (`latest` is the newest of this job) into an empty directory.
+        /// Options: `paths` aay (absolute, in the snapshot), `description` s, `metadata` s.
+        fn restore = "Restore"(snapshot: &str, target: &[u8], options: &Options<'_>) -> OwnedObjectPath;
+        /// Writes `enabled` into the job's file, keeping its comments. Options: `revision` s.
+        fn set_enabled = "SetEnabled"(enabled: bool, options: &Options<'_>) -> String;
+        /// Deletes the job's file; snapshots and history stay. Options: `revision` s.
+        fn delete = "Delete"(options: &Options<'_>) -> ();
+        /// The job's file as it is, and its revision.
+        fn get_configuration = "GetConfiguration"(options: &Options<'_>) -> (String, String);
+        /// Replaces the job's file after validating it; answers the new revision. Options: `revision` s.
+        fn set_configuration = "SetConfiguration"(configuration: &str, options: &Options<'_>) -> String;
+    }
+
+    /// One repository.
+    RepositoryProxy: REPOSITORY_INTERFACE {
+        /// Creates the repository at its place; answers a JSON record through a file.
+        fn initialize = "Initialize"(options: &Options<'_>) -> OwnedFd;
+        /// Opens the repository with its password; answers a JSON record through a file.
+        fn test = "Test"(options: &Options<'_>) -> OwnedFd;
+        /// Lists snapshots, oldest first, one JSON record a line. Options: `job` s, `host` s, `tags` as.
+        fn open_snapshots = "OpenSnapshots"(options: &Options<'_>) -> OwnedFd;
+        /// Lists files of a snapshot, one JSON record a line. Options: `path` ay, `recursive` b, `job` s.
+        fn open_listing = "OpenListing"(snapshot: &str, options: &Options<'_>) -> OwnedFd;
+        /// Restores a snapshot into an empty directory. Options: `paths` aay, `description` s, `metadata` s.
+        fn restore = "Restore"(snapshot: &str, target: &[u8], options: &Options<'_>) -> OwnedObjectPath;
+        /// The repository's file as it is, and its revision.
+        fn get_configuration = "GetConfiguration"(options: &Options<'_>) -> (String, String);
+    }
+
+    /// One run.
+    RunProxy: RUN_INTERFACE {
+        /// Asks the run to stop; it ends as `cancelled` soon after.
+        fn cancel = "Cancel"(options: &Options<'_>) -> ();
+        /// The events of an attempt so far, one JSON object a line. Options: `attempt` u (the last).
+        fn open_log = "OpenLog"(options: &Options<'_>) -> OwnedFd;
+    }
 }

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, future::Future, sync::Arc};
 
 use backupd_dbus::{
-    BUS_NAME, Error, JOB_INTERFACE, JobProperties, MANAGER_INTERFACE, ManagerProperties, ManagerProxy,
-    ROOT_PATH, RUN_INTERFACE, RunProperties, job_path, run_path,
+    BUS_NAME, Error, Interaction, JOB_INTERFACE, JobProperties, MANAGER_INTERFACE, ManagerProperties,
+    ManagerProxy, ROOT_PATH, RUN_INTERFACE, RunProperties, job_path, run_path,
 };
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -118,11 +118,11 @@ impl Bus {
 
     /// The manager.
     pub fn manager(&self) -> ManagerProxy<'static> {
-        self.wait(
-            ManagerProxy::builder(&self.connection)
-                .cache_properties(zbus::proxy::CacheProperties::No)
-                .build(),
-        )
+        self.wait(ManagerProxy::new(
+            &self.connection,
+            ROOT_PATH,
+            Interaction::Forbidden,
+        ))
         .unwrap()
     }
 

@@ -7,6 +7,7 @@ mod runs;
 mod snapshots;
 mod values;
 
+use backupd_dbus::Interaction;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
@@ -60,6 +61,9 @@ pub(crate) struct GlobalArgs {
     /// Do not show long output in a pager; the pager is `$PAGER`, or else `less`
     #[arg(long, global = true)]
     pub(crate) no_pager: bool,
+    /// Never ask for a password; what needs one is refused
+    #[arg(long, global = true)]
+    pub(crate) no_ask_password: bool,
     /// When to use colours; `auto` is on a terminal unless `NO_COLOR` is set
     #[arg(
         long,
@@ -69,6 +73,17 @@ pub(crate) struct GlobalArgs {
         hide_default_value = true
     )]
     pub(crate) color: ColorWhen,
+}
+
+impl GlobalArgs {
+    /// Whether somebody may be asked for a password.
+    pub(crate) fn interaction(&self) -> Interaction {
+        if self.no_ask_password {
+            Interaction::Forbidden
+        } else {
+            Interaction::Allowed
+        }
+    }
 }
 
 /// When to use colours.

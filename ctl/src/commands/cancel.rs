@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) async fn run(context: &Context<'_>, arguments: &CancelArgs) -> Done {
     let output = context.output;
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     let mut code = SUCCESS;
     let mut cancelled = Vec::new();

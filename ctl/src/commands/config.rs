@@ -37,8 +37,8 @@ fn check(context: &Context<'_>, arguments: &CheckArgs) -> Done {
 }
 
 async fn show(context: &Context<'_>) -> Done {
-    let daemon = Daemon::connect(context.scope).await?;
-    let settings = daemon.manager().await?.get_settings(&[].into()).await;
+    let daemon = Daemon::connect(context).await?;
+    let settings = daemon.reader().await?.get_settings(&[].into()).await;
     let settings = settings.map_err(|error| daemon.failure(error))?;
     if context.output.json {
         let settings = serde_json::json!({ "configuration": settings });
@@ -51,7 +51,7 @@ async fn show(context: &Context<'_>) -> Done {
 }
 
 async fn reload(context: &Context<'_>) -> Done {
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let faults = daemon.manager().await?.reload(&[].into()).await;
     let faults: Vec<Fault> = faults
         .map_err(|error| daemon.failure(error))?

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) async fn run(context: &Context<'_>, arguments: &HistoryArgs) -> Done {
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let mut filter: HashMap<&str, Variant<'_>> = HashMap::new();
     for (key, value) in [
         ("job", &arguments.job),

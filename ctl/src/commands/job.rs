@@ -36,7 +36,7 @@ async fn create(context: &Context<'_>, arguments: &CreateArgs) -> Done {
         Some(file) => text::read(file)?,
         None => render_job(&draft(arguments)?),
     };
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let manager = daemon.manager().await?;
     let created = manager
         .create_job(name.as_str(), &configuration, &[].into())
@@ -99,7 +99,7 @@ async fn show(context: &Context<'_>, arguments: &ShowJobArgs) -> Done {
         job: JobShape<'a>,
     }
     let output = context.output;
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     let job = objects.known_job(&arguments.name)?;
     let proxy = daemon.job(&arguments.name).await?;
@@ -120,7 +120,7 @@ async fn show(context: &Context<'_>, arguments: &ShowJobArgs) -> Done {
 }
 
 async fn set_enabled(context: &Context<'_>, arguments: &NamesArgs, enabled: bool) -> Done {
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     let word = if enabled { "enabled" } else { "disabled" };
     each(context, &arguments.names, word, async |name: &str| {
@@ -132,7 +132,7 @@ async fn set_enabled(context: &Context<'_>, arguments: &NamesArgs, enabled: bool
 }
 
 async fn delete(context: &Context<'_>, arguments: &DeleteArgs) -> Done {
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     if !arguments.yes && !confirmed(context, &arguments.names)? {
         return Err(Failure::failed("nothing was deleted"));

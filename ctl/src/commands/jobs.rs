@@ -20,7 +20,7 @@ use crate::{
 
 pub(super) async fn run(context: &Context<'_>) -> Done {
     let output = context.output;
-    let objects = Daemon::connect(context.scope).await?.objects().await?;
+    let objects = Daemon::connect(context).await?.objects().await?;
     if output.json {
         let shapes = output.shapes();
         let jobs: Vec<_> = objects.jobs.iter().map(|job| shapes.job(job)).collect();

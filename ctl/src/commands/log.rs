@@ -18,12 +18,12 @@ use crate::{
 
 pub(super) async fn run(context: &Context<'_>, arguments: &LogArgs) -> Done {
     let output = context.output;
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     let run = find::run_of_job(&daemon, &objects, &arguments.run).await?;
     let id = run.id.unwrap_or_default();
     // A run that is history gets its object back.
-    let path = daemon.manager().await?.get_run(&id, &[].into()).await;
+    let path = daemon.reader().await?.get_run(&id, &[].into()).await;
     let run = daemon
         .run_proxy(path.map_err(|error| daemon.failure(error))?)
         .await?;

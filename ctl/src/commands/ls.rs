@@ -22,7 +22,7 @@ use crate::{
 
 pub(super) async fn run(context: &Context<'_>, arguments: &ListArgs) -> Done {
     let output = context.output;
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     let place = find::place(&objects, &arguments.place, &arguments.snapshot)?;
     let mut options: HashMap<&str, Variant<'_>> = HashMap::new();

@@ -20,6 +20,8 @@ mod text;
 mod validate;
 mod why;
 
+use backupd_dbus::Interaction;
+
 use crate::{
     cli::{Cli, Command},
     errors::Done,
@@ -30,6 +32,7 @@ use crate::{
 /// Where a command works.
 pub(crate) struct Context<'a> {
     pub(crate) scope: Scope,
+    pub(crate) interaction: Interaction,
     pub(crate) output: &'a Output,
 }
 
@@ -37,6 +40,7 @@ pub(crate) struct Context<'a> {
 pub(crate) async fn run(cli: Cli, output: &Output) -> Done {
     let context = Context {
         scope: Scope::of(&cli.global)?,
+        interaction: cli.global.interaction(),
         output,
     };
     match cli.command {

@@ -33,7 +33,7 @@ pub(super) async fn run(context: &Context<'_>, command: RepositoryCommand) -> Do
     match command {
         RepositoryCommand::Add(arguments) => add(context, &arguments).await,
         RepositoryCommand::Init(arguments) => {
-            let daemon = Daemon::connect(context.scope).await?;
+            let daemon = Daemon::connect(context).await?;
             daemon.objects().await?.known_repository(&arguments.name)?;
             initialize(context, &daemon, &arguments.name).await
         }
@@ -49,7 +49,7 @@ async fn add(context: &Context<'_>, arguments: &AddArgs) -> Done {
         .name
         .parse()
         .map_err(|error: NameError| Failure::usage(format!("`{}` is no name: {error}", arguments.name)))?;
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     if objects.repository(name.as_str()).is_some() {
         let message = format!("the repository `{name}` exists already");
@@ -157,7 +157,7 @@ async fn initialize(context: &Context<'_>, daemon: &Daemon, name: &str) -> Done 
 }
 
 async fn test(context: &Context<'_>, name: &str) -> Done {
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     daemon.objects().await?.known_repository(name)?;
     let fd = daemon.repository(name).await?.test(&[].into()).await;
     let info = Records::<RepositoryInfo>::new(fd.map_err(|error| daemon.failure(error))?).one()?;
@@ -193,7 +193,7 @@ fn tell(output: &Output, name: &str, info: &RepositoryInfo, what: &str) -> Done 
 
 async fn list(context: &Context<'_>) -> Done {
     let output = context.output;
-    let objects = Daemon::connect(context.scope).await?.objects().await?;
+    let objects = Daemon::connect(context).await?.objects().await?;
     if output.json {
         let repositories: Vec<_> = objects.repositories.iter().map(json::repository).collect();
         output.document(&json::list("repositories", &repositories))?;
@@ -234,7 +234,7 @@ async fn show(context: &Context<'_>, name: &str) -> Done {
         repository: RepositoryShape<'a>,
     }
     let output = context.output;
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     let repository = objects.known_repository(name)?;
     let file = daemon.repository(name).await?.get_configuration(&[].into()).await;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) async fn run(context: &Context<'_>, arguments: &RestoreArgs) -> Done {
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     let place = find::place(&objects, &arguments.place, &arguments.snapshot)?;
     let directory = text::absolute(&arguments.to)?;

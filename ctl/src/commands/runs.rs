@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) async fn run(context: &Context<'_>) -> Done {
-    let objects = Daemon::connect(context.scope).await?.objects().await?;
+    let objects = Daemon::connect(context).await?.objects().await?;
     list(
         context.output,
         &objects.runs,

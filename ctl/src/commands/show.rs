@@ -17,7 +17,7 @@ use crate::{
 
 pub(super) async fn run(context: &Context<'_>, arguments: &ShowArgs) -> Done {
     let output = context.output;
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     let mut code = SUCCESS;
     let mut found = Vec::new();

@@ -21,7 +21,7 @@ use crate::{
 
 pub(super) async fn run(context: &Context<'_>, arguments: &SnapshotsArgs) -> Done {
     let output = context.output;
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     let repositories = repositories(&objects, arguments)?;
     let several = repositories.len() > 1;

@@ -24,7 +24,7 @@ pub(super) struct Started {
 
 pub(super) async fn run(context: &Context<'_>, arguments: &StartArgs) -> Done {
     let output = context.output;
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let manager = daemon.manager().await?;
     let mut code = SUCCESS;
     let mut started = Vec::new();

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) async fn run(context: &Context<'_>, arguments: &StatusArgs) -> Done {
-    let daemon = Daemon::connect(context.scope).await?;
+    let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     let output = context.output;
     if let Some(name) = &arguments.job {

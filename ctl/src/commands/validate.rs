@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context<'_>, arguments: &ValidateArgs) -> Done
         .map_err(|error: NameError| Failure::usage(format!("`{}` is no name: {error}", arguments.name)))?;
     let given = arguments.file.as_deref().map(text::read).transpose()?;
     // The daemon knows the repositories as they are in force; without it the files tell.
-    let mut faults = match with_daemon(context.scope, &name, given.as_deref()).await {
+    let mut faults = match with_daemon(context, &name, given.as_deref()).await {
         Err(failure) if failure.code == ExitCode::Unreachable as u8 => {
             context
                 .output
@@ -54,8 +54,12 @@ pub(super) async fn run(context: &Context<'_>, arguments: &ValidateArgs) -> Done
     )
 }
 
-async fn with_daemon(scope: Scope, name: &JobName, given: Option<&str>) -> Result<Vec<Fault>, Failure> {
-    let daemon = Daemon::connect(scope).await?;
+async fn with_daemon(
+    context: &Context<'_>,
+    name: &JobName,
+    given: Option<&str>,
+) -> Result<Vec<Fault>, Failure> {
+    let daemon = Daemon::connect(context).await?;
     let text = if let Some(text) = given {
         text.to_owned()
     } else {
@@ -67,7 +71,7 @@ async fn with_daemon(scope: Scope, name: &JobName, given: Option<&str>) -> Resul
             .await;
         file.map_err(|error| daemon.failure(error))?.0
     };
-    let manager = daemon.manager().await?;
+    let manager = daemon.reader().await?;
     let faults = manager.validate_job(name.as_str(), &text, &[].into()).await;
     Ok(faults
         .map_err(|error| daemon.failure(error))?

@@ -28,7 +28,7 @@ struct Why<'a> {
 
 pub(super) async fn run(context: &Context<'_>, arguments: &WhyArgs) -> Done {
     let output = context.output;
-    let objects = Daemon::connect(context.scope).await?.objects().await?;
+    let objects = Daemon::connect(context).await?.objects().await?;
     let job = objects.known_job(&arguments.job)?;
     let active = objects.run_at(job.active_run.as_ref());
     let reasons = reasons(output, &objects, job, active);

@@ -3,7 +3,7 @@
 
 use std::{env, ffi::OsStr, time::Duration};
 
-use backupd_dbus::{BUS_NAME, JobProperties, RepositoryProperties, RunProperties};
+use backupd_dbus::{BUS_NAME, Interaction, JobProperties, RepositoryProperties, RunProperties};
 use clap_complete::CompletionCandidate;
 use zbus::fdo::DBusProxy;
 
@@ -63,7 +63,7 @@ fn ask() -> Option<Objects> {
         .ok()?;
     runtime.block_on(async {
         let question = async {
-            let daemon = Daemon::connect(scope).await.ok()?;
+            let daemon = Daemon::open(scope, Interaction::Forbidden).await.ok()?;
             let bus = DBusProxy::new(&daemon.connection).await.ok()?;
             // A question to a name that has no owner would start one.
             let there = bus.name_has_owner(BUS_NAME.try_into().ok()?).await.ok()?;

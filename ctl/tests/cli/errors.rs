@@ -25,6 +25,16 @@ async fn each_error_of_the_daemon_ends_with_its_code() {
 }
 
 #[tokio::test]
+async fn nobody_is_asked_for_a_password_against_the_users_will() {
+    let world = World::new().await;
+    assert_eq!(world.run(&["start", "home"]).await.code, 0);
+    assert_eq!(world.run(&["--no-ask-password", "start", "home"]).await.code, 0);
+    assert_eq!(world.run(&["history", "--no-ask-password"]).await.code, 0);
+    assert_eq!(world.run(&["history"]).await.code, 0);
+    assert_eq!(world.fake.state().interactive, [true, false, false, true]);
+}
+
+#[tokio::test]
 async fn a_missing_bus_and_a_missing_daemon_are_told_apart() {
     let home = tempfile::tempdir().unwrap();
     let address = format!("unix:path={}", home.path().join("none").display());
@@ -113,6 +123,9 @@ async fn help_is_there_for_every_command() {
 
           --no-pager
               Do not show long output in a pager; the pager is `$PAGER`, or else `less`
+
+          --no-ask-password
+              Never ask for a password; what needs one is refused
 
           --color <WHEN>
               When to use colours; `auto` is on a terminal unless `NO_COLOR` is set

@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 use zbus::{
     Connection, MessageStream, OwnedObjectPath, Signature, Type,
     conn::Builder,
-    message::{Header, Message, Type as MessageType},
+    message::{Flags, Header, Message, Type as MessageType},
 };
 
 use crate::{bus::Bus, fixtures};
@@ -58,6 +58,8 @@ pub(crate) struct State {
     pub(crate) answers: HashMap<String, Answer>,
     pub(crate) steps: VecDeque<Step>,
     pub(crate) calls: Vec<String>,
+    /// Whether each of these calls let the daemon ask for a password.
+    pub(crate) interactive: Vec<bool>,
     /// The manager's own object is part of the managed ones.
     pub(crate) whole: bool,
 }
@@ -132,6 +134,8 @@ impl Fake {
                     .map(|body| shown(&body));
                 let call = format!("{member} {object} {}", arguments.unwrap_or_default());
                 self.state().calls.push(call);
+                let interactive = header.primary().flags().contains(Flags::ALLOW_INTERACTIVE_AUTH);
+                self.state().interactive.push(interactive);
                 self.reply(header, self.answer_to(member, &object, message)).await;
             }
         }

@@ -1,12 +1,11 @@
 use std::{collections::HashMap, os::unix::net::UnixStream, sync::Mutex};
 
 use backupd_dbus::{
-    BUS_NAME, JOB_INTERFACE, MANAGER_INTERFACE, ManagerProxy, REPOSITORY_INTERFACE, ROOT_PATH, RUN_INTERFACE,
-    RunProperties, job_path, repository_path,
+    BUS_NAME, Interaction, JOB_INTERFACE, MANAGER_INTERFACE, ManagerProxy, REPOSITORY_INTERFACE, ROOT_PATH,
+    RUN_INTERFACE, RunProperties, job_path, repository_path,
 };
 use zbus::{
     Connection, Guid, ObjectPath, OwnedVariant, Variant, connection::Builder, fdo, object_server::Interface,
-    proxy::CacheProperties,
 };
 
 use super::{
@@ -89,10 +88,7 @@ async fn bus(allow: bool) -> Bus {
 
 impl Bus {
     async fn manager(&self) -> ManagerProxy<'_> {
-        ManagerProxy::builder(&self.client)
-            .destination(BUS_NAME)
-            .cache_properties(CacheProperties::No)
-            .build()
+        ManagerProxy::new(&self.client, ROOT_PATH, Interaction::Forbidden)
             .await
             .unwrap()
     }

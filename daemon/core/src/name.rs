@@ -92,6 +92,56 @@ name_type!(
     RepositoryName
 );
 
+/// The name of a systemd credential: a file name without `:` and beyond printable ASCII, as systemd has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CredentialName(String);
+
+/// A text that is no name of a credential. It is not repeated: it may be a secret in the wrong place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the value is no name of a credential")]
+pub struct InvalidCredentialName;
+
+impl CredentialName {
+    /// The credential in which the password of a repository is kept unless somebody names another.
+    pub fn of_repository(name: &RepositoryName) -> Self {
+        Self(format!("backupd-repository-{name}"))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for CredentialName {
+    type Error = InvalidCredentialName;
+    fn try_from(text: String) -> Result<Self, InvalidCredentialName> {
+        let valid = |c: char| matches!(c, ' '..='~') && !matches!(c, '/' | ':');
+        let well = (1..=255).contains(&text.len()) && text != "." && text != ".." && text.chars().all(valid);
+        well.then_some(Self(text)).ok_or(InvalidCredentialName)
+    }
+}
+
+impl FromStr for CredentialName {
+    type Err = InvalidCredentialName;
+    fn from_str(text: &str) -> Result<Self, InvalidCredentialName> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<CredentialName> for String {
+    fn from(name: CredentialName) -> String {
+        name.0
+    }
+}
+
+impl fmt::Display for CredentialName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The id of a run: a ULID, which sorts by the time it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId(ulid::Ulid);
@@ -139,6 +189,27 @@ mod tests {
         }
         for bad in ["", ".", "-x", "a/b", "a b", "ä", "a\0", "..", &"x".repeat(65)] {
             assert!(bad.parse::<JobName>().is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn names_of_credentials_are_those_of_systemd() {
+        for good in [
+            "backup",
+            "backupd-repository-nas",
+            "a.b+2",
+            "with space",
+            &"x".repeat(255),
+        ] {
+            assert_eq!(good.parse::<CredentialName>().unwrap().as_str(), good);
+        }
+        for bad in ["", ".", "..", "a/b", "a:b", "ä", "a\n", &"x".repeat(256)] {
+            let error = bad.parse::<CredentialName>().unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "the value is no name of a credential",
+                "{bad:?}"
+            );
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustic_core::repofile::MasterKey;
+use zeroize::Zeroizing;
 
 /// Everything needed to open a repository.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ pub struct Access {
 /// second and 128 MiB by design, and an attempt opens its repository more than once.
 #[derive(Clone)]
 pub struct Password {
-    text: String,
+    text: Zeroizing<String>,
     keys: Arc<Mutex<BTreeMap<String, MasterKey>>>,
 }
 
@@ -36,7 +37,7 @@ impl Password {
     /// Takes over a password.
     pub fn new(password: String) -> Self {
         Self {
-            text: password,
+            text: Zeroizing::new(password),
             keys: Arc::default(),
         }
     }

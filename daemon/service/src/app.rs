@@ -157,6 +157,7 @@ async fn start(
         clock: Arc::new(SystemClock),
         notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
         configuration: directories.configuration.clone(),
+        credentials: directories.credentials.clone(),
         progress_socket: Some(socket_path),
         alarm,
         settings_changed: Box::new(move |settings| {

@@ -1,6 +1,6 @@
 //! What the coordinator needs from the world: traits, so that it knows no SQLite, no process and no bus.
 
-use std::{future::Future, path::PathBuf, pin::Pin};
+use std::{future::Future, os::fd::OwnedFd, path::PathBuf, pin::Pin};
 
 use backupd_core::{
     name::{JobName, RepositoryName, RunId},
@@ -115,8 +115,8 @@ pub(crate) trait Launcher: Send + Sync {
     /// Asks a worker to stop; it is killed when it has not ended after the grace period. Does nothing where
     /// there is none.
     fn stop(&self, run: RunId, attempt: u32);
-    /// Puts a question to a short-lived worker; its answer is a file to read from the start.
-    fn ask(&self, spec: &Spec) -> Reply<'_, Result<std::fs::File, AskError>>;
+    /// Puts a question to a short-lived worker, which reads `input`; its answer is a file to read from the start.
+    fn ask(&self, spec: &Spec, input: Option<OwnedFd>) -> Reply<'_, Result<std::fs::File, AskError>>;
     /// The event file of an attempt, opened for reading.
     fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<std::fs::File>;
     /// Runs that have a directory, each with its spec if a worker is at it.

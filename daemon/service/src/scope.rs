@@ -2,6 +2,8 @@
 
 use std::{env, fs::DirBuilder, io, os::unix::fs::DirBuilderExt as _, path::PathBuf};
 
+use backupd_core::protocol::CredentialStores;
+
 /// Whose backups the daemon takes care of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -32,6 +34,8 @@ pub(crate) struct Directories {
     pub(crate) cache: PathBuf,
     /// Sockets; gone after a restart of the machine.
     pub(crate) runtime: PathBuf,
+    /// systemd's folders of credentials.
+    pub(crate) credentials: CredentialStores,
 }
 
 /// No place for one of the directories.
@@ -93,6 +97,7 @@ impl Directories {
                 ".cache",
             )?,
             runtime: runtime(scope)?,
+            credentials: credentials(scope)?,
         })
     }
 
@@ -161,6 +166,20 @@ fn runtime(scope: Scope) -> Result<PathBuf, DirectoryError> {
         )
         .map(|cache| cache.join("run")),
     }
+}
+
+/// What our directories are called does not matter here: these are systemd's own.
+fn credentials(scope: Scope) -> Result<CredentialStores, DirectoryError> {
+    if scope == Scope::System {
+        return Ok(CredentialStores::system());
+    }
+    let configuration = absolute("XDG_CONFIG_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".config")))
+        .ok_or(DirectoryError::NoPlace {
+            purpose: "configuration",
+            variable: "XDG_CONFIG_HOME",
+        })?;
+    Ok(CredentialStores::user(configuration, absolute("XDG_RUNTIME_DIR")))
 }
 
 /// The first path of a variable; systemd separates several by `:`.

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    os::fd::OwnedFd,
     path::Path,
     sync::{
         Arc, Mutex,
@@ -12,7 +13,7 @@ use std::{
 use backupd_core::{
     failure::{Failure, FailureClass},
     name::{JobName, RunId},
-    protocol::{Event, EventKind, Spec},
+    protocol::{CredentialStores, Event, EventKind, Spec},
     run::{Run, RunResult},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -80,7 +81,7 @@ impl Launcher for ScriptedLauncher {
         self.stopped.lock().unwrap().push(run);
     }
 
-    fn ask(&self, _spec: &Spec) -> Reply<'_, Result<File, AskError>> {
+    fn ask(&self, _spec: &Spec, _input: Option<OwnedFd>) -> Reply<'_, Result<File, AskError>> {
         Box::pin(async {
             Err(AskError::Failure(
                 Failure::new(FailureClass::Credentials, "wrong password").hint("ask nobody"),
@@ -218,6 +219,7 @@ impl Stage {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             notifier: Arc::new(Quiet),
             configuration: directory.path().join("etc"),
+            credentials: CredentialStores::system(),
             progress_socket: None,
             alarm: alarm_times,
             settings_changed: Box::new(|_| {}),

@@ -89,6 +89,11 @@ pub(crate) struct Context<'a> {
 pub(crate) fn run(directory: &RunDir, events: &EventLog, cancellation: &Cancellation) -> RunResult {
     let ended = match directory.spec() {
         Ok(spec) => {
+            if !matches!(spec.work, Work::StorePassword(_))
+                && let Err(error) = surroundings::close_input()
+            {
+                warn!("{error}");
+            }
             let engine = engine(spec.repository.engine);
             hello(directory, events, spec.run, spec.attempt, Some(engine.as_ref()));
             info!(
@@ -168,7 +173,11 @@ fn work(
 ) -> Ended {
     witness.enter(Phase::Open);
     let repository = &spec.repository;
-    let password = match password::obtain(&repository.password, &repository.name, events, cancellation) {
+    let password = match &spec.work {
+        Work::StorePassword(_) => password::given(&repository.name, cancellation),
+        _ => password::obtain(repository, events, cancellation),
+    };
+    let password = match password {
         Ok(password) => password,
         Err(mut failure) => {
             failure.message = failure::about(spec, &failure.message);
@@ -197,6 +206,7 @@ fn work(
         Work::Restore(work) => work::restore(&context, work),
         Work::Initialize => work::initialize(&context, answer),
         Work::Test => work::test(&context, answer),
+        Work::StorePassword(work) => work::store_password(&context, work, answer),
         Work::RemoveDeadLocks => work::remove_dead_locks(&context),
         Work::Snapshots { filter } => work::snapshots(&context, filter, answer),
         Work::List(work) => work::list(&context, work, answer),

@@ -1,7 +1,8 @@
 //! The one way in which the worker starts another program.
 
 use std::{
-    io::{self, Read},
+    fs::File,
+    io::{self, Read, Write as _},
     os::{fd::AsFd, unix::process::CommandExt},
     process::{Child, Command, ExitStatus, Stdio},
     sync::OnceLock,
@@ -12,7 +13,9 @@ use backupd_engine::Cancellation;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
+    stdio,
 };
+use zeroize::Zeroizing;
 
 /// How often a request to stop is looked for; the output itself wakes at once.
 const TICK: Duration = Duration::from_millis(50);
@@ -20,6 +23,8 @@ const TICK: Duration = Duration::from_millis(50);
 const DRAIN: Duration = Duration::from_millis(500);
 /// Between asking a process group to end and ending it.
 const GRACE: Duration = Duration::from_millis(500);
+/// What is read at once.
+const CHUNK: usize = 4096;
 /// What is kept of standard error: the end.
 const TAIL: usize = 4096;
 
@@ -46,7 +51,8 @@ pub(crate) struct Limits {
 /// A program that ran to its end.
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
-    pub(crate) stdout: Vec<u8>,
+    /// It may be a secret.
+    pub(crate) stdout: Zeroizing<Vec<u8>>,
     /// Its last 4 KiB.
     pub(crate) stderr: Vec<u8>,
 }
@@ -61,19 +67,39 @@ pub(crate) enum Stopped {
     Cancelled,
 }
 
+/// A program that is started without a shell.
+pub(crate) struct Program<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) arguments: &'a [&'a str],
+    /// What it reads from its standard input; at most what a pipe holds, 64 KiB.
+    pub(crate) input: &'a [u8],
+}
+
+impl Program<'_> {
+    fn stdin(&self) -> io::Result<Stdio> {
+        if self.input.is_empty() {
+            return Ok(Stdio::null());
+        }
+        let (reader, mut writer) = io::pipe()?;
+        // A pipe that nobody reads yet must not hold us up: what does not fit is refused.
+        rustix::io::ioctl_fionbio(&writer, true)?;
+        writer.write_all(self.input)?;
+        Ok(reader.into())
+    }
+}
+
 /// Runs a program without a shell, and waits for it. It and all it started are ended when it takes too long,
 /// prints too much, or the attempt is cancelled.
 pub(crate) fn run(
-    program: &str,
-    arguments: &[String],
+    program: &Program<'_>,
     limits: Limits,
     cancellation: &Cancellation,
 ) -> Result<Finished, Stopped> {
-    let mut command = Command::new(program);
+    let mut command = Command::new(program.name);
     command
-        .args(arguments)
+        .args(program.arguments)
         .process_group(0)
-        .stdin(Stdio::null())
+        .stdin(program.stdin().map_err(Stopped::Start)?)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     for variable in SECRET_VARIABLES {
@@ -94,7 +120,9 @@ fn follow(child: &mut Child, limits: Limits, cancellation: &Cancellation) -> Res
     let until = Instant::now() + limits.time;
     let mut stdout = child.stdout.take().map(Pipe::new);
     let mut stderr = child.stderr.take().map(Pipe::new);
-    let (mut printed, mut complained) = (Vec::new(), Vec::new());
+    // As long as it may get: a vector that grows leaves what it held behind.
+    let mut printed = Zeroizing::new(Vec::with_capacity(limits.output + CHUNK));
+    let mut complained = Vec::new();
     let mut exited: Option<(ExitStatus, Instant)> = None;
     loop {
         wait(&[stdout.as_ref().map(Pipe::fd), stderr.as_ref().map(Pipe::fd)]).map_err(Stopped::Broken)?;
@@ -131,6 +159,29 @@ fn follow(child: &mut Child, limits: Limits, cancellation: &Cancellation) -> Res
     }
 }
 
+/// Reads our own standard input to its end.
+pub(crate) fn read_input(limits: Limits, cancellation: &Cancellation) -> Result<Zeroizing<Vec<u8>>, Stopped> {
+    let until = Instant::now() + limits.time;
+    // Without the buffer of `io::stdin`, which would keep it.
+    let input = stdio::stdin().try_clone_to_owned().map_err(Stopped::Broken)?;
+    let mut input = Some(Pipe::new(File::from(input)));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(limits.output + CHUNK));
+    while let Some(open) = &input {
+        wait(&[Some(open.fd())]).map_err(Stopped::Broken)?;
+        Pipe::take(&mut input, &mut bytes).map_err(Stopped::Broken)?;
+        if bytes.len() > limits.output {
+            return Err(Stopped::TooMuch);
+        }
+        if cancellation.is_cancelled() {
+            return Err(Stopped::Cancelled);
+        }
+        if Instant::now() >= until {
+            return Err(Stopped::TooLong);
+        }
+    }
+    Ok(bytes)
+}
+
 /// One end of a pipe that is read only when something is there.
 struct Pipe<R>(R);
 
@@ -149,8 +200,8 @@ impl<R: Read + AsFd> Pipe<R> {
         if !ready(reader.as_fd())? {
             return Ok(());
         }
-        let mut buffer = [0; 4096];
-        match reader.read(&mut buffer) {
+        let mut buffer = Zeroizing::new([0; CHUNK]);
+        match reader.read(buffer.as_mut_slice()) {
             Ok(0) => *pipe = None,
             Ok(length) => into.extend_from_slice(buffer.get(..length).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -199,6 +250,18 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
+/// The last line with something on it, fit for a log.
+pub(crate) fn last_line(stderr: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(stderr);
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+    Some(
+        line.chars()
+            .filter(|letter| !letter.is_control())
+            .take(200)
+            .collect(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,19 +272,19 @@ mod tests {
     };
 
     fn shell(script: &str, limits: Limits, cancellation: &Cancellation) -> Result<Finished, Stopped> {
-        run(
-            "/bin/sh",
-            &["-c".to_owned(), script.to_owned()],
-            limits,
-            cancellation,
-        )
+        let program = Program {
+            name: "/bin/sh",
+            arguments: &["-c", script],
+            input: b"",
+        };
+        run(&program, limits, cancellation)
     }
 
     #[test]
     fn output_and_complaints_stay_apart() {
         let done = shell("echo yes; echo no >&2; exit 3", LIMITS, &Cancellation::default()).unwrap();
         assert_eq!(done.status.code(), Some(3));
-        assert_eq!(done.stdout, b"yes\n");
+        assert_eq!(*done.stdout, b"yes\n");
         assert_eq!(done.stderr, b"no\n");
     }
 
@@ -261,8 +324,20 @@ mod tests {
     fn a_grandchild_that_keeps_the_pipe_holds_nobody_up() {
         let began = Instant::now();
         let done = shell("echo yes; sleep 5 & exit 0", LIMITS, &Cancellation::default()).unwrap();
-        assert_eq!(done.stdout, b"yes\n");
+        assert_eq!(*done.stdout, b"yes\n");
         assert!(began.elapsed() < Duration::from_secs(4));
+    }
+
+    #[test]
+    fn what_it_is_to_read_comes_through_a_pipe() {
+        let input = vec![b'x'; 64 * 1024];
+        let program = Program {
+            name: "/usr/bin/wc",
+            arguments: &["-c"],
+            input: &input,
+        };
+        let done = run(&program, LIMITS, &Cancellation::default()).unwrap();
+        assert_eq!(*done.stdout, b"65536\n");
     }
 
     #[test]
@@ -270,12 +345,17 @@ mod tests {
         // A variable of cargo's stands for the secret: a test cannot set a variable of its own process.
         keep_from_children("CARGO_PKG_NAME");
         let done = shell("echo \"<$CARGO_PKG_NAME>\"", LIMITS, &Cancellation::default()).unwrap();
-        assert_eq!(done.stdout, b"<>\n");
+        assert_eq!(*done.stdout, b"<>\n");
     }
 
     #[test]
     fn an_absent_program_is_told_from_a_failing_one() {
-        let stopped = run("/no/such/program", &[], LIMITS, &Cancellation::default());
+        let program = Program {
+            name: "/no/such/program",
+            arguments: &[],
+            input: b"",
+        };
+        let stopped = run(&program, LIMITS, &Cancellation::default());
         assert!(matches!(stopped, Err(Stopped::Start(error)) if error.kind() == io::ErrorKind::NotFound));
     }
 }

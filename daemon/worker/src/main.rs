@@ -3,6 +3,7 @@
 
 mod attempt;
 mod child;
+mod credential;
 mod deadline;
 mod events;
 mod failure;

@@ -2,9 +2,12 @@
 
 use std::{
     env,
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io::{self, Read},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::{
+        ffi::OsStringExt,
+        fs::{OpenOptionsExt, PermissionsExt},
+    },
     path::Path,
     time::Duration,
 };
@@ -13,16 +16,16 @@ use backupd_core::{
     config::PasswordSource,
     failure::{Failure, FailureClass},
     name::RepositoryName,
+    protocol::RepositorySpec,
 };
 use backupd_engine::{Cancellation, Password};
+use zeroize::Zeroizing;
 
 use crate::{
-    child::{self, Limits, Stopped},
+    child::{self, Limits, Program, Stopped},
+    credential::{self, Found, MAX_SIZE, Refused},
     events::EventLog,
 };
-
-/// More than this is no password, but a wrong file.
-const MAX_SIZE: usize = 64 * 1024;
 
 const LIMITS: Limits = Limits {
     time: Duration::from_mins(1),
@@ -35,41 +38,82 @@ struct Fault {
     hint: String,
 }
 
+/// Somebody asked the attempt to stop, or something is wrong.
+enum Without {
+    Cancelled,
+    Fault(Fault),
+}
+
+impl From<Fault> for Without {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+type Bytes = Zeroizing<Vec<u8>>;
+
 /// Gets the password.
 pub(crate) fn obtain(
-    source: &PasswordSource,
-    repository: &RepositoryName,
+    repository: &RepositorySpec,
     events: &EventLog,
     cancellation: &Cancellation,
 ) -> Result<Password, Failure> {
+    let (name, source) = (&repository.name, &repository.password);
     let bytes = match source {
-        PasswordSource::File(path) => from_file(path, events),
-        PasswordSource::Command(words) => match from_command(words, events, cancellation) {
-            Err(None) => {
-                return Err(Failure::new(
-                    FailureClass::Cancelled,
-                    format!(
-                        "stopped on request while the {} of repository `{repository}` ran",
-                        named(source)
-                    ),
-                ));
-            }
-            Err(Some(fault)) => Err(fault),
-            Ok(bytes) => Ok(bytes),
-        },
-        PasswordSource::Environment(variable) => from_environment(variable),
+        PasswordSource::File(path) => from_file(path, events).map_err(Without::from),
+        PasswordSource::Command(words) => from_command(words, events, cancellation),
+        PasswordSource::Credential(_) => from_credential(repository, events, cancellation),
+        PasswordSource::Environment(variable) => from_environment(variable).map_err(Without::from),
     };
     bytes
-        .and_then(|bytes| password(bytes, source))
-        .map_err(|Fault { what, hint }| {
-            Failure::new(
+        .and_then(|bytes| Ok(password(&bytes, source)?))
+        .map_err(|without| match without {
+            Without::Cancelled => Failure::new(
+                FailureClass::Cancelled,
+                format!(
+                    "stopped on request while the {} of repository `{name}` was asked for",
+                    named(source)
+                ),
+            ),
+            Without::Fault(Fault { what, hint }) => Failure::new(
                 FailureClass::Credentials,
-                format!("repository `{repository}`: {} {what}", named(source)),
+                format!("repository `{name}`: {} {what}", named(source)),
             )
             .hint(format!(
-                "{hint}, then test it: `backupctl repository test {repository}`"
-            ))
+                "{hint}, then test it: `backupctl repository test {name}`"
+            )),
         })
+}
+
+/// Takes the password from standard input, whose end must come soon.
+pub(crate) fn given(name: &RepositoryName, cancellation: &Cancellation) -> Result<Password, Failure> {
+    let failed = |what: &str| {
+        Failure::new(
+            FailureClass::Credentials,
+            format!("repository `{name}`: the new password {what}"),
+        )
+        .hint(format!(
+            "set it again with `backupctl repository set-password {name}`"
+        ))
+    };
+    let bytes = match child::read_input(LIMITS, cancellation) {
+        Ok(bytes) => bytes,
+        Err(Stopped::Cancelled) => {
+            let message = format!("repository `{name}`: stopped on request before the new password was read");
+            return Err(Failure::new(FailureClass::Cancelled, message));
+        }
+        Err(Stopped::TooLong) => return Err(failed("did not come to an end within a minute")),
+        Err(Stopped::TooMuch) => return Err(failed("has more than 64 KiB")),
+        Err(Stopped::Start(error) | Stopped::Broken(error)) => {
+            return Err(failed(&format!("cannot be read: {error}")));
+        }
+    };
+    // As it will be read from where it is kept.
+    let text = str::from_utf8(&bytes).map_err(|_| failed("is no UTF-8"))?.trim();
+    if text.is_empty() {
+        return Err(failed("is empty"));
+    }
+    Ok(Password::new(text.to_owned()))
 }
 
 /// The source as people know it; of a command the program alone, for its arguments may be secret.
@@ -79,12 +123,13 @@ pub(crate) fn named(source: &PasswordSource) -> String {
         PasswordSource::Command(words) => {
             format!("password command `{}`", words.first().map_or("", String::as_str))
         }
+        PasswordSource::Credential(name) => format!("credential `{name}`"),
         PasswordSource::Environment(variable) => format!("environment variable `{variable}`"),
     }
 }
 
-fn password(bytes: Vec<u8>, source: &PasswordSource) -> Result<Password, Fault> {
-    let text = String::from_utf8(bytes).map_err(|_| {
+fn password(bytes: &[u8], source: &PasswordSource) -> Result<Password, Fault> {
+    let text = str::from_utf8(bytes).map_err(|_| {
         fault(
             "gives something that is no UTF-8",
             "write the password there as plain text",
@@ -92,8 +137,8 @@ fn password(bytes: Vec<u8>, source: &PasswordSource) -> Result<Password, Fault> 
     })?;
     // As restic reads them, so that one file opens a repository for both.
     let text = match source {
-        PasswordSource::File(_) | PasswordSource::Command(_) => text.trim(),
-        PasswordSource::Environment(_) => &text,
+        PasswordSource::Environment(_) => text,
+        _ => text.trim(),
     };
     if text.is_empty() {
         return Err(fault("gives an empty password", "write the password there"));
@@ -101,7 +146,7 @@ fn password(bytes: Vec<u8>, source: &PasswordSource) -> Result<Password, Fault> 
     Ok(Password::new(text.to_owned()))
 }
 
-fn from_file(path: &Path, events: &EventLog) -> Result<Vec<u8>, Fault> {
+fn from_file(path: &Path, events: &EventLog) -> Result<Bytes, Fault> {
     // Not to wait for a writer, should it be a FIFO.
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new()
@@ -134,12 +179,13 @@ fn from_file(path: &Path, events: &EventLog) -> Result<Vec<u8>, Fault> {
 
 /// systemd guards its credentials with an access list, which makes their mode look wider than it is.
 fn is_credential(path: &Path) -> bool {
-    env::var_os("CREDENTIALS_DIRECTORY").is_some_and(|directory| path.starts_with(directory))
+    credential::given().is_some_and(|directory| path.starts_with(directory))
 }
 
-fn read_limited(file: File) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
+fn read_limited(source: impl Read) -> io::Result<Option<Bytes>> {
+    // As long as it may get: a vector that grows leaves what it held behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SIZE + 1));
+    source.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() <= MAX_SIZE).then_some(bytes))
 }
 
@@ -164,59 +210,92 @@ fn too_large() -> Fault {
     )
 }
 
-/// `Err(None)` is a cancellation.
-fn from_command(
-    words: &[String],
-    events: &EventLog,
-    cancellation: &Cancellation,
-) -> Result<Vec<u8>, Option<Fault>> {
-    let (program, arguments) = words
+fn from_command(words: &[String], events: &EventLog, cancellation: &Cancellation) -> Result<Bytes, Without> {
+    let (name, arguments) = words
         .split_first()
         .ok_or_else(|| fault("is empty", "correct `password_command`"))?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let program = Program {
+        name,
+        arguments: &arguments,
+        input: b"",
+    };
     let hint = "run it by hand as the user that backupd runs as";
-    let finished = child::run(program, arguments, LIMITS, cancellation).map_err(|stopped| match stopped {
-        Stopped::Cancelled => None,
-        Stopped::Start(error) => Some(fault(
+    let finished = child::run(&program, LIMITS, cancellation).map_err(|stopped| match stopped {
+        Stopped::Cancelled => Without::Cancelled,
+        Stopped::Start(error) => fault(
             &format!("cannot be started: {error}"),
             "correct `password_command`",
-        )),
-        Stopped::Broken(error) => Some(fault(&format!("cannot be followed: {error}"), hint)),
+        )
+        .into(),
+        Stopped::Broken(error) => fault(&format!("cannot be followed: {error}"), hint).into(),
         Stopped::TooLong => {
             let seconds = LIMITS.time.as_secs();
             let what = format!("did not end within {seconds} seconds and was stopped");
-            Some(fault(
+            fault(
                 &what,
                 "it must not ask anybody: run it by hand with standard input closed",
-            ))
+            )
+            .into()
         }
-        Stopped::TooMuch => Some(too_large()),
+        Stopped::TooMuch => too_large().into(),
     })?;
     if finished.status.success() {
         return Ok(finished.stdout);
     }
     // What it says may hold a secret, and everybody may see a failure: it stands in the event file alone.
-    if let Some(line) = last_line(&finished.stderr) {
+    if let Some(line) = child::last_line(&finished.stderr) {
         events.warning(None, &format!("the password command said: {line}"));
     }
-    Err(Some(fault(&format!("failed ({})", finished.status), hint)))
+    Err(fault(&format!("failed ({})", finished.status), hint).into())
 }
 
-/// The last line with something on it, fit for a log.
-fn last_line(stderr: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(stderr);
-    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
-    Some(
-        line.chars()
-            .filter(|letter| !letter.is_control())
-            .take(200)
-            .collect(),
-    )
+fn from_credential(
+    repository: &RepositorySpec,
+    events: &EventLog,
+    cancellation: &Cancellation,
+) -> Result<Bytes, Without> {
+    let PasswordSource::Credential(name) = &repository.password else {
+        return Err(fault("is no credential", "correct `password_credential`").into());
+    };
+    let set = format!(
+        "set the password with `backupctl repository set-password {}`",
+        repository.name
+    );
+    let stores = &repository.credentials;
+    let file = match credential::find(name, stores) {
+        Some(Found::Plain(path)) => return Ok(from_file(&path, events)?),
+        Some(Found::Encrypted(file)) => file,
+        None => {
+            let what = format!("is not there; looked for in {}", credential::places(stores));
+            return Err(fault(&what, &set).into());
+        }
+    };
+    credential::decrypt(name, &file, stores, cancellation).map_err(|refused| match refused {
+        Refused::Cancelled => Without::Cancelled,
+        Refused::Unusable(why) => {
+            let what = format!("is encrypted, and `systemd-creds` {why}");
+            let hint = "install systemd, or keep the password in a file: \
+                        `backupctl repository set-password NAME --file`";
+            fault(&what, &hint.replace("NAME", repository.name.as_str())).into()
+        }
+        Refused::Failed(line) => {
+            if let Some(line) = line {
+                events.warning(Some(&file), &format!("`systemd-creds` said: {line}"));
+            }
+            let what = format!(
+                "cannot be decrypted from `{}`: it was encrypted on another machine or under another name",
+                file.display()
+            );
+            fault(&what, &set).into()
+        }
+    })
 }
 
-fn from_environment(variable: &str) -> Result<Vec<u8>, Fault> {
+fn from_environment(variable: &str) -> Result<Bytes, Fault> {
     child::keep_from_children(variable);
     env::var_os(variable)
-        .map(std::os::unix::ffi::OsStringExt::into_vec)
+        .map(|value| Zeroizing::new(value.into_vec()))
         .ok_or_else(|| fault("is not set", "set it for the daemon"))
 }
 
@@ -229,15 +308,23 @@ fn fault(what: &str, hint: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write};
+    use std::{
+        fs::{self, File},
+        io::Write,
+    };
 
     use super::*;
-    use crate::testing::Recorder;
+    use crate::testing::{Recorder, backup_spec};
+
+    fn repository(source: &PasswordSource) -> RepositorySpec {
+        let mut repository = backup_spec().repository;
+        repository.password = source.clone();
+        repository
+    }
 
     fn get(source: &PasswordSource) -> Result<String, Failure> {
         let recorder = Recorder::new();
-        let name = "nas".parse().unwrap();
-        obtain(source, &name, &recorder.log, &Cancellation::default()).map(|p| p.reveal().to_owned())
+        obtain(&repository(source), &recorder.log, &Cancellation::default()).map(|p| p.reveal().to_owned())
     }
 
     fn shell(script: &str) -> PasswordSource {
@@ -292,6 +379,10 @@ mod tests {
             ),
             (PasswordSource::Command(vec![]), "is empty"),
             (
+                PasswordSource::Credential("absent".parse().unwrap()),
+                "is not there",
+            ),
+            (
                 PasswordSource::Environment("BACKUPD_TEST_ABSENT".into()),
                 "not set",
             ),
@@ -316,8 +407,7 @@ mod tests {
         let cancellation = Cancellation::default();
         cancellation.cancel();
         let recorder = Recorder::new();
-        let name = "nas".parse().unwrap();
-        let failure = obtain(&shell("sleep 60"), &name, &recorder.log, &cancellation).unwrap_err();
+        let failure = obtain(&repository(&shell("sleep 60")), &recorder.log, &cancellation).unwrap_err();
         assert_eq!(failure.class, FailureClass::Cancelled);
     }
 
@@ -329,9 +419,8 @@ mod tests {
         for (mode, warned) in [(0o600, 0), (0o400, 0), (0o700, 0), (0o640, 1), (0o602, 1)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let recorder = Recorder::new();
-            let name = "nas".parse().unwrap();
             let source = PasswordSource::File(path.clone());
-            obtain(&source, &name, &recorder.log, &Cancellation::default()).unwrap();
+            obtain(&repository(&source), &recorder.log, &Cancellation::default()).unwrap();
             assert_eq!(recorder.log.end_warnings(), warned, "{mode:o}");
             let text = recorder.text();
             assert_eq!(

@@ -170,6 +170,7 @@ fn sensible(spec: &Spec) -> Result<(), String> {
             absolute("target", std::slice::from_ref(&work.target))
         }
         Work::List(work) => absolute("path", std::slice::from_ref(&work.path)),
+        Work::StorePassword(work) => absolute("folder of secrets", std::slice::from_ref(&work.secrets)),
         Work::Initialize | Work::Test | Work::RemoveDeadLocks | Work::Snapshots { .. } => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use backupd_core::{
     config::{EngineName, PasswordSource, Verify},
     name::RunId,
-    protocol::{BackupWork, Event, EventKind, RepositorySpec, SPEC_VERSION, Spec, Work},
+    protocol::{BackupWork, CredentialStores, Event, EventKind, RepositorySpec, SPEC_VERSION, Spec, Work},
     resources::Resources,
     run::Phase,
 };
@@ -33,6 +33,7 @@ pub(crate) fn backup_spec() -> Spec {
             url: "/srv/nas".into(),
             password: PasswordSource::File("/secret".into()),
             engine: EngineName::Embedded,
+            credentials: CredentialStores::default(),
             cache: None,
         },
         resources: Resources::default(),

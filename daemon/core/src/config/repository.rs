@@ -11,7 +11,7 @@ use super::{
     reader::{Located, Reader},
     unsupported, words,
 };
-use crate::name::RepositoryName;
+use crate::name::{CredentialName, InvalidCredentialName, RepositoryName};
 
 /// Which engine reads and writes a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -39,6 +39,8 @@ pub enum PasswordSource {
     File(PathBuf),
     /// What a program prints, without the white space around it: the program and its arguments, for which no shell is used.
     Command(Vec<String>),
+    /// What systemd hands out under this name, without the white space around it.
+    Credential(CredentialName),
     /// The value of the variable of this name in the daemon's environment. Not for files: the default
     /// repository made from `BACKUP_STORAGE_PATH` has its password there.
     Environment(String),
@@ -135,6 +137,9 @@ fn scheme(text: &str) -> Option<&str> {
         .filter(|scheme| !scheme.contains('/'))
 }
 
+/// Keys of which exactly one says where the password comes from.
+pub(super) const PASSWORD_KEYS: [&str; 3] = ["password_file", "password_command", "password_credential"];
+
 /// Exactly one source of the password. No value is repeated here: people put the secret into the wrong key.
 fn password(reader: &mut Reader<'_>) -> Option<PasswordSource> {
     let plain = reader.has("password");
@@ -143,25 +148,40 @@ fn password(reader: &mut Reader<'_>) -> Option<PasswordSource> {
         "`password` is refused: secrets never stand in this file",
         "write the password into a file that only its owner can read, and name it with `password_file`",
     );
-    let given = reader.has("password_file") || reader.has("password_command");
-    let both = reader.has("password_file") && reader.has("password_command");
+    let given: Vec<&str> = PASSWORD_KEYS.into_iter().filter(|key| reader.has(key)).collect();
     let file = reader.parsed("password_file", password_file);
     let command = command(reader);
-    if both && let Some(position) = reader.position_of("password_command") {
-        let complaint = Complaint::new("`password_file` and `password_command` exclude each other");
-        reader.fault(
-            "password_command",
-            position,
-            complaint.hint("remove one of the two"),
-        );
+    let credential = reader.parsed("password_credential", credential);
+    if let [_, .., last] = given.as_slice()
+        && let Some(position) = reader.position_of(last)
+    {
+        let keys = words::listed(given.iter().copied(), "and");
+        let hint = if given.len() == 2 {
+            "remove one of the two"
+        } else {
+            "leave one of them"
+        };
+        let complaint = Complaint::new(format!("{keys} exclude each other")).hint(hint);
+        reader.fault(last, position, complaint);
     }
-    if !given && !plain {
-        let hint = "write `password_file = \"/etc/backupd/secrets/NAME\"`, or a `password_command`";
+    if given.is_empty() && !plain {
+        let hint = "write `password_file = \"/etc/backupd/secrets/NAME\"`, a `password_credential` or a `password_command`";
         reader.missing("password_file", "the source of the password is missing", hint);
     }
     command
         .map(PasswordSource::Command)
         .or_else(|| file.map(|file| PasswordSource::File(file.value)))
+        .or_else(|| credential.map(|name| PasswordSource::Credential(name.value)))
+}
+
+fn credential(text: &str) -> Result<CredentialName, Complaint> {
+    text.parse().map_err(|error: InvalidCredentialName| {
+        Complaint::new(error.to_string()).hint(if text.starts_with('/') {
+            "write the name of its file alone; a plain file is named with `password_file`"
+        } else {
+            "write the name of a file in `/etc/credstore.encrypted` or `/etc/credstore`"
+        })
+    })
 }
 
 fn password_file(text: &str) -> Result<PathBuf, Complaint> {

@@ -10,12 +10,12 @@ mod rundir;
 mod spec;
 
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind};
-pub use output::{EntryRecord, RepositoryRecord, SnapshotRecord};
+pub use output::{EntryRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
 pub use progress::Progress;
 pub use rundir::{EVENTS_FILE, LOCK_FILE, LOG_FILE, SPEC_FILE};
 pub use spec::{
-    BackupWork, ListWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec, Work, job_of_tags,
-    job_tag,
+    BackupWork, CredentialStores, Keep, ListWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter,
+    Spec, StorePasswordWork, Work, job_of_tags, job_tag,
 };
 
 /// JSON schema of a line of `events.jsonl`.

@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::config::PasswordSource;
+
 /// What a repository says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryRecord {
@@ -15,6 +17,15 @@ pub struct RepositoryRecord {
     pub version: u32,
     /// How many snapshots it holds.
     pub snapshots: u64,
+}
+
+/// Where a password is kept now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredRecord {
+    /// What the repository's file is to say.
+    pub password: PasswordSource,
+    /// Whether it has opened the repository; `false` where there is none yet, or none was reached.
+    pub opens: bool,
 }
 
 /// One snapshot.

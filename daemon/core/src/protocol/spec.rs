@@ -48,6 +48,8 @@ pub struct RepositorySpec {
     pub password: PasswordSource,
     /// What reads and writes it.
     pub engine: EngineName,
+    /// Where credentials are looked for that systemd does not hand to the worker.
+    pub credentials: CredentialStores,
     /// Directory for the engine's cache.
     pub cache: Option<PathBuf>,
 }
@@ -56,6 +58,40 @@ impl RepositorySpec {
     /// The folder of a local repository; nothing for a remote one.
     pub fn local_path(&self) -> Option<PathBuf> {
         crate::config::local_path(&self.url)
+    }
+}
+
+/// systemd's folders of credentials, the first to look into first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialStores {
+    /// They are one user's, and encrypted for that user.
+    pub user: bool,
+    /// What stands there is encrypted for this machine. New ones go into the first.
+    pub encrypted: Vec<PathBuf>,
+    /// What stands there is the secret itself.
+    pub plain: Vec<PathBuf>,
+}
+
+impl CredentialStores {
+    /// Those of the machine.
+    pub fn system() -> Self {
+        Self::below(false, &["/etc".into(), "/run".into(), "/usr/lib".into()])
+    }
+
+    /// Those of a user with these directories for configuration and sockets.
+    pub fn user(configuration: PathBuf, runtime: Option<PathBuf>) -> Self {
+        let bases: Vec<PathBuf> = std::iter::once(configuration).chain(runtime).collect();
+        Self::below(true, &bases)
+    }
+
+    fn below(user: bool, bases: &[PathBuf]) -> Self {
+        let named = |name| bases.iter().map(|base| base.join(name)).collect();
+        Self {
+            user,
+            encrypted: named("credstore.encrypted"),
+            plain: named("credstore"),
+        }
     }
 }
 
@@ -72,6 +108,8 @@ pub enum Work {
     Initialize,
     /// Open the repository; answers a [`RepositoryRecord`](super::RepositoryRecord).
     Test,
+    /// Keep the password that stands on standard input; answers a [`StoredRecord`](super::StoredRecord).
+    StorePassword(StorePasswordWork),
     /// Remove the locks that dead processes of this machine left; answers nothing.
     RemoveDeadLocks,
     /// List snapshots; answers [`SnapshotRecord`](super::SnapshotRecord)s.
@@ -141,6 +179,31 @@ pub struct ListWork {
     pub path: PathBuf,
     /// Also what lies below.
     pub recursive: bool,
+}
+
+/// Where a password is kept, and what must hold first. What is kept already is never overwritten.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StorePasswordWork {
+    /// In what.
+    pub keep: Keep,
+    /// Folder of plain password files; made where it is missing.
+    pub secrets: PathBuf,
+    /// Keep it even if the repository cannot be asked whether it opens it.
+    pub unchecked: bool,
+}
+
+/// In what a password is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// A credential where systemd runs and can encrypt, else a file.
+    #[default]
+    Auto,
+    /// An encrypted credential of systemd.
+    Credential,
+    /// A file for its owner's eyes only.
+    File,
 }
 
 /// Which snapshots are meant. Empty matches all.

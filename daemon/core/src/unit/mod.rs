@@ -106,6 +106,7 @@ fn description(spec: &Spec) -> String {
         (Work::Restore(_), None) => format!("Restore from repository {repository}"),
         (Work::Initialize, _) => format!("Creation of backup repository {repository}"),
         (Work::Test, _) => format!("Test of backup repository {repository}"),
+        (Work::StorePassword(_), _) => format!("New password of backup repository {repository}"),
         (Work::RemoveDeadLocks, _) => format!("Removal of dead locks in backup repository {repository}"),
         (Work::Snapshots { .. } | Work::List(_), _) => format!("Listing of backup repository {repository}"),
     }

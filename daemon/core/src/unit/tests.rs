@@ -12,7 +12,9 @@ use super::*;
 use crate::{
     config::{EngineName, PasswordSource, Verify},
     name::RunId,
-    protocol::{BackupWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec, Work},
+    protocol::{
+        BackupWork, CredentialStores, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec, Work,
+    },
     resources::Resources,
 };
 
@@ -56,6 +58,7 @@ fn spec(work: Work) -> Spec {
             url: "/srv/nas".into(),
             password: PasswordSource::File("/etc/backupd/secrets/nas".into()),
             engine: EngineName::Embedded,
+            credentials: CredentialStores::system(),
             cache: None,
         },
         resources: Resources::default(),

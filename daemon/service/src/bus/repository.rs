@@ -34,7 +34,7 @@ impl Repository {
         let answer: File = self
             .service
             .handle
-            .ask(self.name.clone(), work)
+            .ask(self.name.clone(), work, None)
             .await
             .map_err(of_refusal)?
             .map_err(of_question)?;

@@ -78,7 +78,7 @@ impl Coordinator {
         let (handle, repository) = (self.handle(), run.repository.clone());
         tokio::spawn(async move {
             // Where it fails, the next run on this machine does it.
-            match handle.ask(repository, Work::RemoveDeadLocks).await {
+            match handle.ask(repository, Work::RemoveDeadLocks, None).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => tracing::debug!(?error, "locks of the killed worker may be left"),
                 Err(refusal) => tracing::debug!(%refusal, "locks of the killed worker may be left"),

@@ -1,11 +1,11 @@
 //! What everybody else holds of the coordinator.
 
-use std::{fs::File, sync::Arc};
+use std::{fs::File, os::fd::OwnedFd, sync::Arc};
 
 use backupd_core::{
     config::{Fault, Repository},
     name::{JobName, RepositoryName, RunId},
-    protocol::{RepositorySpec, SPEC_VERSION, Spec, Work},
+    protocol::{CredentialStores, RepositorySpec, SPEC_VERSION, Spec, Work},
     resources::Resources,
     run::Run,
 };
@@ -30,6 +30,7 @@ pub(crate) struct Handle {
     store: Arc<dyn Store>,
     launcher: Arc<dyn Launcher>,
     ids: Arc<Ids>,
+    credentials: CredentialStores,
 }
 
 impl Handle {
@@ -39,6 +40,7 @@ impl Handle {
         store: Arc<dyn Store>,
         launcher: Arc<dyn Launcher>,
         ids: Arc<Ids>,
+        credentials: CredentialStores,
     ) -> Self {
         Self {
             inbox,
@@ -46,6 +48,7 @@ impl Handle {
             store,
             launcher,
             ids,
+            credentials,
         }
     }
 
@@ -149,11 +152,12 @@ impl Handle {
         self.launcher.open_events(run, attempt)
     }
 
-    /// Puts a question to a worker; the coordinator only says which repository it is.
+    /// Puts a question to a worker, which may read `input`; the coordinator only says which repository it is.
     pub(crate) async fn ask(
         &self,
         repository: RepositoryName,
         work: Work,
+        input: Option<OwnedFd>,
     ) -> Result<Result<File, AskError>, Refusal> {
         let repository = self.repository(repository).await?;
         let spec = Spec {
@@ -161,22 +165,23 @@ impl Handle {
             run: self.ids.next(),
             attempt: 1,
             job: None,
-            repository: repository_spec(&repository),
+            repository: repository_spec(&repository, &self.credentials),
             resources: Resources::default(),
             progress_socket: None,
             work,
         };
-        Ok(self.launcher.ask(&spec).await)
+        Ok(self.launcher.ask(&spec, input).await)
     }
 }
 
 /// What a worker needs to know of a repository.
-pub(super) fn repository_spec(repository: &Repository) -> RepositorySpec {
+pub(super) fn repository_spec(repository: &Repository, credentials: &CredentialStores) -> RepositorySpec {
     RepositorySpec {
         name: repository.name.clone(),
         url: repository.url.clone(),
         password: repository.password.clone(),
         engine: repository.engine,
+        credentials: credentials.clone(),
         // All places are local; a copy of a local file beside it would only cost space.
         cache: None,
     }

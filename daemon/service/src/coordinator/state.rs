@@ -9,6 +9,7 @@ use std::{
 use backupd_core::{
     config::{Catalog, Fault, Settings},
     name::{JobName, RunId},
+    protocol::CredentialStores,
     run::{Operation, Run},
 };
 use jiff::Timestamp;
@@ -38,6 +39,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) notifier: Arc<dyn Notifier>,
     pub(crate) configuration: PathBuf,
+    /// Where workers look for credentials that systemd does not hand them.
+    pub(crate) credentials: CredentialStores,
     pub(crate) progress_socket: Option<PathBuf>,
     /// Takes the time at which the coordinator wants to be woken.
     pub(crate) alarm: watch::Sender<Option<Timestamp>>,
@@ -92,6 +95,7 @@ impl Coordinator {
             Arc::clone(&parts.store),
             Arc::clone(&parts.launcher),
             Arc::clone(&ids),
+            parts.credentials.clone(),
         );
         let editor = Editor::new(parts.configuration.clone());
         Self {

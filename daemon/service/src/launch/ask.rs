@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    os::unix::fs::OpenOptionsExt as _,
+    os::{fd::OwnedFd, unix::fs::OpenOptionsExt as _},
     path::Path,
     process::Stdio,
     time::Duration,
@@ -30,7 +30,7 @@ impl Drop for Question {
 }
 
 impl ChildLauncher {
-    pub(super) async fn answer(&self, spec: &Spec) -> Result<File, AskError> {
+    pub(super) async fn answer(&self, spec: &Spec, input: Option<OwnedFd>) -> Result<File, AskError> {
         let _asker = self.askers.try_acquire().map_err(|_| AskError::Busy)?;
         let _turn = self
             .questions
@@ -58,6 +58,7 @@ impl ChildLauncher {
         let mut child = self
             .command(directory, spec)
             .map_err(unwritable)?
+            .stdin(input.map_or_else(Stdio::null, Stdio::from))
             .stdout(Stdio::from(output))
             // Nobody waits for the answer any more when the daemon is told to stop; but nothing is left half made.
             .kill_on_drop(matches!(

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    os::fd::OwnedFd,
     path::PathBuf,
     process::Stdio,
     sync::{
@@ -236,9 +237,9 @@ impl Launcher for ChildLauncher {
         tokio::spawn(async move { process::stop(pid, grace, lives).await });
     }
 
-    fn ask(&self, spec: &Spec) -> Reply<'_, Result<std::fs::File, AskError>> {
+    fn ask(&self, spec: &Spec, input: Option<OwnedFd>) -> Reply<'_, Result<std::fs::File, AskError>> {
         let spec = spec.clone();
-        Box::pin(async move { self.answer(&spec).await })
+        Box::pin(async move { self.answer(&spec, input).await })
     }
 
     fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<std::fs::File> {

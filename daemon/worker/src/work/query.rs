@@ -104,14 +104,14 @@ pub(crate) fn list(context: &Context<'_>, work: &ListWork, answer: &mut dyn Writ
     }
 }
 
-fn ended(context: &Context<'_>, told: io::Result<()>) -> Ended {
+pub(super) fn ended(context: &Context<'_>, told: io::Result<()>) -> Ended {
     match told {
         Ok(()) => Ended::success(None),
         Err(error) => failure::unanswered(&error, context.spec).into(),
     }
 }
 
-fn tell(answer: &mut dyn Write, record: &impl Serialize) -> io::Result<()> {
+pub(super) fn tell(answer: &mut dyn Write, record: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(record)?;
     line.push(b'\n');
     answer.write_all(&line)

@@ -13,8 +13,8 @@ use backupd_core::{
     failure::Failure,
     name::RunId,
     protocol::{
-        BackupWork, EVENTS_FILE, EVENTS_SCHEMA, Event, EventKind, LOG_FILE, RepositorySpec, RestoreWork,
-        SPEC_FILE, SPEC_VERSION, SnapshotFilter, Spec, Work,
+        BackupWork, CredentialStores, EVENTS_FILE, EVENTS_SCHEMA, Event, EventKind, LOG_FILE, RepositorySpec,
+        RestoreWork, SPEC_FILE, SPEC_VERSION, SnapshotFilter, Spec, Work,
     },
     resources::Resources,
     run::{RunResult, Statistics},
@@ -74,6 +74,7 @@ impl Bench {
                 url: self.path("repository").to_str().unwrap().to_owned(),
                 password: PasswordSource::File(self.path("password")),
                 engine: EngineName::Embedded,
+                credentials: CredentialStores::default(),
                 cache: None,
             },
             resources: Resources::default(),

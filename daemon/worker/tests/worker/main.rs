@@ -11,6 +11,7 @@ mod answers;
 mod backup;
 mod bench;
 mod cancel;
+mod credentials;
 mod disk;
 mod password;
 mod process;

@@ -5,8 +5,13 @@ mod render;
 use sha2::{Digest, Sha256};
 use toml_edit::{Document, Item};
 
+use self::render::password_line;
 pub use self::render::{JobDraft, RepositoryDraft, render_job, render_repository};
-use super::{fault::Fault, place::Places};
+use super::{
+    fault::Fault,
+    place::Places,
+    repository::{PASSWORD_KEYS, PasswordSource},
+};
 
 /// Names the content of a file: an edit that was made for another revision is refused.
 pub fn revision(text: &str) -> String {
@@ -26,10 +31,7 @@ pub fn revision(text: &str) -> String {
     reason = "on the cold path, and boxed it would be a nuisance to all"
 )]
 pub fn set_enabled(text: &str, enabled: bool) -> Result<String, Fault> {
-    let document = Document::parse(text).map_err(|error| {
-        let position = error.span().map(|span| Places::new(text).of(span.start));
-        Fault::new("".as_ref(), error.message()).at(position)
-    })?;
+    let document = parse(text)?;
     let Some(item) = document.as_table().get("enabled") else {
         // A job is enabled unless its file says otherwise.
         return Ok(if enabled {
@@ -52,6 +54,33 @@ pub fn set_enabled(text: &str, enabled: bool) -> Result<String, Fault> {
             .at(position)
             .key("enabled")
             .hint("write `true` or `false`, without quotes")
+    })
+}
+
+/// Lets a repository's file name another source of its password, in the place of the one that it names. Nothing
+/// else changes, not a byte; a second source stays, and is a fault. The text must be valid TOML.
+#[allow(
+    clippy::result_large_err,
+    reason = "on the cold path, and boxed it would be a nuisance to all"
+)]
+pub fn set_password(text: &str, source: &PasswordSource) -> Result<String, Fault> {
+    let document = parse(text)?;
+    let line = password_line(source);
+    let table = document.as_table();
+    let place = PASSWORD_KEYS.into_iter().find_map(|name| {
+        let (key, item) = table.get_key_value(name)?;
+        Some((key.span()?.start, item.as_value()?.span()?.end))
+    });
+    Ok(place
+        .and_then(|(start, end)| Some(format!("{}{line}{}", text.get(..start)?, text.get(end..)?)))
+        .unwrap_or_else(|| insert(text, &document, &line)))
+}
+
+#[allow(clippy::result_large_err, reason = "as above")]
+fn parse(text: &str) -> Result<Document<&str>, Fault> {
+    Document::parse(text).map_err(|error| {
+        let position = error.span().map(|span| Places::new(text).of(span.start));
+        Fault::new("".as_ref(), error.message()).at(position)
     })
 }
 

@@ -104,15 +104,27 @@ pub fn render_repository(draft: &RepositoryDraft) -> String {
     page.text_or("url", draft.url.as_deref(), "\"/srv/backup\"");
     page.heading("Where its password comes from; secrets never stand in this file.");
     match &draft.password {
-        Some(PasswordSource::File(file)) => page.text("password_file", Some(&file.to_string_lossy())),
-        Some(PasswordSource::Command(words)) => page.list("password_command", words),
-        Some(PasswordSource::Environment(_)) | None => {
+        None | Some(PasswordSource::Environment(_)) => {
             page.example("password_file", "\"/etc/backupd/secrets/NAME\"");
         }
+        Some(source) => page.push(&password_line(source)),
     }
     page.heading("Who reads and writes it.");
     page.text("engine", draft.engine.map(EngineName::as_str));
     page.done()
+}
+
+/// The line that names a source of a password.
+pub(super) fn password_line(source: &PasswordSource) -> String {
+    let mut page = Page::default();
+    match source {
+        PasswordSource::File(file) => page.text("password_file", Some(&file.to_string_lossy())),
+        PasswordSource::Command(words) => page.list("password_command", words),
+        PasswordSource::Credential(name) => page.text("password_credential", Some(name.as_str())),
+        // Not for files; a comment is the line that says nothing.
+        PasswordSource::Environment(name) => page.push(&format!("# the variable `{name}`")),
+    }
+    page.done().trim_end().to_owned()
 }
 
 /// A file that grows by paragraphs; a heading without lines below it is not written.

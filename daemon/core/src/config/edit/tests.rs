@@ -163,6 +163,37 @@ fn a_new_file_explains_itself() {
     "#);
 }
 
+#[test]
+fn another_password_source_changes_one_line() {
+    let credential = PasswordSource::Credential("backupd-repository-nas".parse().unwrap());
+    let line = "password_credential = \"backupd-repository-nas\"";
+    for (text, expected) in [
+        (
+            "# nas\nurl = \"/srv\" # here\npassword_file = \"/pw\" # old\n\n# end\n",
+            format!("# nas\nurl = \"/srv\" # here\n{line} # old\n\n# end\n"),
+        ),
+        (
+            "password_command = [\n  'pass', # one\n  'show',\n]\r\nurl = '/srv'",
+            format!("{line}\r\nurl = '/srv'"),
+        ),
+        (
+            "  \"password_credential\"='x'\nurl='/srv'\n",
+            format!("  {line}\nurl='/srv'\n"),
+        ),
+        ("url = '/srv'\n# end\n", format!("url = '/srv'\n{line}\n# end\n")),
+    ] {
+        let edited = set_password(text, &credential).unwrap();
+        assert_eq!(edited, expected, "{text}");
+        assert_eq!(set_password(&edited, &credential).unwrap(), edited);
+        let repository = parse_repository(Path::new("x"), &"nas".parse().unwrap(), &edited).unwrap();
+        assert_eq!(repository.password, credential);
+    }
+    let file = PasswordSource::File("/etc/a \"b\"".into());
+    let edited = set_password("password_credential = 'x'\n", &file).unwrap();
+    assert_eq!(edited, "password_file = '/etc/a \"b\"'\n");
+    assert_snapshot!(set_password("a = = 1", &file).unwrap_err().in_file(Path::new("a.toml")), @"a.toml:1:5: extra `=`, expected nothing");
+}
+
 /// A text with anything in it that a value may hold.
 fn words() -> impl Strategy<Value = String> {
     "[^\0\n\r,]{0,12}[a-z\"'\\\\#]"

@@ -37,6 +37,12 @@ fn a_repository_is_a_folder_and_a_password() {
         PasswordSource::Command(vec!["pass".into(), "show".into(), "a b".into()])
     );
     assert_eq!(repository.description.as_deref(), Some("the NAS"));
+    let text = "url = \"/srv\"\npassword_credential = \"backupd-repository-nas\"\n";
+    let credential = "backupd-repository-nas".parse().unwrap();
+    assert_eq!(
+        parse(text).unwrap().password,
+        PasswordSource::Credential(credential)
+    );
     assert!(serde_json::to_value(&repository).unwrap().get("origin").is_none());
 }
 
@@ -98,6 +104,10 @@ fn a_wrong_password_source_is_answered_with_a_right_one() {
         "password_command = [\"bin/pass\"]",
         "password_command = [\"pass show\"]",
         "password_command = [\"\"]",
+        "password_credential = \"/etc/credstore/nas\"",
+        "password_credential = \"a/b\"",
+        "password_credential = \"\"",
+        "password_credential = 5",
         "password = \"hunter2\"",
     ];
     assert_snapshot!(faults_of("url = \"/srv\"", &lines), @r#"
@@ -120,6 +130,17 @@ fn a_wrong_password_source_is_answered_with_a_right_one() {
         hint: no shell is used: write each argument as an item of its own
     password_command = [""]
       21: the program must not be empty
+    password_credential = "/etc/credstore/nas"
+      23: the value is no name of a credential
+        hint: write the name of its file alone; a plain file is named with `password_file`
+    password_credential = "a/b"
+      23: the value is no name of a credential
+        hint: write the name of a file in `/etc/credstore.encrypted` or `/etc/credstore`
+    password_credential = ""
+      23: the value is no name of a credential
+        hint: write the name of a file in `/etc/credstore.encrypted` or `/etc/credstore`
+    password_credential = 5
+      23: expected a string, found an integer
     password = "hunter2"
       1: `password` is refused: secrets never stand in this file
         hint: write the password into a file that only its owner can read, and name it with `password_file`
@@ -149,25 +170,26 @@ fn all_faults_of_a_file_come_at_once() {
     `url` is missing
     hint: write where the repository is, such as `url = "/srv/backup"`
     the source of the password is missing
-    hint: write `password_file = "/etc/backupd/secrets/NAME"`, or a `password_command`
+    hint: write `password_file = "/etc/backupd/secrets/NAME"`, a `password_credential` or a `password_command`
     "#);
     assert_snapshot!(faults(r#"
 url = "SFTP:me@nas:/srv"
 password_file = "/a"
 password_command = ["pass"]
+password_credential = "nas"
 engine = "restic"
 check = { calendar = "Sun 04:00" }
 pasword = "hunter2"
 "#), @"
     2:7: `sftp:` is not supported: this version serves local repositories only
     hint: write the absolute path of a folder, such as `/srv/backup`
-    4:20: `password_file` and `password_command` exclude each other
-    hint: remove one of the two
-    5:10: the engine `restic` is not supported: this version serves `embedded` only
+    5:23: `password_file`, `password_command` and `password_credential` exclude each other
+    hint: leave one of them
+    6:10: the engine `restic` is not supported: this version serves `embedded` only
     hint: remove the key; the repository is in restic's format all the same
-    6:1: `check` is not supported by this version
+    7:1: `check` is not supported by this version
     hint: remove it, and check the repository with stock `restic check`
-    7:1: unknown key `pasword`
+    8:1: unknown key `pasword`
     hint: did you mean `password_file`?
     ");
     assert_snapshot!(faults("url = \"/srv\"\npassword_file = \"/a\"\nengine = \"rustic\"\nlimit = 5\n[lock]\n[prune]"), @"
@@ -195,6 +217,8 @@ fn no_secret_is_ever_echoed() {
         "pasword = \"hunter2\"",
         "[password]\nvalue = \"hunter2\"",
         "password_file = \"hunter2\"",
+        "password_credential = \"hunter2:x\"",
+        "password_credential = \"/hunter2\"",
         "password_file = \"~hunter2\"",
         "password_file = \"/../hunter2\"",
         "password_command = \"echo hunter2\"",

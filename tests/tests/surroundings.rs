@@ -4,11 +4,10 @@ use std::fs;
 
 use backupd_tests::{Bed, wait};
 
-/// The daemon did not start, said why, and what to do.
-fn did_not_start(bed: &Bed, why: &str) {
+/// The daemon did not start, said why, and what to do; systemd knows by the code whether to try again.
+fn did_not_start(bed: &Bed, code: i32, why: &str) {
     let (status, said) = bed.start_in_vain();
-    assert!(!status.success(), "{status}: {said}");
-    assert!(status.code().is_some(), "{status}: {said}");
+    assert_eq!(status.code(), Some(code), "{status}: {said}");
     assert!(said.contains(why), "`{why}` is not in:\n{said}");
     assert!(said.contains("hint: "), "no hint in:\n{said}");
 }
@@ -16,7 +15,7 @@ fn did_not_start(bed: &Bed, why: &str) {
 #[test]
 fn a_second_daemon_does_not_start_and_the_first_goes_on() {
     let bed = Bed::with_job();
-    did_not_start(&bed, "another backupd");
+    did_not_start(&bed, 75, "another backupd");
     assert_eq!(bed.bus().owner_pid(), Some(bed.daemon_pid()));
     bed.ctl(["start", "home", "--wait"]).well();
 }
@@ -32,7 +31,7 @@ fn a_second_daemon_with_other_directories_does_not_take_the_name() {
     fs::create_dir(&runtime).unwrap();
     bed.variables
         .push(("XDG_RUNTIME_DIR".to_owned(), runtime.display().to_string()));
-    did_not_start(&bed, "another process owns the bus name");
+    did_not_start(&bed, 69, "another process owns the bus name");
     assert_eq!(bed.bus().owner_pid(), Some(bed.daemon_pid()));
     bed.ctl(["start", "home", "--wait"]).well();
 }
@@ -41,15 +40,23 @@ fn a_second_daemon_with_other_directories_does_not_take_the_name() {
 fn a_state_directory_that_cannot_be_written_is_named() {
     let bed = Bed::new();
     fs::write(bed.state(), "a file in the way").unwrap();
-    did_not_start(&bed, &bed.state().display().to_string());
+    did_not_start(&bed, 78, &bed.state().display().to_string());
     assert_eq!(fs::read(bed.state()).unwrap(), b"a file in the way");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_does_not_look_like_an_empty_one() {
+    let bed = Bed::new();
+    fs::remove_dir_all(bed.configuration()).unwrap();
+    fs::write(bed.configuration(), "a file in the way").unwrap();
+    did_not_start(&bed, 78, &bed.configuration().display().to_string());
 }
 
 #[test]
 fn a_bus_that_is_not_there_is_named() {
     let mut bed = Bed::new();
     bed.kill_bus();
-    did_not_start(&bed, "bus cannot be reached");
+    did_not_start(&bed, 69, "bus cannot be reached");
 }
 
 #[test]

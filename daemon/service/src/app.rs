@@ -16,53 +16,21 @@ use crate::{
     bus::{Facts, OwnerOnly, Publisher},
     configuration::ENCRYPTION_KEY,
     coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
+    failure::Failure,
+    journal::messages,
     launch::{ChildLauncher, LauncherSettings, ProgressSocket, clean_questions},
     logging::LogLevel,
     notify::{Notifier, Systemd, patiently},
-    ports::{Launcher, Store, StoreError, SystemClock},
-    scope::{Directories, DirectoryError, Scope},
+    ports::{Launcher, Store, SystemClock},
+    scope::{Directories, Scope},
     settings::{self, Layers},
-    store::{OpenError, SqliteStore},
+    store::SqliteStore,
 };
 
 /// A bus that has not answered by then will not.
 const PATIENCE: Duration = Duration::from_secs(25);
 /// How long the last replies may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// Why the daemon cannot start, or had to end.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// A directory.
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
-    /// Another daemon of this scope.
-    #[error(
-        "another backupd takes care of `{}` already\nhint: `backupctl --{scope} status` talks to it; stop it \
-         before you start this one", .state.display()
-    )]
-    AnotherDaemon {
-        /// The state directory that it holds.
-        state: PathBuf,
-        /// Its scope.
-        scope: &'static str,
-    },
-    /// The store.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The store, while history was read.
-    #[error("the history in the store cannot be read: {0}")]
-    Store(#[from] StoreError),
-    /// No bus.
-    #[error("{0}")]
-    Bus(String),
-    /// A system call.
-    #[error("{0}: {1}")]
-    System(&'static str, std::io::Error),
-    /// A part that works for as long as the daemon lives has ended.
-    #[error("{0} has ended: {1}\nhint: runs go on; start backupd again and it takes them up")]
-    Ended(&'static str, String),
-}
 
 /// What works for as long as the daemon lives.
 struct Running {
@@ -87,6 +55,7 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
     };
     running.notifier.ready();
     tracing::info!(
+        MESSAGE_ID = messages::READY,
         "backupd {} is ready ({} scope)",
         env!("CARGO_PKG_VERSION"),
         scope.as_str()
@@ -107,7 +76,10 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
         }
     };
     if outcome.is_ok() {
-        tracing::info!("backupd ends; runs at work go on");
+        tracing::info!(
+            MESSAGE_ID = messages::STOPPING,
+            "backupd ends; runs at work go on"
+        );
         running.end(&inbox).await;
     }
     outcome
@@ -179,10 +151,11 @@ async fn start(
     let (outbox, handle) = (coordinator.outbox(), coordinator.handle());
     let authority = Arc::new(OwnerOnly::new(scope));
     let mut publisher = Publisher::new(connection.clone(), Arc::clone(&outbox), handle, authority, &facts);
-    publisher
-        .begin()
-        .await
-        .map_err(|error| Failure::Bus(format!("the bus refuses our objects: {error}")))?;
+    publisher.begin().await.map_err(|error| {
+        Failure::Bus(format!(
+            "the bus refuses our objects: {error}\nhint: start backupd again; look at what the bus says"
+        ))
+    })?;
     let running = Running {
         connection,
         store,
@@ -218,7 +191,7 @@ async fn open_store(
         )
     });
     if let Some(trouble) = &trouble {
-        tracing::error!("{trouble}");
+        tracing::error!(MESSAGE_ID = messages::STORE_SET_ASIDE, "{trouble}");
     }
     Ok((store, trouble.into_iter().collect()))
 }
@@ -292,10 +265,10 @@ async fn own_name(scope: Scope, connection: &Connection) -> Result<(), Failure> 
             "another process owns the bus name `{name}`\nhint: `busctl --{} status {name}` shows which",
             scope.as_str()
         ))),
-        Err(error) => Err(Failure::Bus(format!(
-            "the bus does not let us own the name `{name}`: {error}\nhint: the bus policy belongs to the \
-             backupd package"
-        ))),
+        Err(error) => Err(Failure::Forbidden {
+            name,
+            reason: error.to_string(),
+        }),
     }
 }
 

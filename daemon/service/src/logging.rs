@@ -2,11 +2,15 @@
 
 use std::{fmt, io::IsTerminal as _};
 
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Subscriber, field::Field};
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::{
     Registry,
     filter::Targets,
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    fmt::{
+        FmtContext, FormatEvent, FormatFields,
+        format::{Writer, debug_fn},
+    },
     layer::SubscriberExt as _,
     registry::LookupSpan,
     reload,
@@ -43,12 +47,18 @@ pub(crate) fn start(level: &str) -> LogLevel {
             layer
                 .with_field_prefix(None)
                 .with_syslog_identifier("backupd".to_owned())
+                .with_priority_mappings(PriorityMappings {
+                    info: Priority::Informational,
+                    debug: Priority::Debug,
+                    ..PriorityMappings::new()
+                })
         });
     let plain = journal.is_none().then(|| {
         tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
             .with_ansi(std::io::stderr().is_terminal())
             .event_format(Lines)
+            .fmt_fields(debug_fn(plain_field))
     });
     let subscriber = tracing_subscriber::registry()
         .with(filter)
@@ -69,6 +79,17 @@ fn journal_is_ours() -> bool {
         return false;
     };
     named == format!("{}:{}", stat.st_dev, stat.st_ino)
+}
+
+/// The id of a message and the fields of its run are for the journal; the text says what a person needs, but for
+/// the run's id.
+fn plain_field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    match field.name() {
+        "message" => write!(writer, "{value:?}"),
+        "BACKUPD_RUN" => write!(writer, " run={value:?}"),
+        name if name.chars().any(char::is_lowercase) => write!(writer, " {name}={value:?}"),
+        _ => Ok(()),
+    }
 }
 
 /// `backupd: message key=value`, with the level where it is worth a look; the reader of standard error adds

@@ -5,7 +5,9 @@ mod app;
 mod bus;
 mod configuration;
 mod coordinator;
+mod failure;
 mod ids;
+mod journal;
 mod launch;
 mod logging;
 mod notify;
@@ -25,6 +27,7 @@ use std::{
     time::Duration,
 };
 
+use failure::Failure;
 use scope::{Directories, Scope};
 
 const HELP: &str = "\
@@ -94,7 +97,7 @@ fn wish(arguments: impl Iterator<Item = OsString>) -> Wish {
 }
 
 /// The directories of the scope, and what keeps other daemons away from them.
-fn alone(scope: Scope) -> Result<(Directories, File), app::Failure> {
+fn alone(scope: Scope) -> Result<(Directories, File), Failure> {
     let directories = Directories::of(scope)?;
     directories.create()?;
     let alone = app::claim(scope, &directories)?;
@@ -109,8 +112,9 @@ fn run(scope: Scope) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            tracing::error!("the runtime cannot be started: {error}");
-            return ExitCode::FAILURE;
+            let error = Failure::System("the runtime cannot be started", error);
+            tracing::error!(MESSAGE_ID = error.message_id(), "{error}");
+            return ExitCode::from(error.code());
         }
     };
     let outcome = alone(scope).and_then(|(directories, alone)| {
@@ -124,8 +128,8 @@ fn run(scope: Scope) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
+            tracing::error!(MESSAGE_ID = error.message_id(), "{error}");
+            ExitCode::from(error.code())
         }
     }
 }

@@ -102,7 +102,19 @@ impl Directories {
     }
 
     /// Makes those that the daemon writes to, for its own eyes only, and tries that it can write there.
+    ///
+    /// A configuration that is not there is an empty one; one that cannot be read must not look like that.
     pub(crate) fn create(&self) -> Result<(), DirectoryError> {
+        match std::fs::read_dir(&self.configuration) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(DirectoryError::Unusable {
+                    purpose: "configuration",
+                    path: self.configuration.clone(),
+                    error,
+                });
+            }
+            _ => {}
+        }
         for (purpose, path) in [
             ("state", &self.state),
             ("cache", &self.cache),

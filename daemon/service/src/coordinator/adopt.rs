@@ -7,7 +7,8 @@ use backupd_core::{
 };
 use jiff::Timestamp;
 
-use super::Coordinator;
+use super::{Coordinator, start::title};
+use crate::journal::{messages, of_run};
 
 impl Coordinator {
     /// Follows the worker of a run that the store says is at work.
@@ -15,7 +16,13 @@ impl Coordinator {
         let Some(attempt) = run.attempts.last() else {
             return;
         };
-        tracing::info!(BACKUPD_RUN = %run.id, attempt = attempt.number, "a run of an earlier backupd is taken up");
+        of_run!(
+            info,
+            messages::RUN_ADOPTED,
+            run,
+            "{} of an earlier backupd is taken up",
+            title(run)
+        );
         self.parts.launcher.adopt(run.id, attempt.number);
         if run.cancel_requested {
             self.parts.launcher.stop(run.id, attempt.number);

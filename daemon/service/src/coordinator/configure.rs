@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     configuration::{self, EditError, Kind},
+    journal::messages,
     settings,
 };
 
@@ -27,7 +28,11 @@ impl Coordinator {
         self.faults = settings.faults;
         self.faults.extend(loaded.faults);
         for fault in &self.faults {
-            tracing::warn!("{fault}");
+            tracing::warn!(
+                MESSAGE_ID = messages::CONFIGURATION_FAULT,
+                BACKUPD_FILE = %fault.file.display(),
+                "{fault}"
+            );
         }
     }
 
@@ -36,12 +41,18 @@ impl Coordinator {
         self.parts.notifier.reloading();
         self.apply_configuration().await;
         self.parts.notifier.ready();
-        tracing::info!(
-            "configuration is loaded: {} jobs, {} repositories, {} faults",
-            self.catalog.jobs.len(),
-            self.catalog.repositories.len(),
-            self.faults.len()
-        );
+        let (jobs, repositories) = (self.catalog.jobs.len(), self.catalog.repositories.len());
+        match self.faults.len() {
+            0 => tracing::info!(
+                MESSAGE_ID = messages::RELOADED,
+                "the configuration was read again: {jobs} jobs, {repositories} repositories"
+            ),
+            faults => tracing::warn!(
+                MESSAGE_ID = messages::RELOAD_REFUSED,
+                "the configuration was read again and has {faults} faults; of the files that have them, what they \
+                 said before stays in force\nhint: mend them and reload; `backupctl config check` shows them"
+            ),
+        }
         self.faults.clone()
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backupd_core::{
+    failure::FailureClass,
     name::{JobName, RunId},
     protocol::{Event, EventKind, Work},
     run::{Operation, Run, RunEvent, RunResult},
@@ -10,7 +11,10 @@ use backupd_core::{
 use jiff::SignedDuration;
 
 use super::{Coordinator, start::title};
-use crate::ports::STAY;
+use crate::{
+    journal::{messages, of_run},
+    ports::STAY,
+};
 
 /// A finished run stays an object at least so long, and as one of the newest of its job longer.
 const STAYS: SignedDuration = SignedDuration::from_mins(15);
@@ -140,7 +144,7 @@ impl Coordinator {
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "expired history cannot be removed");
+                tracing::warn!(MESSAGE_ID = messages::STORE_TROUBLE, %error, "expired history cannot be removed");
                 self.store_trouble = Some(error.to_string());
             }
         }
@@ -169,25 +173,41 @@ impl Coordinator {
 }
 
 fn log_end(run: &Run) {
-    let (id, job) = (run.id, run.job.as_ref().map(JobName::as_str));
     let title = title(run);
-    match (run.result, &run.failure) {
-        (Some(RunResult::Success), _) => {
-            tracing::info!(BACKUPD_RUN = %id, BACKUPD_JOB = job, "{title} succeeded");
-        }
-        (Some(RunResult::Cancelled), _) => {
-            tracing::info!(BACKUPD_RUN = %id, BACKUPD_JOB = job, "{title} was cancelled");
-        }
-        (Some(result), failure) => {
-            let reason = failure
-                .as_ref()
-                .map_or("no reason is known", |failure| failure.message.as_str());
-            tracing::warn!(
-                BACKUPD_RUN = %id,
-                BACKUPD_JOB = job,
-                "{title} ended as `{result}`: {reason}; `backupctl log {id}` has more"
+    let Some(result) = run.result else { return };
+    let snapshot = run.snapshot.as_deref();
+    let failure = run.failure.as_ref();
+    let why = failure.map_or("no reason is known", |failure| failure.message.as_str());
+    let hint = failure
+        .and_then(|failure| failure.hint.clone())
+        .unwrap_or_else(|| format!("`backupctl log {}` has more", run.id));
+    let id = message_of_end(result, failure.map(|failure| failure.class));
+    match result {
+        RunResult::Success => of_run!(info, id, run, BACKUPD_SNAPSHOT = snapshot, "{title} succeeded"),
+        RunResult::Cancelled => of_run!(info, id, run, "{title} was cancelled"),
+        RunResult::Skipped => of_run!(info, id, run, "{title} was skipped: {why}"),
+        RunResult::Partial | RunResult::Interrupted | RunResult::TimedOut => {
+            of_run!(
+                warn,
+                id,
+                run,
+                BACKUPD_SNAPSHOT = snapshot,
+                "{title} ended as `{result}`: {why}\nhint: {hint}"
             );
         }
-        (None, _) => {}
+        RunResult::Failed => of_run!(error, id, run, "{title} failed: {why}\nhint: {hint}"),
+    }
+}
+
+fn message_of_end(result: RunResult, class: Option<FailureClass>) -> &'static str {
+    match (result, class) {
+        (RunResult::Success, _) => messages::RUN_SUCCEEDED,
+        (RunResult::Partial, _) => messages::RUN_PARTIAL,
+        (RunResult::Failed, Some(FailureClass::Credentials)) => messages::CREDENTIAL_TROUBLE,
+        (RunResult::Failed, _) => messages::RUN_FAILED,
+        (RunResult::Cancelled, _) => messages::RUN_CANCELLED,
+        (RunResult::Skipped, _) => messages::RUN_SKIPPED,
+        (RunResult::Interrupted, _) => messages::RUN_INTERRUPTED,
+        (RunResult::TimedOut, _) => messages::RUN_TIMED_OUT,
     }
 }

@@ -11,7 +11,10 @@ use backupd_core::{
 use jiff::Timestamp;
 
 use super::{Coordinator, start::title};
-use crate::ports::{LaunchError, StoreError};
+use crate::{
+    journal::{messages, of_run},
+    ports::{LaunchError, StoreError},
+};
 
 impl Coordinator {
     /// Starts every run whose turn has come.
@@ -79,13 +82,22 @@ impl Coordinator {
                     self.parts.launcher.adopt(id, spec.attempt);
                     Ok(())
                 }
-                outcome => outcome.map_err(|error| launch_failure(&error)),
+                outcome => outcome.map_err(|error| {
+                    of_run!(
+                        error,
+                        messages::LAUNCHER_TROUBLE,
+                        &run,
+                        "{}: {error}",
+                        title(&run)
+                    );
+                    launch_failure(&error)
+                }),
             },
             Err(failure) => Err(failure),
         };
         match outcome {
             Ok(()) => {
-                tracing::info!(BACKUPD_RUN = %id, "{} starts", title(&run));
+                of_run!(info, messages::RUN_STARTED, &run, "{} starts", title(&run));
                 self.put_back(run);
                 true
             }

@@ -12,6 +12,7 @@ use super::{
     Coordinator, RestoreRequest, StartOptions,
     refusal::{Refusal, RefusalKind},
 };
+use crate::journal::{messages, of_run};
 
 /// Runs of history that may be objects again at once.
 const MOST_RECALLED: usize = 200;
@@ -118,11 +119,7 @@ impl Coordinator {
         run.metadata = options.metadata;
         self.try_save(&run).await?;
         let id = run.id;
-        tracing::info!(
-            BACKUPD_RUN = %id,
-            BACKUPD_JOB = run.job.as_ref().map(JobName::as_str),
-            "{} is queued", title(&run)
-        );
+        of_run!(info, messages::RUN_QUEUED, &run, "{} is queued", title(&run));
         self.insert(run);
         self.pump().await;
         Ok(id)

@@ -23,10 +23,12 @@ use super::{
     message::Message,
     meter::Meter,
     refusal::{Refusal, RefusalKind},
+    start::title,
 };
 use crate::{
     configuration::Editor,
     ids::Ids,
+    journal::{messages, of_run},
     notify::Notifier,
     ports::{Clock, JobHistory, Launcher, STAY, Store, StoreError},
     settings::Layers,
@@ -284,7 +286,13 @@ impl Coordinator {
     pub(super) async fn try_save(&mut self, run: &Run) -> Result<(), StoreError> {
         let outcome = self.parts.store.save(run).await;
         if let Err(error) = &outcome {
-            tracing::error!(BACKUPD_RUN = %run.id, %error, "the run cannot be kept in the store");
+            of_run!(
+                error,
+                messages::STORE_TROUBLE,
+                run,
+                "{} cannot be kept in the store: {error}",
+                title(run)
+            );
             self.store_trouble = Some(error.to_string());
         }
         outcome
@@ -367,7 +375,11 @@ impl Coordinator {
                 self.histories.insert(job.clone(), history);
             }
             Err(error) => {
-                tracing::error!(BACKUPD_JOB = %job, %error, "the history of the job cannot be read");
+                tracing::error!(
+                    MESSAGE_ID = messages::STORE_TROUBLE,
+                    BACKUPD_JOB = %job,
+                    "the history of the job `{job}` cannot be read: {error}"
+                );
                 self.unread.insert(job.clone());
                 self.store_trouble = Some(error.to_string());
             }

@@ -208,6 +208,16 @@ fn parted(text: &str) -> (String, Vec<String>) {
 fn from_bus(error: zbus::Error, scope: Scope) -> Failure {
     match error {
         zbus::Error::FDO(error) => from_standard(*error, scope),
+        // systemd, whom the bus has asked to start the daemon.
+        zbus::Error::MethodError(name, text, _) if name.starts_with("org.freedesktop.systemd1.") => {
+            let why = text.unwrap_or_else(|| name.to_string());
+            Failure::unreachable(format!("the daemon could not be started: {why}")).hint(
+                match name.rsplit('.').next() {
+                    Some("NoSuchUnit" | "UnitMasked") => scope.start_hint(),
+                    _ => scope.log_hint(),
+                },
+            )
+        }
         zbus::Error::MethodError(name, text, _) => {
             // An error that this version does not know.
             let (message, hints) = parted(text.as_deref().unwrap_or("the daemon gave no reason"));

@@ -12,5 +12,7 @@
     reason = "tests say at once what is wrong"
 )]
 
+mod activation;
 mod package;
+mod reload;
 mod restart;

@@ -13,7 +13,7 @@ use zbus::{Connection, fdo::RequestNameFlags};
 
 use crate::{
     alarm,
-    bus::{Facts, OwnerOnly, Publisher},
+    bus::{Authority, Facts, OwnerOnly, Polkit, Publisher},
     configuration::ENCRYPTION_KEY,
     coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
     failure::Failure,
@@ -149,7 +149,10 @@ async fn start(
         state: directories.state.display().to_string(),
     };
     let (outbox, handle) = (coordinator.outbox(), coordinator.handle());
-    let authority = Arc::new(OwnerOnly::new(scope));
+    let authority: Arc<dyn Authority> = match scope {
+        Scope::System => Arc::new(Polkit::new()),
+        Scope::User => Arc::new(OwnerOnly::new()),
+    };
     let mut publisher = Publisher::new(connection.clone(), Arc::clone(&outbox), handle, authority, &facts);
     publisher.begin().await.map_err(|error| {
         Failure::Bus(format!(

@@ -17,7 +17,7 @@ mod query;
 mod repository;
 mod run;
 
-pub(crate) use authority::OwnerOnly;
+pub(crate) use authority::{Authority, OwnerOnly, Polkit};
 pub(crate) use manager::Facts;
 pub(crate) use publisher::Publisher;
 

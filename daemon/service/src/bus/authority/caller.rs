@@ -9,11 +9,7 @@ use crate::ports::Caller;
 /// Asks the bus; what a caller says of itself counts for nothing.
 pub(super) async fn caller(call: &Call<'_>) -> Result<Caller, Error> {
     let refused = |why: &dyn std::fmt::Display| {
-        Error::NotAuthorized(format!(
-            "you may not {}{}: {why}",
-            call.action.as_str(),
-            call.about
-        ))
+        Error::NotAuthorized(format!("you may not {}{}: {why}", call.action.verb(), call.about))
     };
     let Some(sender) = call.header.sender() else {
         return Err(refused(&"the bus does not say who you are"));

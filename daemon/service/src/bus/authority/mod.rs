@@ -1,49 +1,20 @@
 //! Who may do what. One trait, asked by every method before anything else.
 
 mod about;
+mod action;
 mod caller;
 mod owner;
+mod polkit;
+mod refusal;
+#[cfg(test)]
+mod tests;
 
 use backupd_dbus::Error;
 use zbus::{Connection, message::Header};
 
 use crate::ports::{Caller, Reply};
 
-pub(crate) use self::{about::About, owner::OwnerOnly};
-
-/// What a method does, by its effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Look at jobs, runs and history.
-    Read,
-    /// Start a run.
-    Run,
-    /// Stop a run.
-    Cancel,
-    /// See which files a snapshot holds, or which files a run worked on.
-    Browse,
-    /// Write files back.
-    Restore,
-    /// Change configuration.
-    Configure,
-    /// Make a repository known, create or test it.
-    Repository,
-}
-
-impl Action {
-    /// The verb in a refusal.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read this",
-            Self::Run => "start jobs",
-            Self::Cancel => "cancel runs",
-            Self::Browse => "see the files of snapshots and runs",
-            Self::Restore => "restore",
-            Self::Configure => "change the configuration",
-            Self::Repository => "add, create or test repositories",
-        }
-    }
-}
+pub(crate) use self::{about::About, action::Action, owner::OwnerOnly, polkit::Polkit};
 
 /// A call that somebody must be allowed to make.
 #[derive(Clone, Copy)]

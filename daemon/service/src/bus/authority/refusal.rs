@@ -1,0 +1,79 @@
+//! What somebody is told who may not.
+
+use std::time::Duration;
+
+use backupd_dbus::Error;
+
+use super::Call;
+use crate::ports::Caller;
+
+/// Why polkit, or what became of it, does not allow a call.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// A rule or the default says no.
+    Forbidden,
+    /// Somebody would have to authenticate, and nobody was asked.
+    Challenge,
+    /// The question was put aside.
+    Dismissed,
+    /// The question was not answered as it should be, or a rule says no.
+    Failed,
+    /// polkit said nothing for so long.
+    Silent(Duration),
+    /// polkit cannot be asked.
+    Absent(String),
+}
+
+/// The error of the contract, which names what was refused and what helps; the log has who it was.
+pub(super) fn refused(call: &Call<'_>, caller: &Caller, why: &Refused) -> Error {
+    let what = format!("{}{}", call.action.verb(), call.about);
+    let action = call.action.id();
+    let (reason, hint) = match why {
+        Refused::Forbidden => (
+            "polkit does not allow it".to_owned(),
+            format!(
+                "call `backupctl` with `sudo`, or have an administrator allow `{action}`: see backupd(8)"
+            ),
+        ),
+        Refused::Challenge => (
+            "you have to authenticate for that, and nobody could ask you".to_owned(),
+            "call `backupctl` on a terminal without `--no-ask-password`, or with `sudo`".to_owned(),
+        ),
+        Refused::Dismissed => (
+            "you were asked to authenticate and did not".to_owned(),
+            "try again and answer, or call `backupctl` with `sudo`".to_owned(),
+        ),
+        Refused::Failed => (
+            "authentication failed".to_owned(),
+            format!(
+                "try again, call `backupctl` with `sudo`, or have an administrator allow `{action}`: see backupd(8)"
+            ),
+        ),
+        Refused::Silent(patience) => (
+            format!("polkit, which decides, has not answered for {patience:?}"),
+            "`systemctl status polkit` tells more; root needs no polkit: call `backupctl` with `sudo`"
+                .to_owned(),
+        ),
+        Refused::Absent(error) => (
+            format!("polkit, which decides, cannot be asked: {error}"),
+            "`systemctl status polkit` tells more; root needs no polkit: call `backupctl` with `sudo`"
+                .to_owned(),
+        ),
+    };
+    let text = format!("you may not {what}: {reason}\nhint: {hint}");
+    let (uid, pid, bus_name) = (caller.uid, caller.pid, &caller.bus_name);
+    match why {
+        Refused::Silent(_) | Refused::Absent(_) => {
+            tracing::warn!(uid, pid, bus_name, action, "user {uid} may not {what}: {reason}");
+            Error::NotAuthorized(text)
+        }
+        Refused::Forbidden | Refused::Failed | Refused::Challenge | Refused::Dismissed => {
+            tracing::info!(uid, pid, bus_name, action, "user {uid} may not {what}: {reason}");
+            match why {
+                Refused::Challenge => Error::NotAuthorizedCanObtain(text),
+                Refused::Dismissed => Error::NotAuthorizedDismissed(text),
+                _ => Error::NotAuthorized(text),
+            }
+        }
+    }
+}

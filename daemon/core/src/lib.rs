@@ -3,6 +3,7 @@
 //! Nothing here does I/O, knows a runtime or reads a clock: every function takes the time it needs, so that
 //! the same code runs under the daemon and under a virtual clock.
 
+pub mod audit;
 pub mod config;
 pub mod failure;
 pub mod health;

@@ -10,5 +10,7 @@ pub use apply::{IllegalMove, RunEvent};
 pub use record::{Attempt, BlockedBy, EngineVersion, Run, Statistics};
 pub use words::{Operation, Phase, RepositoryUse, RunResult, RunState, Trigger, UnknownWord};
 
+pub(crate) use words::words;
+
 #[cfg(test)]
 mod tests;

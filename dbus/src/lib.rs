@@ -20,7 +20,10 @@ pub use properties::{
     RepositoryProperties, RunProperties, StatisticsProperties,
 };
 pub use proxy::{Interaction, JobProxy, ManagerProxy, Options, RepositoryProxy, RunProxy};
-pub use records::{Entry, LogEvent, RepositoryInfo, Snapshot};
+pub use records::{AuditRecord, Entry, LogEvent, RepositoryInfo, Snapshot};
+
+/// `MESSAGE_ID` in the journal of a copy of a record of the audit log.
+pub const AUDIT_MESSAGE_ID: &str = "6826be33e4f64b14bb91581904878d57";
 
 /// Well-known bus name.
 pub const BUS_NAME: &str = "org.backupd.Backup1";

@@ -131,6 +131,9 @@ proxies! {
         fn reload = "Reload"(options: &Options<'_>) -> Vec<Fault>;
         /// The daemon's own settings as they are in force: TOML.
         fn get_settings = "GetSettings"(options: &Options<'_>) -> String;
+        /// The audit log as JSON lines, oldest first: see [`AuditRecord`](crate::AuditRecord). Options:
+        /// `since-usec` t, `until-usec` t, `job` s, `limit` u (the newest so many).
+        fn open_audit = "OpenAudit"(options: &Options<'_>) -> OwnedFd;
     }
 
     /// One job.

@@ -45,6 +45,17 @@ pub struct Snapshot {
     pub bytes_stored: Option<u64>,
 }
 
+/// A line of `Manager.OpenAudit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Its place in the log, from 1.
+    pub seq: u64,
+    /// Its canonical form, to the byte: a JSON object.
+    pub record: String,
+    /// The SHA-256 of that, in hexadecimal digits.
+    pub hash: String,
+}
+
 /// A line of `Repository.OpenListing`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {

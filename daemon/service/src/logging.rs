@@ -6,12 +6,12 @@ use tracing::{Event, Level, Subscriber, field::Field};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::{
     Registry,
-    filter::Targets,
+    filter::{Targets, filter_fn},
     fmt::{
         FmtContext, FormatEvent, FormatFields,
         format::{Writer, debug_fn},
     },
-    layer::SubscriberExt as _,
+    layer::{Layer as _, SubscriberExt as _},
     registry::LookupSpan,
     reload,
     util::SubscriberInitExt as _,
@@ -34,6 +34,7 @@ fn filter(level: &str) -> Targets {
     Targets::new()
         .with_default(Level::WARN)
         .with_target("backupd", level.parse().unwrap_or(Level::INFO))
+        .with_target(crate::audit::TARGET, Level::INFO)
 }
 
 /// Starts logging.
@@ -59,6 +60,7 @@ pub(crate) fn start(level: &str) -> LogLevel {
             .with_ansi(std::io::stderr().is_terminal())
             .event_format(Lines)
             .fmt_fields(debug_fn(plain_field))
+            .with_filter(filter_fn(|metadata| metadata.target() != crate::audit::TARGET))
     });
     let subscriber = tracing_subscriber::registry()
         .with(filter)

@@ -2,6 +2,7 @@
 
 mod alarm;
 mod app;
+mod audit;
 mod bus;
 mod configuration;
 mod coordinator;

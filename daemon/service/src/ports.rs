@@ -1,8 +1,9 @@
 //! What the coordinator needs from the world: traits, so that it knows no SQLite, no process and no bus.
 
-use std::{future::Future, os::fd::OwnedFd, path::PathBuf, pin::Pin};
+use std::{fs::File, future::Future, os::fd::OwnedFd, path::PathBuf, pin::Pin};
 
 use backupd_core::{
+    audit::{Entry, Record, Sealed, Who},
     name::{JobName, RepositoryName, RunId},
     protocol::Spec,
     run::{Operation, Run, RunResult, RunState, Trigger},
@@ -26,10 +27,26 @@ pub(crate) struct Caller {
     pub(crate) bus_name: String,
 }
 
+impl From<&Caller> for Who {
+    fn from(caller: &Caller) -> Self {
+        Self {
+            uid: Some(caller.uid),
+            pid: caller.pid,
+            bus_name: caller.bus_name.clone(),
+        }
+    }
+}
+
 /// Keeps runs, and what is known of jobs beside their files.
 pub(crate) trait Store: Send + Sync {
-    /// Keeps a run as it is now; durable when the future is ready.
-    fn save(&self, run: &Run) -> Reply<'_, Result<(), StoreError>>;
+    /// Keeps a run as it is now, together with what the audit log is to say of it: both or neither. Durable when
+    /// the future is ready.
+    fn save_audited(&self, run: &Run, entries: Vec<Entry>) -> Reply<'_, Result<(), StoreError>>;
+    /// Puts a record into the audit log; durable when the future is ready.
+    fn append(&self, entry: Entry) -> Reply<'_, Result<(), StoreError>>;
+    /// The audit log as it stands in the file now, in a file to read from the start: one
+    /// [`Sealed`](backupd_core::audit::Sealed) a line as JSON, oldest first.
+    fn export_audit(&self, query: AuditQuery) -> Reply<'_, Result<File, StoreError>>;
     /// Runs that are not finished, oldest first.
     fn unfinished(&self) -> Reply<'_, Result<Vec<Run>, StoreError>>;
     /// The newest `count` finished runs of each job, and of no job, oldest first.
@@ -99,6 +116,35 @@ pub(crate) struct RunQuery {
     pub(crate) limit: u32,
 }
 
+/// Which records of the audit log are asked for. `None` matches all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AuditQuery {
+    /// At or after.
+    pub(crate) since: Option<Timestamp>,
+    /// Before.
+    pub(crate) until: Option<Timestamp>,
+    /// Of this job.
+    pub(crate) job: Option<JobName>,
+    /// The newest so many.
+    pub(crate) limit: Option<u32>,
+}
+
+impl AuditQuery {
+    /// Whether the record is meant, but for the limit. One that nobody can read always is: it must not hide.
+    pub(crate) fn matches(&self, sealed: &Sealed) -> bool {
+        let Ok(record) = serde_json::from_str::<Record>(&sealed.record) else {
+            return true;
+        };
+        let time = record.entry.time_usec;
+        self.since.is_none_or(|since| time >= since.as_microsecond())
+            && self.until.is_none_or(|until| time < until.as_microsecond())
+            && self
+                .job
+                .as_ref()
+                .is_none_or(|job| record.entry.job == job.as_str())
+    }
+}
+
 /// The store could not do it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
@@ -140,15 +186,19 @@ pub(crate) enum LaunchError {
 }
 
 /// A question that got no answer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum AskError {
     /// Too many wait for an answer already.
+    #[error("too many questions wait for an answer")]
     Busy,
     /// The worker could not be started.
+    #[error(transparent)]
     Launch(LaunchError),
     /// The worker says why.
+    #[error("{}", .0.message)]
     Failure(backupd_core::failure::Failure),
     /// The worker ended without saying why.
+    #[error("the worker ended without an answer: {0}")]
     NoAnswer(String),
 }
 

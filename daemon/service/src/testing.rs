@@ -11,6 +11,7 @@ use std::{
 };
 
 use backupd_core::{
+    audit::Entry,
     failure::{Failure, FailureClass},
     name::{JobName, RunId},
     protocol::{CredentialStores, Event, EventKind, Spec},
@@ -25,7 +26,9 @@ use crate::{
         Changes, Coordinator, Handle, Inbox, JobView, ObjectKey, Outbox, Parts, ProgressView, View,
     },
     notify::Notifier,
-    ports::{AskError, Clock, JobHistory, LaunchError, Launcher, Reply, RunQuery, Store, StoreError},
+    ports::{
+        AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, Reply, RunQuery, Store, StoreError,
+    },
     store::SqliteStore,
 };
 
@@ -109,11 +112,22 @@ pub(crate) struct FailingStore {
 }
 
 impl Store for FailingStore {
-    fn save(&self, run: &Run) -> Reply<'_, Result<(), StoreError>> {
+    fn save_audited(&self, run: &Run, entries: Vec<Entry>) -> Reply<'_, Result<(), StoreError>> {
         if self.full.load(Ordering::SeqCst) {
             return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
         }
-        self.real.save(run)
+        self.real.save_audited(run, entries)
+    }
+
+    fn append(&self, entry: Entry) -> Reply<'_, Result<(), StoreError>> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
+        }
+        self.real.append(entry)
+    }
+
+    fn export_audit(&self, query: AuditQuery) -> Reply<'_, Result<File, StoreError>> {
+        self.real.export_audit(query)
     }
 
     fn unfinished(&self) -> Reply<'_, Result<Vec<Run>, StoreError>> {

@@ -37,7 +37,8 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Run, &self.about())
             .await?;
         let mut options = Options::new(options);
@@ -46,6 +47,7 @@ impl Job {
         let run = self
             .service
             .handle
+            .by(&caller)
             .start(self.name.clone(), about)
             .await
             .map_err(of_refusal)?;
@@ -65,7 +67,8 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Restore, &self.about())
             .await?;
         let mut options = Options::new(options);
@@ -78,7 +81,13 @@ impl Job {
             options: start_options(&mut options),
         };
         options.finish()?;
-        let run = self.service.handle.restore(request).await.map_err(of_refusal)?;
+        let run = self
+            .service
+            .handle
+            .by(&caller)
+            .restore(request)
+            .await
+            .map_err(of_refusal)?;
         Ok(path_of_run(run))
     }
 
@@ -93,12 +102,14 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<String, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Configure, &self.about())
             .await?;
         let revision = revision(options)?;
         self.service
             .handle
+            .by(&caller)
             .set_enabled(self.name.clone(), enabled, revision)
             .await
             .map_err(of_refusal)
@@ -113,12 +124,14 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Configure, &self.about())
             .await?;
         let revision = revision(options)?;
         self.service
             .handle
+            .by(&caller)
             .delete(self.name.clone(), revision)
             .await
             .map_err(of_refusal)
@@ -154,13 +167,15 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<String, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Configure, &self.about())
             .await?;
         let revision = revision(options)?;
         let text = arguments::configuration(configuration)?;
         self.service
             .handle
+            .by(&caller)
             .replace(self.name.clone(), text, revision)
             .await
             .map_err(of_refusal)

@@ -3,7 +3,7 @@
 use backupd_core::name::{JobName, RunId};
 use backupd_dbus::{Error, Fault, ManagerProperties, RunProperties, job_path, repository_path};
 use jiff::Timestamp;
-use zbus::{Connection, OwnedObjectPath, interface, message::Header};
+use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
     arguments::{self, job_name, repository_name, start_options},
@@ -13,7 +13,7 @@ use super::{
     objects::{Dictionary, Service, Shown, path_of_run},
     options::Options,
     properties::of_run,
-    query::run_query,
+    query::{audit_query, run_query},
 };
 use crate::{configuration::Kind, coordinator::shown};
 
@@ -61,7 +61,8 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(
                 connection,
                 &header,
@@ -75,6 +76,7 @@ impl Manager {
         let run = self
             .service
             .handle
+            .by(&caller)
             .start(job_name(name)?, about)
             .await
             .map_err(of_refusal)?;
@@ -187,13 +189,15 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Configure, &About::job(name, None))
             .await?;
         Options::new(options).finish()?;
         let (owned, text) = (name.to_owned(), arguments::configuration(configuration)?);
         self.service
             .handle
+            .by(&caller)
             .create(Kind::Job, owned, text)
             .await
             .map_err(of_refusal)?;
@@ -235,13 +239,15 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Repository, &About::repository(name))
             .await?;
         Options::new(options).finish()?;
         let (owned, text) = (name.to_owned(), arguments::configuration(configuration)?);
         self.service
             .handle
+            .by(&caller)
             .create(Kind::Repository, owned, text)
             .await
             .map_err(of_refusal)?;
@@ -256,11 +262,18 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<Fault>, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Configure, &About::nothing())
             .await?;
         Options::new(options).finish()?;
-        let faults = self.service.handle.reload().await.map_err(of_refusal)?;
+        let faults = self
+            .service
+            .handle
+            .by(&caller)
+            .reload()
+            .await
+            .map_err(of_refusal)?;
         Ok(of_faults(&faults))
     }
 
@@ -277,6 +290,26 @@ impl Manager {
             .await?;
         Options::new(options).finish()?;
         self.service.handle.settings().await.map_err(of_refusal)
+    }
+
+    /// The audit log as it stands in the store now, as a file of JSON lines, oldest first: `seq`, a number;
+    /// `record`, the canonical form as a string; `hash`, the SHA-256 of that.
+    ///
+    /// Options: `since-usec`, `until-usec` (t); `job` (s); `limit` (u), the newest so many. Without options it is
+    /// the whole log, which can be verified. A record that cannot be read is in every answer.
+    #[zbus(out_args("records"))]
+    async fn open_audit(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        self.service
+            .allow(connection, &header, Action::Audit, &About::nothing())
+            .await?;
+        let records = self.service.handle.open_audit(audit_query(options)?).await;
+        let records = records.map_err(of_refusal)?;
+        Ok(OwnedFd::from(std::os::fd::OwnedFd::from(records)))
     }
 
     /// Version of the daemon.

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use backupd_core::name::RunId;
-use backupd_dbus::{Error, run_path};
+use backupd_core::{audit::Who, name::RunId};
+use backupd_dbus::{Error, run_path, unescape};
 use serde::Serialize;
 use zbus::{
     Connection, OwnedObjectPath, OwnedVariant, Type,
@@ -15,7 +15,7 @@ use zbus::{
 };
 
 use super::authority::{About, Action, Authority, Call};
-use crate::{coordinator::Handle, ports::Caller};
+use crate::{audit::Refused, coordinator::Handle, ports::Caller};
 
 /// `a{sv}` as it comes in.
 pub(super) type Dictionary = HashMap<String, OwnedVariant>;
@@ -50,6 +50,9 @@ impl<P> Shown<P> {
     }
 }
 
+/// Where runs are.
+const RUNS: &str = "/org/backupd/Backup1/run/";
+
 /// What an object needs to serve a call.
 #[derive(Clone)]
 pub(super) struct Service {
@@ -76,7 +79,39 @@ impl Service {
             action,
             about,
         };
-        self.authority.check(call).await
+        let answer = self.authority.check(call).await;
+        if let Err(error) = &answer {
+            self.note(call, error).await;
+        }
+        answer
+    }
+
+    /// Records a refused call.
+    async fn note(&self, call: Call<'_>, error: &Error) {
+        let text = |name: Option<&dyn ToString>| name.map(ToString::to_string).unwrap_or_default();
+        let interface = text(call.header.interface().map(|name| name as _));
+        let member = text(call.header.member().map(|name| name as _));
+        let path = text(call.header.path().map(|path| path as _));
+        let run = path.strip_prefix(RUNS).and_then(unescape).unwrap_or_default();
+        let caller = self.authority.refused(call).await;
+        let reason = error.to_string();
+        let nobody = Who {
+            uid: None,
+            pid: None,
+            bus_name: String::new(),
+        };
+        let refused = Refused {
+            who: caller.as_ref().map_or(nobody, Who::from),
+            kind: call.action.id(),
+            call: format!("{}.{member}", interface.rsplit('.').next().unwrap_or_default()),
+            about: [
+                text(call.about.job.as_ref().map(|name| name as _)),
+                text(call.about.repository.as_ref().map(|name| name as _)),
+                run,
+            ],
+            reason: reason.lines().next().unwrap_or_default().to_owned(),
+        };
+        self.handle.refusals().take(refused).await;
     }
 }
 

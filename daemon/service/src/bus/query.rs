@@ -1,11 +1,14 @@
-//! `filter` and `options` of `ListRuns`.
+//! `filter` and `options` of `ListRuns` and `OpenAudit`.
 
 use backupd_core::run::Trigger;
 use backupd_dbus::Error;
 use jiff::Timestamp;
 
 use super::{objects::Dictionary, options::Options};
-use crate::{coordinator::shown, ports::RunQuery};
+use crate::{
+    coordinator::shown,
+    ports::{AuditQuery, RunQuery},
+};
 
 /// A page of history has so many runs unless the caller says otherwise.
 const PAGE: u32 = 100;
@@ -53,6 +56,19 @@ pub(super) fn run_query(filter: Dictionary, options: Dictionary) -> Result<(RunQ
     };
     filter.finish()?;
     Ok((query, limit))
+}
+
+/// The options of `OpenAudit`.
+pub(super) fn audit_query(options: Dictionary) -> Result<AuditQuery, Error> {
+    let mut options = Options::new(options);
+    let query = AuditQuery {
+        since: time(&mut options, "since-usec"),
+        until: time(&mut options, "until-usec"),
+        job: options.parsed("job"),
+        limit: options.take("limit", "a number (`u`)"),
+    };
+    options.finish()?;
+    Ok(query)
 }
 
 fn time(filter: &mut Options, key: &'static str) -> Option<Timestamp> {

@@ -16,7 +16,11 @@ use super::{
     objects::{Dictionary, Service, Shown, path_of_run},
     options::Options,
 };
-use crate::{configuration::Kind, coordinator::RestoreRequest};
+use crate::{
+    configuration::Kind,
+    coordinator::{Refusal, RestoreRequest},
+    ports::AskError,
+};
 
 /// See the module.
 pub(super) struct Repository {
@@ -31,15 +35,13 @@ impl Repository {
     }
 
     async fn ask(&self, work: Work) -> Result<OwnedFd, Error> {
-        let answer: File = self
-            .service
-            .handle
-            .ask(self.name.clone(), work, None)
-            .await
-            .map_err(of_refusal)?
-            .map_err(of_question)?;
-        Ok(OwnedFd::from(std::os::fd::OwnedFd::from(answer)))
+        answered(self.service.handle.ask(self.name.clone(), work, None).await)
     }
+}
+
+fn answered(answer: Result<Result<File, AskError>, Refusal>) -> Result<OwnedFd, Error> {
+    let answer = answer.map_err(of_refusal)?.map_err(of_question)?;
+    Ok(OwnedFd::from(std::os::fd::OwnedFd::from(answer)))
 }
 
 /// A store of snapshots in restic's format.
@@ -54,11 +56,13 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Repository, &self.about())
             .await?;
         Options::new(options).finish()?;
-        self.ask(Work::Initialize).await
+        let handle = self.service.handle.by(&caller);
+        answered(handle.initialize(self.name.clone()).await)
     }
 
     /// Opens the repository with its password and changes nothing. Answers as `Initialize` does.
@@ -144,7 +148,8 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Restore, &self.about())
             .await?;
         let mut options = Options::new(options);
@@ -157,7 +162,13 @@ impl Repository {
             options: start_options(&mut options),
         };
         options.finish()?;
-        let run = self.service.handle.restore(request).await.map_err(of_refusal)?;
+        let run = self
+            .service
+            .handle
+            .by(&caller)
+            .restore(request)
+            .await
+            .map_err(of_refusal)?;
         Ok(path_of_run(run))
     }
 

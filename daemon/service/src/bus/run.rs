@@ -41,11 +41,17 @@ impl Run {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Cancel, &self.about())
             .await?;
         Options::new(options).finish()?;
-        self.service.handle.cancel(self.id).await.map_err(of_refusal)
+        self.service
+            .handle
+            .by(&caller)
+            .cancel(self.id)
+            .await
+            .map_err(of_refusal)
     }
 
     /// The events of an attempt as they are now: a file with one JSON object a line, which names the files that

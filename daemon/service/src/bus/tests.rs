@@ -264,6 +264,7 @@ const METHODS: &[Entry] = &[
     ),
     (MANAGER_INTERFACE, "Reload", Action::Configure, Known::Nothing),
     (MANAGER_INTERFACE, "GetSettings", Action::Read, Known::Nothing),
+    (MANAGER_INTERFACE, "OpenAudit", Action::Audit, Known::Nothing),
     (JOB_INTERFACE, "Start", Action::Run, Known::Both),
     (JOB_INTERFACE, "Restore", Action::Restore, Known::Both),
     (JOB_INTERFACE, "SetEnabled", Action::Configure, Known::Both),

@@ -32,6 +32,11 @@ impl Kind {
         }
     }
 
+    /// The file of one of that name, below the configuration directory.
+    pub(crate) fn file(self, name: &impl Display) -> String {
+        format!("{}/{name}.toml", self.directory())
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Job => "job",
@@ -195,22 +200,22 @@ impl Editor {
         Ok(())
     }
 
-    /// Writes a new file; one that exists stays.
-    pub(crate) fn create(&self, kind: Kind, name: &impl Display, text: &str) -> Result<(), EditError> {
+    /// Makes ready a new file; one that exists stays.
+    pub(crate) fn create(&self, kind: Kind, name: &impl Display, text: &str) -> Result<Prepared, EditError> {
         self.require_absent(kind, name)?;
-        write(&self.path(kind, name), text, None)
+        prepare(&self.path(kind, name), text, None)
     }
 
-    /// Replaces a file that still has `revision`; answers the new one.
+    /// Makes ready what replaces a file that still has `revision`.
     pub(crate) fn replace(
         &self,
         kind: Kind,
         name: &impl Display,
         text: &str,
         revision: Option<&str>,
-    ) -> Result<String, EditError> {
+    ) -> Result<Prepared, EditError> {
         let path = self.path(kind, name);
-        self.unchanged(kind, name, revision)?;
+        self.read_unchanged(kind, name, revision)?;
         // A link stays one, and what it leads to is changed: configuration is kept elsewhere by some.
         let path = fs::canonicalize(&path).map_err(|error| EditError::Io {
             doing: "found",
@@ -218,19 +223,12 @@ impl Editor {
             error,
         })?;
         let before = fs::metadata(&path).ok();
-        write(&path, text, before.as_ref())?;
-        Ok(edit::revision(text))
+        prepare(&path, text, before.as_ref())
     }
 
-    /// Deletes a file that still has `revision`.
-    pub(crate) fn delete(
-        &self,
-        kind: Kind,
-        name: &impl Display,
-        revision: Option<&str>,
-    ) -> Result<(), EditError> {
+    /// Deletes a file.
+    pub(crate) fn delete(&self, kind: Kind, name: &impl Display) -> Result<(), EditError> {
         let path = self.path(kind, name);
-        self.unchanged(kind, name, revision)?;
         fs::remove_file(&path).map_err(|error| EditError::Io {
             doing: "deleted",
             path: path.clone(),
@@ -240,11 +238,17 @@ impl Editor {
         Ok(())
     }
 
-    fn unchanged(&self, kind: Kind, name: &impl Display, revision: Option<&str>) -> Result<(), EditError> {
-        let (_, found) = self.read(kind, name)?;
+    /// The text of a file that still has `revision`.
+    pub(crate) fn read_unchanged(
+        &self,
+        kind: Kind,
+        name: &impl Display,
+        revision: Option<&str>,
+    ) -> Result<String, EditError> {
+        let (text, found) = self.read(kind, name)?;
         match revision {
             Some(expected) if expected != found => Err(EditError::Stale(self.path(kind, name))),
-            _ => Ok(()),
+            _ => Ok(text),
         }
     }
 }
@@ -256,10 +260,38 @@ fn catalog_before(catalog: &Catalog, name: &RepositoryName) -> Catalog {
     before
 }
 
-/// Writes beside the file, syncs, and renames over it: whatever happens, the old or the new one stands there.
+/// A file that is written whole, beside the one whose place it is to take: all that may fail for want of space
+/// is done.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+    replaces: bool,
+}
+
+impl Prepared {
+    /// Puts it in its place: whatever happens, the old or the new one stands there.
+    pub(crate) fn commit(self) -> Result<(), EditError> {
+        let Self { file, path, replaces } = self;
+        let renamed = if replaces {
+            file.persist(&path)
+        } else {
+            file.persist_noclobber(&path)
+        };
+        renamed.map_err(|error| EditError::Io {
+            doing: "written",
+            path: path.clone(),
+            error: error.error,
+        })?;
+        sync_directory(&path);
+        Ok(())
+    }
+}
+
+/// Writes beside the file, and syncs.
 ///
 /// `before` is the file that is replaced, whose owner and mode the new one gets; a new file is for its owner alone.
-fn write(path: &Path, text: &str, before: Option<&fs::Metadata>) -> Result<(), EditError> {
+fn prepare(path: &Path, text: &str, before: Option<&fs::Metadata>) -> Result<Prepared, EditError> {
     let failed = |error: io::Error| EditError::Io {
         doing: "written",
         path: path.to_owned(),
@@ -279,14 +311,11 @@ fn write(path: &Path, text: &str, before: Option<&fs::Metadata>) -> Result<(), E
         file.as_file().set_permissions(mode).map_err(failed)?;
     }
     file.as_file().sync_all().map_err(failed)?;
-    if before.is_some() {
-        file.persist(path).map_err(|error| failed(error.error))?;
-    } else {
-        file.persist_noclobber(path)
-            .map_err(|error| failed(error.error))?;
-    }
-    sync_directory(path);
-    Ok(())
+    Ok(Prepared {
+        file,
+        path: path.to_owned(),
+        replaces: before.is_some(),
+    })
 }
 
 /// Makes a rename last through a power loss; where the file system cannot, nothing more can be done.

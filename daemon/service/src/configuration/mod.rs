@@ -2,9 +2,11 @@
 
 mod edit;
 mod load;
+mod texts;
 
 pub(crate) use edit::{EditError, Editor, Kind};
 pub(crate) use load::{ENCRYPTION_KEY, load};
+pub(crate) use texts::{Texts, difference, texts};
 
 #[cfg(test)]
 mod tests;

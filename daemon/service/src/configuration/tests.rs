@@ -88,9 +88,16 @@ fn a_new_file_never_replaces_one_and_a_change_is_whole() {
     let (text, revision) = editor.read(Kind::Job, &"home").unwrap();
     assert_eq!(text, JOB);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-    let new = editor
+    let prepared = editor
         .replace(Kind::Job, &"home", "# other\n", Some(&revision))
         .unwrap();
+    assert_eq!(
+        fs::read_to_string(&file).unwrap(),
+        JOB,
+        "not before it is told to"
+    );
+    prepared.commit().unwrap();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "# other\n");
     assert_eq!(
         fs::metadata(&file).unwrap().permissions().mode() & 0o777,
         0o600,
@@ -100,11 +107,7 @@ fn a_new_file_never_replaces_one_and_a_change_is_whole() {
         editor.replace(Kind::Job, &"home", "# lost\n", Some(&revision)),
         Err(EditError::Stale(_))
     ));
-    assert!(matches!(
-        editor.delete(Kind::Job, &"home", Some(&revision)),
-        Err(EditError::Stale(_))
-    ));
-    editor.delete(Kind::Job, &"home", Some(&new)).unwrap();
+    editor.delete(Kind::Job, &"home").unwrap();
     assert!(matches!(
         editor.read(Kind::Job, &"home"),
         Err(EditError::Missing { .. })

@@ -1,14 +1,18 @@
 //! Taking up what an earlier daemon started.
 
 use backupd_core::{
+    audit::Action,
     name::RunId,
     protocol::{Spec, Work},
     run::{Operation, Run, RunEvent, Trigger},
 };
 use jiff::Timestamp;
 
-use super::{Coordinator, start::title};
-use crate::journal::{messages, of_run};
+use super::{Coordinator, record::accepted, start::title};
+use crate::{
+    audit::daemon,
+    journal::{messages, of_run},
+};
 
 impl Coordinator {
     /// Follows the worker of a run that the store says is at work.
@@ -39,7 +43,8 @@ impl Coordinator {
             }
             match spec.as_ref().and_then(|spec| run_of(spec, now)) {
                 Some(run) => {
-                    self.save(&run).await;
+                    let entry = accepted(self.entry(Action::RunAdopt, &daemon()), &run);
+                    self.save(&run, Some(entry)).await;
                     self.adopt(&run);
                     self.insert(run);
                 }

@@ -1,15 +1,18 @@
 //! Configuration: loading it, and changing a file of it.
 
 use backupd_core::{
+    audit::{Action, Entry, Who},
     config::{Fault, edit},
     name::{JobName, RepositoryName},
 };
 
 use super::{
     Coordinator,
+    record::of_text,
     refusal::{Refusal, RefusalKind, shown},
 };
 use crate::{
+    audit::daemon,
     configuration::{self, EditError, Kind},
     journal::messages,
     settings,
@@ -37,10 +40,18 @@ impl Coordinator {
     }
 
     /// `Reload` and SIGHUP. Answers the faults.
-    pub(super) async fn reload(&mut self) -> Vec<Fault> {
+    pub(super) async fn reload(&mut self, who: Option<&Who>) -> Result<Vec<Fault>, Refusal> {
         self.parts.notifier.reloading();
-        self.apply_configuration().await;
+        let found = configuration::texts(&self.parts.configuration);
+        let recorded = match who {
+            Some(who) => self.record_reload(who, "", found).await,
+            None => self.record_reload(&daemon(), "SIGHUP", found).await,
+        };
+        if recorded.is_ok() {
+            self.apply_configuration().await;
+        }
         self.parts.notifier.ready();
+        recorded?;
         let (jobs, repositories) = (self.catalog.jobs.len(), self.catalog.repositories.len());
         match self.faults.len() {
             0 => tracing::info!(
@@ -53,7 +64,7 @@ impl Coordinator {
                  said before stays in force\nhint: mend them and reload; `backupctl config check` shows them"
             ),
         }
-        self.faults.clone()
+        Ok(self.faults.clone())
     }
 
     async fn apply_configuration(&mut self) {
@@ -74,7 +85,13 @@ impl Coordinator {
     }
 
     /// Writes the file of a new job or repository.
-    pub(super) async fn create(&mut self, kind: Kind, name: &str, text: &str) -> Result<(), Refusal> {
+    pub(super) async fn create(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        text: &str,
+        who: &Who,
+    ) -> Result<(), Refusal> {
         let invalid = |error: backupd_core::name::NameError| {
             Refusal::new(
                 RefusalKind::InvalidArgument,
@@ -82,20 +99,29 @@ impl Coordinator {
             )
             .hint("choose one such as `home` or `db-1`")
         };
-        let faults = match kind {
+        let (faults, entry) = match kind {
             Kind::Job => {
                 let job: JobName = name.parse().map_err(invalid)?;
                 self.editor.require_absent(kind, &job)?;
-                self.editor.check_job(&self.catalog, &job, text)
+                let entry = self.entry(Action::JobCreate, who).job(Some(&job));
+                (self.editor.check_job(&self.catalog, &job, text), entry)
             }
             Kind::Repository => {
                 let repository: RepositoryName = name.parse().map_err(invalid)?;
                 self.editor.require_absent(kind, &repository)?;
-                self.editor.check_repository(&self.catalog, &repository, text)
+                let entry = self
+                    .entry(Action::RepositoryCreate, who)
+                    .repository(Some(&repository));
+                let faults = self.editor.check_repository(&self.catalog, &repository, text);
+                (faults, entry)
             }
         };
         refuse_faults(faults)?;
-        self.editor.create(kind, &name, text)?;
+        let prepared = self.editor.create(kind, &name, text)?;
+        let entry = of_text(entry, None, Some(text));
+        let file = kind.file(&name);
+        self.change(entry, (file, Some(text)), || prepared.commit())
+            .await?;
         self.apply_configuration().await;
         Ok(())
     }
@@ -106,11 +132,28 @@ impl Coordinator {
         job: &JobName,
         text: &str,
         revision: Option<&str>,
+        who: &Who,
+    ) -> Result<String, Refusal> {
+        let entry = self.entry(Action::JobReplace, who);
+        self.replace_as(entry, job, text, revision).await
+    }
+
+    async fn replace_as(
+        &mut self,
+        entry: Entry,
+        job: &JobName,
+        text: &str,
+        revision: Option<&str>,
     ) -> Result<String, Refusal> {
         refuse_faults(self.editor.check_job(&self.catalog, job, text))?;
-        let revision = self.editor.replace(Kind::Job, job, text, revision)?;
+        let before = self.editor.read_unchanged(Kind::Job, job, revision)?;
+        let prepared = self.editor.replace(Kind::Job, job, text, revision)?;
+        let entry = of_text(entry.job(Some(job)), Some(&before), Some(text));
+        let file = Kind::Job.file(job);
+        self.change(entry, (file, Some(text)), || prepared.commit())
+            .await?;
         self.apply_configuration().await;
-        Ok(revision)
+        Ok(edit::revision(text))
     }
 
     /// Writes `enabled` into a job's file, and leaves the rest as it is.
@@ -119,19 +162,29 @@ impl Coordinator {
         job: &JobName,
         enabled: bool,
         revision: Option<&str>,
+        who: &Who,
     ) -> Result<String, Refusal> {
-        let (text, found) = self.editor.read(Kind::Job, job)?;
+        let text = self.editor.read_unchanged(Kind::Job, job, revision)?;
         let path = self.editor.path(Kind::Job, job);
-        if revision.is_some_and(|expected| expected != found) {
-            return Err(EditError::Stale(path).into());
-        }
         let changed = edit::set_enabled(&text, enabled)
             .map_err(|fault| EditError::Faults(vec![fault.in_file(&path)]))?;
-        self.replace(job, &changed, Some(&found)).await
+        let action = if enabled {
+            Action::JobEnable
+        } else {
+            Action::JobDisable
+        };
+        let entry = self.entry(action, who);
+        self.replace_as(entry, job, &changed, Some(&edit::revision(&text)))
+            .await
     }
 
     /// Deletes a job's file. Snapshots and history stay.
-    pub(super) async fn delete(&mut self, job: &JobName, revision: Option<&str>) -> Result<(), Refusal> {
+    pub(super) async fn delete(
+        &mut self,
+        job: &JobName,
+        revision: Option<&str>,
+        who: &Who,
+    ) -> Result<(), Refusal> {
         if let Some(active) = self.active_run(job) {
             return Err(Refusal::new(
                 RefusalKind::AlreadyRunning,
@@ -139,7 +192,12 @@ impl Coordinator {
             )
             .hint(format!("`backupctl cancel {job}` stops it")));
         }
-        self.editor.delete(Kind::Job, job, revision)?;
+        let before = self.editor.read_unchanged(Kind::Job, job, revision)?;
+        let entry = self.entry(Action::JobDelete, who).job(Some(job));
+        let (editor, entry) = (self.editor.clone(), of_text(entry, Some(&before), None));
+        let file = Kind::Job.file(job);
+        self.change(entry, (file, None), || editor.delete(Kind::Job, job))
+            .await?;
         self.apply_configuration().await;
         Ok(())
     }

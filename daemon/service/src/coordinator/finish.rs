@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backupd_core::{
+    audit::Action,
     failure::FailureClass,
     name::{JobName, RunId},
     protocol::{Event, EventKind, Work},
@@ -10,8 +11,9 @@ use backupd_core::{
 };
 use jiff::SignedDuration;
 
-use super::{Coordinator, start::title};
+use super::{Coordinator, record::ended, start::title};
 use crate::{
+    audit::daemon,
     journal::{messages, of_run},
     ports::STAY,
 };
@@ -43,7 +45,7 @@ impl Coordinator {
             }
         }
         if worth_keeping {
-            self.save(&run).await;
+            self.save(&run, None).await;
         }
         // It may have been asked to stop before anybody knew its process.
         if says_hello && run.cancel_requested {
@@ -103,7 +105,8 @@ impl Coordinator {
         run.expires = run
             .finished
             .and_then(|finished| finished.checked_add(self.settings.history_keep).ok());
-        self.save(&run).await;
+        let entry = ended(self.entry(Action::RunEnd, &daemon()), &run);
+        self.save(&run, Some(entry)).await;
         log_end(&run);
         self.remember(&run);
         self.put_back(run);
@@ -164,7 +167,7 @@ impl Coordinator {
             let shown = live.recalled.map_or(finished, |recalled| recalled.max(finished));
             let is_old = now.duration_since(shown) > STAYS;
             // One that the store lacks is nowhere else.
-            if *position > STAY && is_old && !self.unsaved.contains(id) {
+            if *position > STAY && is_old && !self.unsaved.contains_key(id) {
                 old.insert(*id);
             }
         }

@@ -3,6 +3,7 @@
 use std::{fs::File, os::fd::OwnedFd, sync::Arc};
 
 use backupd_core::{
+    audit::{Action, Entry, Outcome, Who},
     config::{Fault, Repository},
     name::{JobName, RepositoryName, RunId},
     protocol::{CredentialStores, RepositorySpec, SPEC_VERSION, Spec, Work},
@@ -17,9 +18,10 @@ use super::{
     refusal::{Refusal, RefusalKind},
 };
 use crate::{
+    audit::{Refusals, daemon},
     configuration::Kind,
     ids::Ids,
-    ports::{AskError, Launcher, RunQuery, Store},
+    ports::{AskError, AuditQuery, Caller, Clock, Launcher, RunQuery, Store},
 };
 
 /// Sends wishes to the coordinator; answers come when all that follows from them is published.
@@ -31,6 +33,9 @@ pub(crate) struct Handle {
     launcher: Arc<dyn Launcher>,
     ids: Arc<Ids>,
     credentials: CredentialStores,
+    clock: Arc<dyn Clock>,
+    refusals: Arc<Refusals>,
+    who: Arc<Who>,
 }
 
 impl Handle {
@@ -41,7 +46,9 @@ impl Handle {
         launcher: Arc<dyn Launcher>,
         ids: Arc<Ids>,
         credentials: CredentialStores,
+        clock: Arc<dyn Clock>,
     ) -> Self {
+        let refusals = Refusals::new(Arc::clone(&store), Arc::clone(&clock));
         Self {
             inbox,
             outbox,
@@ -49,7 +56,29 @@ impl Handle {
             launcher,
             ids,
             credentials,
+            clock,
+            refusals: Arc::new(refusals),
+            who: Arc::new(daemon()),
         }
+    }
+
+    /// The same for the wishes of a caller: what is done is recorded as done by it. Without this it is the
+    /// daemon's own doing.
+    #[must_use]
+    pub(crate) fn by(&self, caller: &Caller) -> Self {
+        Self {
+            who: Arc::new(Who::from(caller)),
+            ..self.clone()
+        }
+    }
+
+    /// Where refused calls are recorded.
+    pub(crate) fn refusals(&self) -> &Arc<Refusals> {
+        &self.refusals
+    }
+
+    fn who(&self) -> Who {
+        Who::clone(&self.who)
     }
 
     async fn request<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, Refusal> {
@@ -68,16 +97,18 @@ impl Handle {
     }
 
     pub(crate) async fn start(&self, job: JobName, options: StartOptions) -> Result<RunId, Refusal> {
-        self.request(|answer| Message::Start(job, options, answer)).await
+        self.request(|answer| Message::Start(job, options, self.who(), answer))
+            .await
     }
 
     pub(crate) async fn restore(&self, request: RestoreRequest) -> Result<RunId, Refusal> {
-        self.request(|answer| Message::Restore(Box::new(request), answer))
+        self.request(|answer| Message::Restore(Box::new(request), self.who(), answer))
             .await
     }
 
     pub(crate) async fn cancel(&self, run: RunId) -> Result<(), Refusal> {
-        self.request(|answer| Message::Cancel(run, answer)).await
+        self.request(|answer| Message::Cancel(run, self.who(), answer))
+            .await
     }
 
     pub(crate) async fn recall(&self, run: RunId) -> Result<(), Refusal> {
@@ -104,7 +135,7 @@ impl Handle {
     }
 
     pub(crate) async fn create(&self, kind: Kind, name: String, text: String) -> Result<(), Refusal> {
-        self.request(|answer| Message::Create(kind, name, text, answer))
+        self.request(|answer| Message::Create(kind, name, text, self.who(), answer))
             .await
     }
 
@@ -114,7 +145,7 @@ impl Handle {
         text: String,
         revision: Option<String>,
     ) -> Result<String, Refusal> {
-        self.request(|answer| Message::Replace(job, text, revision, answer))
+        self.request(|answer| Message::Replace(job, text, revision, self.who(), answer))
             .await
     }
 
@@ -124,17 +155,18 @@ impl Handle {
         enabled: bool,
         revision: Option<String>,
     ) -> Result<String, Refusal> {
-        self.request(|answer| Message::SetEnabled(job, enabled, revision, answer))
+        self.request(|answer| Message::SetEnabled(job, enabled, revision, self.who(), answer))
             .await
     }
 
     pub(crate) async fn delete(&self, job: JobName, revision: Option<String>) -> Result<(), Refusal> {
-        self.request(|answer| Message::Delete(job, revision, answer))
+        self.request(|answer| Message::Delete(job, revision, self.who(), answer))
             .await
     }
 
     pub(crate) async fn reload(&self) -> Result<Vec<Fault>, Refusal> {
-        self.request(|answer| Message::Reload(Some(answer))).await
+        self.request(|answer| Message::Reload(Some((self.who(), answer))))
+            .await
     }
 
     /// The settings in force, as TOML.
@@ -145,6 +177,61 @@ impl Handle {
     /// A page of history; the coordinator is not in the way.
     pub(crate) async fn list_runs(&self, query: RunQuery) -> Result<Vec<Run>, Refusal> {
         Ok(self.store.list(query).await?)
+    }
+
+    /// The audit log as it stands in the store now, in a file to read from the start.
+    pub(crate) async fn open_audit(&self, query: AuditQuery) -> Result<File, Refusal> {
+        Ok(self.store.export_audit(query).await?)
+    }
+
+    /// Records something that this caller does outside of the coordinator, and does it; that it failed is recorded
+    /// too. What cannot be recorded is not done.
+    pub(crate) async fn recorded<T, E>(
+        &self,
+        action: Action,
+        repository: &RepositoryName,
+        act: impl Future<Output = Result<T, E>>,
+        why: impl Fn(&E) -> String,
+    ) -> Result<Result<T, E>, Refusal> {
+        let entry = Entry::new(action, &self.who, self.clock.now()).repository(Some(repository));
+        self.store.append(entry.clone()).await?;
+        let outcome = act.await;
+        if let Err(error) = &outcome {
+            let mut failed = entry.result(Outcome::Failed, &why(error));
+            failed.time_usec = self.clock.now().as_microsecond();
+            if let Err(error) = self.store.append(failed).await {
+                tracing::error!(%error, "that `{action}` failed cannot be recorded");
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Makes a repository in its place.
+    pub(crate) async fn initialize(
+        &self,
+        repository: RepositoryName,
+    ) -> Result<Result<File, AskError>, Refusal> {
+        // A repository that nobody knows is refused before anything is recorded.
+        self.repository(repository.clone()).await?;
+        let name = repository.clone();
+        let act = async move {
+            match self.ask(repository, Work::Initialize, None).await {
+                Ok(outcome) => outcome.map_err(Ok),
+                Err(refusal) => Err(Err(refusal)),
+            }
+        };
+        let why = |error: &Result<AskError, Refusal>| match error {
+            Ok(error) => error.to_string(),
+            Err(refusal) => refusal.message.clone(),
+        };
+        match self
+            .recorded(Action::RepositoryInitialize, &name, act, why)
+            .await?
+        {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(Ok(error)) => Ok(Err(error)),
+            Err(Err(refusal)) => Err(refusal),
+        }
     }
 
     /// The event file of an attempt.

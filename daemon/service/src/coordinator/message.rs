@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use backupd_core::{
+    audit::Who,
     config::{Fault, Repository},
     name::{JobName, RepositoryName, RunId},
     protocol::{Event, Progress},
@@ -44,9 +45,9 @@ pub(crate) struct RestoreRequest {
 }
 
 pub(crate) enum Message {
-    Start(JobName, StartOptions, Answer<RunId>),
-    Restore(Box<RestoreRequest>, Answer<RunId>),
-    Cancel(RunId, Answer<()>),
+    Start(JobName, StartOptions, Who, Answer<RunId>),
+    Restore(Box<RestoreRequest>, Who, Answer<RunId>),
+    Cancel(RunId, Who, Answer<()>),
     /// Makes a run of history an object again.
     Recall(RunId, Answer<()>),
     Job(JobName, Answer<()>),
@@ -55,11 +56,12 @@ pub(crate) enum Message {
     Text(Kind, String, Answer<(String, String)>),
     /// The faults that a job's file would have.
     Validate(JobName, String, Answer<Vec<Fault>>),
-    Create(Kind, String, String, Answer<()>),
-    Replace(JobName, String, Option<String>, Answer<String>),
-    SetEnabled(JobName, bool, Option<String>, Answer<String>),
-    Delete(JobName, Option<String>, Answer<()>),
-    Reload(Option<Answer<Vec<Fault>>>),
+    Create(Kind, String, String, Who, Answer<()>),
+    Replace(JobName, String, Option<String>, Who, Answer<String>),
+    SetEnabled(JobName, bool, Option<String>, Who, Answer<String>),
+    Delete(JobName, Option<String>, Who, Answer<()>),
+    /// By a call, or else by a signal.
+    Reload(Option<(Who, Answer<Vec<Fault>>)>),
     Settings(Answer<String>),
     WorkerEvents(RunId, u32, Vec<Event>),
     WorkerGone(RunId, u32),

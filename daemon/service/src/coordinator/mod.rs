@@ -12,6 +12,7 @@ mod meter;
 mod outbox;
 mod publish;
 mod queue;
+mod record;
 mod refusal;
 mod spec;
 mod start;

@@ -72,7 +72,7 @@ impl Coordinator {
         }
         // Kept before the worker is: a daemon that dies in between finds a run without a worker. What cannot be
         // kept is not started, or the next daemon would start it again beside this one's worker.
-        if let Err(error) = self.try_save(&run).await {
+        if let Err(error) = self.try_save(&run, None).await {
             self.block(id, vec![store_is_unusable(&error, now)]);
             return true;
         }

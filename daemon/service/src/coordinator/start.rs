@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use backupd_core::{
+    audit::{Action, Who},
     name::{JobName, RunId},
     protocol::{RestoreWork, SnapshotFilter},
     run::{Operation, Run, RunEvent, RunState, Trigger},
@@ -10,6 +11,7 @@ use backupd_core::{
 
 use super::{
     Coordinator, RestoreRequest, StartOptions,
+    record::{accepted, accepting, of_run},
     refusal::{Refusal, RefusalKind},
 };
 use crate::journal::{messages, of_run};
@@ -22,7 +24,12 @@ const MOST_UNFINISHED: usize = 1000;
 
 impl Coordinator {
     /// Queues a backup of a job. Answers once the run is in the store.
-    pub(super) async fn start(&mut self, job: &JobName, options: StartOptions) -> Result<RunId, Refusal> {
+    pub(super) async fn start(
+        &mut self,
+        job: &JobName,
+        options: StartOptions,
+        who: &Who,
+    ) -> Result<RunId, Refusal> {
         let Some(found) = self.catalog.jobs.get(job) else {
             return Err(self.unknown_job(job.as_str()));
         };
@@ -60,11 +67,11 @@ impl Coordinator {
             Trigger::Manual,
             now,
         );
-        self.accept(run, options).await
+        self.accept(run, options, who).await
     }
 
     /// Queues a restore.
-    pub(super) async fn restore(&mut self, request: RestoreRequest) -> Result<RunId, Refusal> {
+    pub(super) async fn restore(&mut self, request: RestoreRequest, who: &Who) -> Result<RunId, Refusal> {
         let repository = match (&request.job, &request.repository) {
             (Some(job), _) => match self.catalog.jobs.get(job) {
                 Some(found) => found.repository.clone(),
@@ -99,10 +106,10 @@ impl Coordinator {
             paths: request.paths,
             target: request.target,
         });
-        self.accept(run, request.options).await
+        self.accept(run, request.options, who).await
     }
 
-    async fn accept(&mut self, mut run: Run, options: StartOptions) -> Result<RunId, Refusal> {
+    async fn accept(&mut self, mut run: Run, options: StartOptions, who: &Who) -> Result<RunId, Refusal> {
         let unfinished = self
             .runs
             .values()
@@ -117,7 +124,8 @@ impl Coordinator {
         }
         run.description = options.description;
         run.metadata = options.metadata;
-        self.try_save(&run).await?;
+        let entry = accepted(self.entry(accepting(run.operation), who), &run);
+        self.try_save(&run, Some(entry)).await?;
         let id = run.id;
         of_run!(info, messages::RUN_QUEUED, &run, "{} is queued", title(&run));
         self.insert(run);
@@ -126,7 +134,7 @@ impl Coordinator {
     }
 
     /// Asks a run to stop.
-    pub(super) async fn cancel(&mut self, id: RunId) -> Result<(), Refusal> {
+    pub(super) async fn cancel(&mut self, id: RunId, who: &Who) -> Result<(), Refusal> {
         let run = match self.runs.get(&id) {
             Some(live) => Arc::clone(&live.run),
             None => return Err(self.missing_run(id).await),
@@ -144,9 +152,10 @@ impl Coordinator {
         let changed = run
             .apply(RunEvent::CancelRequested, now)
             .map_err(|error| Refusal::new(RefusalKind::Failed, error.to_string()))?;
+        let entry = of_run(self.entry(Action::RunCancel, who), &run);
         if run.state == RunState::Finished {
             // A run that could be started by the next daemon is not cancelled.
-            self.try_save(&run).await?;
+            self.try_save(&run, Some(entry)).await?;
             self.conclude(run).await;
             self.pump().await;
             return Ok(());
@@ -156,7 +165,8 @@ impl Coordinator {
             self.parts.launcher.stop(id, attempt.number);
         }
         if changed {
-            self.save(&run).await;
+            // Stopping is never refused: where this cannot be recorded now, it is with the next thing that can.
+            self.save(&run, Some(entry)).await;
             self.put_back(run);
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::{
 };
 
 use backupd_core::{
+    audit::Entry,
     config::{Catalog, Fault, Settings},
     name::{JobName, RunId},
     protocol::CredentialStores,
@@ -26,7 +27,7 @@ use super::{
     start::title,
 };
 use crate::{
-    configuration::Editor,
+    configuration::{self, Editor, Texts},
     ids::Ids,
     journal::{messages, of_run},
     notify::Notifier,
@@ -76,12 +77,14 @@ pub(crate) struct Coordinator {
     pub(super) runs: BTreeMap<RunId, Live>,
     /// The store refused something that it has not done since.
     pub(super) store_trouble: Option<String>,
-    /// Runs whose state is in memory alone.
-    pub(super) unsaved: BTreeSet<RunId>,
+    /// Runs whose state is in memory alone, and what is to be recorded of them.
+    pub(super) unsaved: BTreeMap<RunId, Vec<Entry>>,
     /// Jobs whose history could not be read.
     pub(super) unread: BTreeSet<JobName>,
     /// The settings of each file as they were when it had no faults.
     pub(super) layers: Layers,
+    /// The files as they were when they were last loaded.
+    pub(super) texts: Texts,
     pub(super) published: BTreeMap<ObjectKey, View>,
     pub(super) status: String,
 }
@@ -98,6 +101,7 @@ impl Coordinator {
             Arc::clone(&parts.launcher),
             Arc::clone(&ids),
             parts.credentials.clone(),
+            Arc::clone(&parts.clock),
         );
         let editor = Editor::new(parts.configuration.clone());
         Self {
@@ -114,7 +118,8 @@ impl Coordinator {
             histories: BTreeMap::new(),
             runs: BTreeMap::new(),
             store_trouble: None,
-            unsaved: BTreeSet::new(),
+            unsaved: BTreeMap::new(),
+            texts: Texts::new(),
             unread: BTreeSet::new(),
             layers: Layers::default(),
             published: BTreeMap::new(),
@@ -137,6 +142,7 @@ impl Coordinator {
 
     /// Loads configuration and history, adopts running workers, and publishes everything.
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.texts = configuration::texts(&self.parts.configuration);
         self.load_configuration();
         self.refresh_histories().await;
         let mut runs = self.parts.store.recent(STAY).await?;
@@ -159,6 +165,8 @@ impl Coordinator {
 
     /// Works until it is told to stop.
     pub(crate) async fn run(mut self) {
+        let refusals = Arc::clone(self.handle.refusals());
+        let counting = tokio::spawn(Arc::clone(&refusals).serve());
         // It stops while the machine sleeps, as the clock does by which systemd watches.
         let mut watchdog = self.parts.notifier.watchdog().map(|period| {
             let mut watchdog = interval(period / 2);
@@ -174,28 +182,30 @@ impl Coordinator {
                 }
             };
             match message {
-                None | Some(Message::Stop) => return,
+                None | Some(Message::Stop) => break,
                 Some(message) => self.take(message).await,
             }
         }
+        counting.abort();
+        refusals.finish().await;
     }
 
     /// Handles one message: changes, publishes, and only then answers.
     async fn take(&mut self, message: Message) {
         // An answer that nobody waits for any more is no error: what was asked is done all the same.
         match message {
-            Message::Start(job, options, answer) => {
-                let outcome = self.start(&job, options).await;
+            Message::Start(job, options, who, answer) => {
+                let outcome = self.start(&job, options, &who).await;
                 self.publish();
                 let _ = answer.send(outcome);
             }
-            Message::Restore(request, answer) => {
-                let outcome = self.restore(*request).await;
+            Message::Restore(request, who, answer) => {
+                let outcome = self.restore(*request, &who).await;
                 self.publish();
                 let _ = answer.send(outcome);
             }
-            Message::Cancel(run, answer) => {
-                let outcome = self.cancel(run).await;
+            Message::Cancel(run, who, answer) => {
+                let outcome = self.cancel(run, &who).await;
                 self.publish();
                 let _ = answer.send(outcome);
             }
@@ -218,31 +228,31 @@ impl Coordinator {
             Message::Validate(job, text, answer) => {
                 let _ = answer.send(Ok(self.editor.check_job(&self.catalog, &job, &text)));
             }
-            Message::Create(kind, name, text, answer) => {
-                let outcome = self.create(kind, &name, &text).await;
+            Message::Create(kind, name, text, who, answer) => {
+                let outcome = self.create(kind, &name, &text, &who).await;
                 self.publish();
                 let _ = answer.send(outcome);
             }
-            Message::Replace(job, text, revision, answer) => {
-                let outcome = self.replace(&job, &text, revision.as_deref()).await;
+            Message::Replace(job, text, revision, who, answer) => {
+                let outcome = self.replace(&job, &text, revision.as_deref(), &who).await;
                 self.publish();
                 let _ = answer.send(outcome);
             }
-            Message::SetEnabled(job, enabled, revision, answer) => {
-                let outcome = self.set_enabled(&job, enabled, revision.as_deref()).await;
+            Message::SetEnabled(job, enabled, revision, who, answer) => {
+                let outcome = self.set_enabled(&job, enabled, revision.as_deref(), &who).await;
                 self.publish();
                 let _ = answer.send(outcome);
             }
-            Message::Delete(job, revision, answer) => {
-                let outcome = self.delete(&job, revision.as_deref()).await;
+            Message::Delete(job, revision, who, answer) => {
+                let outcome = self.delete(&job, revision.as_deref(), &who).await;
                 self.publish();
                 let _ = answer.send(outcome);
             }
-            Message::Reload(answer) => {
-                let faults = self.reload().await;
+            Message::Reload(call) => {
+                let outcome = self.reload(call.as_ref().map(|(who, _)| who)).await;
                 self.publish();
-                if let Some(answer) = answer {
-                    let _ = answer.send(Ok(faults));
+                if let Some((_, answer)) = call {
+                    let _ = answer.send(outcome);
                 }
             }
             Message::Settings(answer) => {
@@ -282,34 +292,33 @@ impl Coordinator {
         }
     }
 
-    /// Keeps the run as it is, for a step that is not taken where it cannot be kept.
-    pub(super) async fn try_save(&mut self, run: &Run) -> Result<(), StoreError> {
-        let outcome = self.parts.store.save(run).await;
-        if let Err(error) = &outcome {
-            of_run!(
-                error,
-                messages::STORE_TROUBLE,
-                run,
-                "{} cannot be kept in the store: {error}",
-                title(run)
-            );
-            self.store_trouble = Some(error.to_string());
+    /// Keeps the run as it is together with its record, for a step that is not taken where it cannot be kept.
+    pub(super) async fn try_save(&mut self, run: &Run, entry: Option<Entry>) -> Result<(), StoreError> {
+        let mut entries = self.unsaved.get(&run.id).cloned().unwrap_or_default();
+        entries.extend(entry);
+        let outcome = self.parts.store.save_audited(run, entries).await;
+        match &outcome {
+            Ok(()) => drop(self.unsaved.remove(&run.id)),
+            Err(error) => {
+                of_run!(
+                    error,
+                    messages::STORE_TROUBLE,
+                    run,
+                    "{} cannot be kept in the store: {error}",
+                    title(run)
+                );
+                self.store_trouble = Some(error.to_string());
+            }
         }
         outcome
     }
 
-    /// Keeps the run as it is; where that fails, it is tried again until it works.
-    pub(super) async fn save(&mut self, run: &Run) {
-        match self.try_save(run).await {
-            Ok(()) => {
-                self.unsaved.remove(&run.id);
-                if self.unsaved.is_empty() {
-                    self.store_trouble = None;
-                }
-            }
-            Err(_) => {
-                self.unsaved.insert(run.id);
-            }
+    /// Keeps the run as it is together with its record; where that fails, it is tried again until it works.
+    pub(super) async fn save(&mut self, run: &Run, entry: Option<Entry>) {
+        match self.try_save(run, entry.clone()).await {
+            Ok(()) if self.unsaved.is_empty() => self.store_trouble = None,
+            Ok(()) => {}
+            Err(_) => self.unsaved.entry(run.id).or_default().extend(entry),
         }
     }
 
@@ -320,12 +329,12 @@ impl Coordinator {
         }
         let unsaved: Vec<Arc<Run>> = self
             .unsaved
-            .iter()
+            .keys()
             .filter_map(|id| self.runs.get(id))
             .map(|live| Arc::clone(&live.run))
             .collect();
         for run in unsaved {
-            self.save(&run).await;
+            self.save(&run, None).await;
         }
         let unread: Vec<JobName> = std::mem::take(&mut self.unread).into_iter().collect();
         for job in unread {

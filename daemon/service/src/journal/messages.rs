@@ -68,6 +68,5 @@ messages! {
     STORE_TROUBLE = "466ddc6eab724e36bfe32bf89dab69a8";
 
     /// A record of the audit log.
-    #[allow(dead_code, reason = "the audit log will use it")]
     AUDIT_RECORD = "6826be33e4f64b14bb91581904878d57";
 }

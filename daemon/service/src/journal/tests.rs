@@ -36,6 +36,11 @@ fn ids_are_128_bits_and_unique() {
 }
 
 #[test]
+fn clients_find_the_audit_log_by_its_id() {
+    assert_eq!(super::messages::AUDIT_RECORD, backupd_dbus::AUDIT_MESSAGE_ID);
+}
+
+#[test]
 fn the_catalog_explains_every_message_and_no_other() {
     let in_code: BTreeSet<&str> = ALL.iter().map(|(_, id)| *id).collect();
     let in_catalog: BTreeSet<&str> = entries().into_keys().collect();

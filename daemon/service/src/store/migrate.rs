@@ -5,6 +5,7 @@ use rusqlite::{Connection, Result};
 const STEPS: &[&str] = &[
     include_str!("migrations/0001_runs.sql"),
     include_str!("migrations/0002_jobs.sql"),
+    include_str!("migrations/0003_audit.sql"),
 ];
 
 /// The version that this program writes.

@@ -3,6 +3,7 @@
 //! It is a cache of the truth plus history. A file that is no store, or a damaged one, is set aside and a new
 //! one begun: backups go on.
 
+mod audit;
 mod migrate;
 mod open;
 mod queries;

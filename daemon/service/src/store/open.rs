@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode};
 
-use super::{migrate, queries};
+use super::{audit, migrate, queries};
 use crate::ports::STAY;
 
 /// The store cannot be used.
@@ -47,7 +47,7 @@ pub(super) struct Opened {
 }
 
 pub(super) fn open(path: &Path, now: Timestamp) -> Result<Opened, OpenError> {
-    match try_open(path) {
+    match try_open(path, now, None) {
         Ok(connection) => Ok(Opened {
             connection,
             set_aside: None,
@@ -58,11 +58,12 @@ pub(super) fn open(path: &Path, now: Timestamp) -> Result<Opened, OpenError> {
             known: migrate::newest(),
         }),
         Err(Fault::Sqlite(error)) if is_damage(&error) => {
+            let before = audit::last_words(path);
             let aside = set_aside(path, now).map_err(|error| OpenError::Unusable {
                 path: path.to_owned(),
                 reason: error.to_string(),
             })?;
-            match try_open(path) {
+            match try_open(path, now, Some((&aside, &before))) {
                 Ok(connection) => Ok(Opened {
                     connection,
                     set_aside: Some(aside),
@@ -88,7 +89,8 @@ enum Fault {
     Newer(usize),
 }
 
-fn try_open(path: &Path) -> Result<Connection, Fault> {
+/// `before` is the damaged store and what is known of its audit log.
+fn try_open(path: &Path, now: Timestamp, before: Option<(&Path, &str)>) -> Result<Connection, Fault> {
     let mut connection = Connection::open(path)?;
     // A second reader, such as a backup of the store itself, may hold it for a moment.
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
@@ -108,6 +110,9 @@ fn try_open(path: &Path) -> Result<Connection, Fault> {
     queries::unfinished(&connection)?;
     queries::recent(&connection, STAY)?;
     connection.query_row("SELECT count(*) FROM jobs", [], |_| Ok(()))?;
+    let why = before.map(|(aside, _)| format!("a damaged store was set aside as `{}`", aside.display()));
+    let before = before.map_or("", |(_, before)| before);
+    audit::begin(&mut connection, now, before, &why.unwrap_or_default())?;
     Ok(connection)
 }
 

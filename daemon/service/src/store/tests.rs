@@ -36,7 +36,7 @@ async fn with_runs(runs: &[Run]) -> (tempfile::TempDir, SqliteStore) {
         .await
         .unwrap();
     for run in runs {
-        store.save(run).await.unwrap();
+        store.save_audited(run, Vec::new()).await.unwrap();
     }
     (directory, store)
 }
@@ -203,7 +203,7 @@ async fn a_damaged_store_is_set_aside_and_a_new_one_begun() {
         let aside = store.set_aside().unwrap().to_owned();
         assert_eq!(fs::read(aside).unwrap(), garbage, "nothing is lost");
         store
-            .save(&finished(1, "home", RunResult::Success))
+            .save_audited(&finished(1, "home", RunResult::Success), Vec::new())
             .await
             .unwrap();
         assert_eq!(store.list(all()).await.unwrap().len(), 1);

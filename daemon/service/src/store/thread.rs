@@ -1,8 +1,12 @@
 //! The thread that owns the connection, and the handle that others talk to it through.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use backupd_core::{
+    audit::{Entry, Head},
     name::{JobName, RunId},
     run::Run,
 };
@@ -11,15 +15,23 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    audit,
     open::{OpenError, Opened, open},
     queries,
 };
-use crate::ports::{JobHistory, Reply, RunQuery, Store, StoreError};
+use crate::ports::{AuditQuery, JobHistory, Reply, RunQuery, Store, StoreError};
 
 /// Statements waiting for their turn; more than the daemon ever has at once.
 const QUEUE: usize = 256;
 
-type Statement = Box<dyn FnOnce(&Connection) + Send>;
+/// What the thread has.
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    /// The last record of the audit log as this thread wrote it: what somebody else puts there does not fit.
+    pub(super) head: Option<Head>,
+}
+
+type Statement = Box<dyn FnOnce(&mut Database) + Send>;
 
 enum Work {
     Do(Statement),
@@ -31,6 +43,7 @@ enum Work {
 #[derive(Clone)]
 pub(crate) struct SqliteStore {
     statements: mpsc::Sender<Work>,
+    path: PathBuf,
     set_aside: Option<PathBuf>,
 }
 
@@ -69,6 +82,7 @@ impl SqliteStore {
             .map_err(|_| unusable("its thread has ended".to_owned()))??;
         Ok(Self {
             statements,
+            path: path.to_owned(),
             set_aside,
         })
     }
@@ -95,11 +109,18 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Reply<'_, Result<T, StoreError>> {
+        self.run_with(move |database| work(&database.connection))
+    }
+
+    fn run_with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Database) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Reply<'_, Result<T, StoreError>> {
         let (answer, wait) = oneshot::channel();
         Box::pin(async move {
-            let statement: Statement = Box::new(move |connection| {
+            let statement: Statement = Box::new(move |database| {
                 // Nobody may be waiting any more; the work was done all the same.
-                let _ = answer.send(work(connection));
+                let _ = answer.send(work(database));
             });
             let gone = || StoreError("the store's thread has ended".to_owned());
             self.statements
@@ -115,12 +136,16 @@ impl SqliteStore {
 
 /// Does what it is told until it is told to close, or nobody is left to tell it.
 fn serve(connection: Connection, mut queue: mpsc::Receiver<Work>) {
+    let mut database = Database {
+        connection,
+        head: None,
+    };
     while let Some(work) = queue.blocking_recv() {
         match work {
-            Work::Do(statement) => statement(&connection),
+            Work::Do(statement) => statement(&mut database),
             Work::Close(closed) => {
                 // Everything goes from the log into the one file.
-                if let Err((_, error)) = connection.close() {
+                if let Err((_, error)) = database.connection.close() {
                     tracing::warn!(%error, "the store was not closed cleanly");
                 }
                 let _ = closed.send(());
@@ -131,9 +156,23 @@ fn serve(connection: Connection, mut queue: mpsc::Receiver<Work>) {
 }
 
 impl Store for SqliteStore {
-    fn save(&self, run: &Run) -> Reply<'_, Result<(), StoreError>> {
+    fn save_audited(&self, run: &Run, entries: Vec<Entry>) -> Reply<'_, Result<(), StoreError>> {
         let run = run.clone();
-        self.run(move |connection| queries::save(connection, &run))
+        self.run_with(move |database| audit::save(database, Some(&run), entries))
+    }
+
+    fn append(&self, entry: Entry) -> Reply<'_, Result<(), StoreError>> {
+        self.run_with(move |database| audit::save(database, None, vec![entry]))
+    }
+
+    fn export_audit(&self, query: AuditQuery) -> Reply<'_, Result<File, StoreError>> {
+        let path = self.path.clone();
+        Box::pin(async move {
+            tokio::task::spawn_blocking(move || audit::export(&path, &query))
+                .await
+                .map_err(|error| StoreError(error.to_string()))?
+                .map_err(|error| StoreError(error.to_string()))
+        })
     }
 
     fn unfinished(&self) -> Reply<'_, Result<Vec<Run>, StoreError>> {

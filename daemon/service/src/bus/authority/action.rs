@@ -47,13 +47,15 @@ actions! {
     Configure = "configure", "change the configuration";
     /// Make a repository known, create or test it.
     Repository = "repository", "add, create or test repositories";
+    /// Read the audit log.
+    Audit = "audit", "read the audit log";
 }
 
 impl Action {
     /// Whether all is known that the question in the policy file names.
     pub(super) fn can_name(self, about: &About) -> bool {
         match self {
-            Self::Read | Self::Configure => true,
+            Self::Read | Self::Configure | Self::Audit => true,
             Self::Run | Self::Cancel => about.job.is_some(),
             Self::Browse | Self::Restore | Self::Repository => about.repository.is_some(),
         }

@@ -33,4 +33,9 @@ pub(crate) struct Call<'a> {
 pub(crate) trait Authority: Send + Sync {
     /// Whether the caller may do this, and who it is; an error of the contract if not.
     fn check<'a>(&'a self, call: Call<'a>) -> Reply<'a, Result<Caller, Error>>;
+
+    /// Who was refused, as far as the bus tells.
+    fn refused<'a>(&'a self, call: Call<'a>) -> Reply<'a, Option<Caller>> {
+        Box::pin(async move { caller::caller(&call).await.ok() })
+    }
 }

@@ -44,6 +44,7 @@ const DEFAULTS: &[(Action, [&str; 3])] = &[
     (Action::Restore, ["auth_admin_keep"; 3]),
     (Action::Configure, ["auth_admin_keep"; 3]),
     (Action::Repository, ["auth_admin"; 3]),
+    (Action::Audit, ["auth_admin_keep"; 3]),
 ];
 
 #[test]

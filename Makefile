@@ -9,7 +9,7 @@ DESTDIR ?=
 SOURCE ?=
 BINARIES := -p backupd -p backupd-worker -p backupctl
 
-.PHONY: help quickstart check bench build test fmt lint deny doc interfaces install uninstall deb clean
+.PHONY: help quickstart check bench build test fmt lint deny doc interfaces man install uninstall deb clean
 
 help: ## List these targets
 	@echo "Usage: make TARGET"
@@ -45,10 +45,16 @@ doc: ## Build the documentation of the crates; warnings are errors
 interfaces: ## Write the introspection XML in dbus/interfaces anew, from the code
 	UPDATE_INTERFACES=1 cargo test --quiet --locked -p backupd the_committed_introspection
 
+man: ## Write the generated manual pages in packaging/man anew, from the code
+	UPDATE_MAN=1 cargo test --quiet --locked -p backupctl the_manual_page
+
 install: ## Install what `make build` built: DESTDIR=DIR, PREFIX=/usr/local
 	@scripts/install.sh install "$(DESTDIR)" "$(PREFIX)"
 
-uninstall: ## Remove what `make install` installed; configuration and state stay
+unman: ## Write the generated manual pages in packaging/man anew, from the code
+	UPDATE_MAN=1 cargo test --quiet --locked -p backupctl the_manual_page
+
+install: ## Remove what `make install` installed; configuration and state stay
 	@scripts/install.sh uninstall "$(DESTDIR)" "$(PREFIX)"
 
 deb: build ## Build and pack the Debian package, into target/packages

@@ -24,7 +24,7 @@ debootstrap  debootstrap     check                   the tests on machines with 
 lintian      lintian         check                   the packages are not held against Debian's policy
 rpmbuild     rpm             check                   the tests of the packages fail
 man          man-db          check                   the tests of the manual pages fail
-groff        groff           check                   the tests of the manual pages fail
+groff        groff-base      check                   the tests of the manual pages fail
 zsh          zsh             check                   the tests of completion fail
 fish         fish            check                   the tests of completion fail
 script       bsdutils        check                   the tests of completion fail

@@ -10,6 +10,9 @@ mod errors;
 mod fault;
 mod find;
 mod follow;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "the page is made by a test")]
+mod man;
 mod objects;
 mod output;
 mod records;

@@ -46,13 +46,13 @@ interfaces: ## Write the introspection XML in dbus/interfaces anew, from the cod
 	UPDATE_INTERFACES=1 cargo test --quiet --locked -p backupd the_committed_introspection
 
 man: ## Write the generated manual pages in packaging/man anew, from the code
-	UPDATE_MAN=1 cargo test --quiet --locked -p backupctl the_manual_page
+	UPDATE_MAN=1 cargo test --quiet --locked -p backupctl -p backupd-tests the_manual_page
 
 install: ## Install what `make build` built: DESTDIR=DIR, PREFIX=/usr/local
 	@scripts/install.sh install "$(DESTDIR)" "$(PREFIX)"
 
 unman: ## Write the generated manual pages in packaging/man anew, from the code
-	UPDATE_MAN=1 cargo test --quiet --locked -p backupctl the_manual_page
+	UPDATE_MAN=1 cargo test --quiet --locked -p backupctl -p backupd-tests the_manual_page
 
 install: ## Remove what `make install` installed; configuration and state stay
 	@scripts/install.sh uninstall "$(DESTDIR)" "$(PREFIX)"

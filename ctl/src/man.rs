@@ -49,10 +49,7 @@ fn section(command: &Command, page: &mut String) {
         argument.hide(hidden)
     });
     let usage = own.render_usage().to_string();
-    let usage = usage
-        .trim_start_matches("Usage: ")
-        .replace('<', "")
-        .replace('>', "");
+    let usage = usage.trim_start_matches("Usage: ").replace(['<', '>'], "");
     let usage = usage.strip_prefix(name).unwrap_or_default().to_owned();
 
     let mut head = Roff::new();
@@ -76,9 +73,13 @@ fn options(command: &Command) -> String {
     Man::new(command.clone())
         .render_options_section(&mut text)
         .unwrap();
-    let lines = String::from_utf8(text).unwrap();
-    let lines = lines.lines().filter(|line| !line.starts_with(".SH"));
-    lines.map(|line| format!("{line}\n")).collect()
+    let text = String::from_utf8(text).unwrap();
+    let mut body = String::new();
+    for line in text.lines().filter(|line| !line.starts_with(".SH")) {
+        body.push_str(line);
+        body.push('\n');
+    }
+    body
 }
 
 /// What stands indented stays as it is.

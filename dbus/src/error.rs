@@ -25,7 +25,7 @@ pub enum ExitCode {
 }
 
 macro_rules! errors {
-    ($($(#[$doc:meta])* $variant:ident => $code:ident,)+) => {
+    ($(#[doc = $doc:literal] $variant:ident => $code:ident,)+) => {
         /// Every error that the daemon answers with, as `org.backupd.Backup1.Error.VARIANT`.
         #[derive(Debug, Clone, zbus::DBusError)]
         #[zbus(prefix = "org.backupd.Backup1.Error")]
@@ -33,12 +33,15 @@ macro_rules! errors {
             /// An error of the bus itself, or one that this version does not know.
             #[zbus(error)]
             ZBus(zbus::Error),
-            $($(#[$doc])* $variant(String),)+
+            $(#[doc = $doc] $variant(String),)+
         }
 
         impl Error {
             /// Every error name without its prefix.
             pub const NAMES: &[&str] = &[$(stringify!($variant)),+];
+
+            /// What each of them means, for the manual.
+            pub const MEANINGS: &[&str] = &[$($doc),+];
 
             /// What `backupctl` exits with.
             pub fn exit_code(&self) -> ExitCode {

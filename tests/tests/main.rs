@@ -24,6 +24,7 @@ mod history;
 mod idle;
 mod listing;
 mod manager;
+mod manual;
 mod objects;
 mod progress;
 mod queue;

@@ -1,0 +1,84 @@
+//! Pages and `docs/configuration.md` name the keys that the parser knows. Its hint for an unknown key lists them.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use backupd_core::config::{Fault, parse_job, parse_repository, parse_settings};
+
+use super::page;
+
+/// Like no key that there is.
+const UNKNOWN: &str = "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq";
+
+fn known(faults: &[Fault]) -> BTreeSet<String> {
+    let hint = faults
+        .iter()
+        .filter_map(|fault| fault.hint.as_deref())
+        .find(|hint| hint.starts_with("the keys are"))
+        .unwrap_or_else(|| panic!("no hint lists the keys: {faults:?}"));
+    // Every other part stands between back-ticks; of a key in a table, the last part is its name there.
+    let quoted = hint.split('`').skip(1).step_by(2);
+    quoted
+        .map(|key| key.rsplit('.').next().unwrap().to_owned())
+        .collect()
+}
+
+/// The keys that a section of a page explains.
+fn explained(name: &str, section: &str) -> BTreeSet<String> {
+    let text = page(name);
+    let (_, section) = text.split_once(&format!(".SH {section}\n")).unwrap();
+    let section = section.split(".SH").next().unwrap();
+    let heads = section.split(".TP\n").skip(1);
+    heads
+        .map(|head| {
+            head.trim_start_matches("\\fB")
+                .split('\\')
+                .next()
+                .unwrap()
+                .to_owned()
+        })
+        .collect()
+}
+
+/// The keys in the table below a heading of the document.
+fn documented(heading: &str) -> BTreeSet<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let text = fs::read_to_string(path).unwrap();
+    let (_, section) = text.split_once(&format!("# {heading}\n")).unwrap();
+    let rows = section.lines().skip_while(|line| !line.starts_with("| `"));
+    rows.map_while(|line| line.strip_prefix("| `"))
+        .map(|row| row.split('`').next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_keys_are_those_that_are_read() {
+    let file = Path::new("x.toml");
+    let top = format!("{UNKNOWN} = 1\n");
+    let resources = format!("[resources]\n{UNKNOWN} = 1\n");
+    let job = |text: &str| parse_job(file, &"x".parse().unwrap(), text).unwrap_err();
+    for (name, section, heading, faults) in [
+        (
+            "backupd.toml.5",
+            "KEYS",
+            "`backupd.toml`",
+            parse_settings(file, &top).unwrap_err(),
+        ),
+        (
+            "backupd.repository.5",
+            "KEYS",
+            "`repositories.d/NAME.toml`",
+            parse_repository(file, &"x".parse().unwrap(), &top).unwrap_err(),
+        ),
+        ("backupd.job.5", "KEYS", "`jobs.d/NAME.toml`", job(&top)),
+        (
+            "backupd.job.5",
+            "RESOURCES",
+            "`[resources]` of a job",
+            job(&resources),
+        ),
+    ] {
+        let known = known(&faults);
+        assert_eq!(explained(name, section), known, "{section} of {name}");
+        assert_eq!(documented(heading), known, "{heading} of docs/configuration.md");
+    }
+}

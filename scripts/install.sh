@@ -43,6 +43,7 @@ text  README.md                                 $share/doc/backupd
 text  docs/*.md                                 $share/doc/backupd
 text  packaging/examples/*.toml                 $share/doc/backupd/examples
 text  packaging/examples/jobs.d/*               $share/doc/backupd/examples/jobs.d
+text  packaging/examples/polkit/*              $share/doc/backupd/examples/polkit
 text  packaging/examples/repositories.d/*       $share/doc/backupd/examples/repositories.d
 text  packaging/examples/systemd/*              $share/doc/backupd/examples/systemd
 "

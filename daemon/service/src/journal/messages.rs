@@ -67,6 +67,11 @@ messages! {
     /// The store cannot be opened, read or written.
     STORE_TROUBLE = "466ddc6eab724e36bfe32bf89dab69a8";
 
+    /// Somebody called a method and may not.
+    REFUSED = "57f9702a80ed46968ece6b4d84f4ae4f";
+    /// polkit cannot be asked, or does not answer.
+    POLKIT_TROUBLE = "47ce84802701456d913553fabf2d5e10";
+
     /// A record of the audit log.
     AUDIT_RECORD = "6826be33e4f64b14bb91581904878d57";
 }

@@ -10,7 +10,10 @@ mod refusal;
 mod tests;
 
 use backupd_dbus::Error;
-use zbus::{Connection, message::Header};
+use zbus::{
+    Connection,
+    message::{Flags, Header},
+};
 
 use crate::ports::{Caller, Reply};
 
@@ -27,6 +30,16 @@ pub(crate) struct Call<'a> {
     pub(crate) action: Action,
     /// To what.
     pub(crate) about: &'a About,
+}
+
+impl Call<'_> {
+    /// Whether the caller will wait while somebody is asked for a password.
+    pub(crate) fn interactive(&self) -> bool {
+        self.header
+            .primary()
+            .flags()
+            .contains(Flags::ALLOW_INTERACTIVE_AUTH)
+    }
 }
 
 /// Decides.

@@ -2,7 +2,11 @@
 
 use backupd_dbus::Error;
 
-use super::{Authority, Call, caller::caller};
+use super::{
+    Authority, Call,
+    caller::caller,
+    refusal::{Refused, refused},
+};
 use crate::ports::{Caller, Reply};
 
 /// See the module.
@@ -22,19 +26,7 @@ impl OwnerOnly {
         if caller.uid == 0 || caller.uid == self.owner {
             return Ok(caller);
         }
-        let what = format!("{}{}", call.action.verb(), call.about);
-        tracing::info!(
-            uid = caller.uid,
-            pid = caller.pid,
-            bus_name = caller.bus_name,
-            "user {} may not {what}",
-            caller.uid,
-        );
-        Err(Error::NotAuthorized(format!(
-            "you may not {what}: these are the backups of user {}\nhint: your own are reached with `--user`, \
-             the machine's with `--system`",
-            self.owner
-        )))
+        Err(refused(&call, &caller, &Refused::Foreign(self.owner)))
     }
 }
 

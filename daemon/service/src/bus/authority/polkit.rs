@@ -14,7 +14,7 @@ use std::{
 
 use backupd_dbus::Error;
 use futures_util::StreamExt as _;
-use zbus::{fdo::DBusProxy, message::Flags, names::BusName};
+use zbus::{fdo::DBusProxy, names::BusName};
 use zbus_polkit::policykit1::{AuthorityProxy, AuthorizationResult, CheckAuthorizationFlags, Subject};
 
 use super::{
@@ -59,11 +59,7 @@ impl Polkit {
         if caller.uid == 0 || caller.uid == self.owner {
             return Ok(caller);
         }
-        let interactive = call
-            .header
-            .primary()
-            .flags()
-            .contains(Flags::ALLOW_INTERACTIVE_AUTH);
+        let interactive = call.interactive();
         let answer = if interactive {
             self.ask_person(call, &caller).await
         } else {

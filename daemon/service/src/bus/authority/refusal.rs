@@ -2,10 +2,32 @@
 
 use std::time::Duration;
 
+use backupd_core::name::{JobName, RepositoryName};
 use backupd_dbus::Error;
 
 use super::Call;
-use crate::ports::Caller;
+use crate::{journal::messages, ports::Caller};
+
+/// Who was refused what.
+macro_rules! log {
+    ($level:ident, $id:expr, $call:expr, $caller:expr, $($why:tt)+) => {{
+        let (call, caller): (&Call<'_>, &Caller) = ($call, $caller);
+        tracing::$level!(
+            MESSAGE_ID = $id,
+            BACKUPD_ACTION = call.action.id(),
+            BACKUPD_JOB = call.about.job.as_ref().map(JobName::as_str),
+            BACKUPD_REPOSITORY = call.about.repository.as_ref().map(RepositoryName::as_str),
+            BACKUPD_CALLER_UID = caller.uid,
+            BACKUPD_CALLER_PID = caller.pid,
+            BACKUPD_CALLER_BUS_NAME = caller.bus_name,
+            "user {} may not {}{}: {}",
+            caller.uid,
+            call.action.verb(),
+            call.about,
+            format_args!($($why)+)
+        );
+    }};
+}
 
 /// Why polkit, or what became of it, does not allow a call.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +44,8 @@ pub(super) enum Refused {
     Silent(Duration),
     /// polkit cannot be asked.
     Absent(String),
+    /// These are the backups of that user alone.
+    Foreign(u32),
 }
 
 /// The error of the contract, which names what was refused and what helps; the log has who it was.
@@ -59,16 +83,19 @@ pub(super) fn refused(call: &Call<'_>, caller: &Caller, why: &Refused) -> Error 
             "`systemctl status polkit` tells more; root needs no polkit: call `backupctl` with `sudo`"
                 .to_owned(),
         ),
+        Refused::Foreign(owner) => (
+            format!("these are the backups of user {owner}"),
+            "your own are reached with `--user`, the machine's with `--system`".to_owned(),
+        ),
     };
     let text = format!("you may not {what}: {reason}\nhint: {hint}");
-    let (uid, pid, bus_name) = (caller.uid, caller.pid, &caller.bus_name);
     match why {
         Refused::Silent(_) | Refused::Absent(_) => {
-            tracing::warn!(uid, pid, bus_name, action, "user {uid} may not {what}: {reason}");
+            log!(warn, messages::POLKIT_TROUBLE, call, caller, "{reason}");
             Error::NotAuthorized(text)
         }
-        Refused::Forbidden | Refused::Failed | Refused::Challenge | Refused::Dismissed => {
-            tracing::info!(uid, pid, bus_name, action, "user {uid} may not {what}: {reason}");
+        _ => {
+            log!(info, messages::REFUSED, call, caller, "{reason}");
             match why {
                 Refused::Challenge => Error::NotAuthorizedCanObtain(text),
                 Refused::Dismissed => Error::NotAuthorizedDismissed(text),

@@ -183,3 +183,6 @@ pub(super) fn export(path: &Path, query: &AuditQuery) -> std::result::Result<Fil
     // Who reads it must not be able to write there.
     Ok(File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?)
 }
+
+#[cfg(test)]
+mod tests;

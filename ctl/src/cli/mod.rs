@@ -1,5 +1,6 @@
 //! What the command line looks like.
 
+mod audit;
 mod config;
 mod job;
 mod repository;
@@ -11,6 +12,7 @@ use backupd_dbus::Interaction;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
+    audit::{AuditArgs, AuditCommand},
     config::{CheckArgs, ConfigCommand},
     job::{CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
     repository::{AddArgs, RepositoryCommand},
@@ -144,6 +146,7 @@ pub(crate) enum Command {
         backupctl config reload"
     )]
     Config(ConfigCommand),
+    Audit(AuditArgs),
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What the commands do.
 
+mod audit;
 mod cancel;
 mod config;
 mod history;
@@ -59,5 +60,6 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Done {
         Command::Job(command) => job::run(&context, command).await,
         Command::Repository(command) => repository::run(&context, command).await,
         Command::Config(command) => config::run(&context, command).await,
+        Command::Audit(arguments) => audit::run(&context, &arguments).await,
     }
 }

@@ -9,7 +9,7 @@ DESTDIR ?=
 SOURCE ?=
 BINARIES := -p backupd -p backupd-worker -p backupctl
 
-.PHONY: help quickstart check bench build test fmt lint deny doc interfaces man install uninstall deb clean
+.PHONY: help quickstart check bench build test fmt lint deny doc interfaces man install uninstall deb rpm clean
 
 help: ## List these targets
 	@echo "Usage: make TARGET"
@@ -59,6 +59,9 @@ install: ## Remove what `make install` installed; configuration and state stay
 
 deb: build ## Build and pack the Debian package, into target/packages
 	@scripts/package.sh deb
+
+rpm: build ## Build and pack the RPM package, into target/packages
+	@scripts/package.sh rpm
 
 clean: ## Remove what was built
 	cargo clean

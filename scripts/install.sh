@@ -17,11 +17,11 @@ policy=/etc/dbus-1/system.d
 zsh=$share/zsh/site-functions
 [[ $prefix != /usr ]] || { policy=/usr/share/dbus-1/system.d; zsh=$share/zsh/vendor-completions; }
 
-# mode, files here, directory there; `text` is installed with its paths below PREFIX
+# kind, files here, directory there; a `program` is in BINARIES, `text` is installed with its paths below PREFIX
 table="
-755   $binaries/backupd                         $libexec
-755   $binaries/backupd-worker                  $libexec
-755   $binaries/backupctl                       $prefix/bin
+program backupd                                 $libexec
+program backupd-worker                          $libexec
+program backupctl                               $prefix/bin
 text  systemd/system/*                          $prefix/lib/systemd/system
 text  systemd/user/*                            $prefix/lib/systemd/user
 text  systemd/system-preset/*                   $prefix/lib/systemd/system-preset
@@ -39,6 +39,7 @@ text  packaging/man/*.8                         $share/man/man8
 text  packaging/completions/bash/*              $share/bash-completion/completions
 text  packaging/completions/zsh/*               $zsh
 text  packaging/completions/fish/*              $share/fish/vendor_completions.d
+text  CHANGELOG.md                              $share/doc/backupd
 text  README.md                                 $share/doc/backupd
 text  docs/*.md                                 $share/doc/backupd
 text  packaging/examples/*.toml                 $share/doc/backupd/examples
@@ -48,25 +49,26 @@ text  packaging/examples/repositories.d/*       $share/doc/backupd/examples/repo
 text  packaging/examples/systemd/*              $share/doc/backupd/examples/systemd
 "
 
-# one MODE FILE DIRECTORY
+# one KIND FILE DIRECTORY
 one() {
     local to=$destination$3/${2##*/}
     if [[ $what == uninstall ]]; then
         rm -fv "$to"
     elif [[ $1 == text ]]; then
-        sed "s|/usr/libexec/backupd|$libexec|g; s|/usr/bin/backupctl|$prefix/bin/backupctl|g" "$2" | install -Dm644 /dev/stdin "$to"
-    elif [[ -e $2 ]]; then
-        install -Dm"$1" "$2" "$to"
+        sed "s|/usr/libexec/backupd|$libexec|g; s|/usr/bin/backupctl|$prefix/bin/backupctl|g" "$2" |
+            install -Dm644 /dev/stdin "$to"
+    elif [[ -e $binaries/$2 ]]; then
+        install -Dm755 "$binaries/$2" "$to"
     else
-        echo "\`$2\` is missing: run \`make build\` first" >&2
+        echo "\`$binaries/$2\` is missing: run \`make build\` first" >&2
         exit 1
     fi
 }
 
-while read -r mode files directory; do
+while read -r kind files directory; do
     # Words with a star are the files that there are.
     for file in $files; do
-        one "$mode" "$file" "$directory"
+        one "$kind" "$file" "$directory"
     done
 done <<<"$(grep . <<<"$table")"
 

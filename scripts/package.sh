@@ -43,12 +43,22 @@ deb() {
     cat >"$tree/debian/changelog" <<CHANGELOG
 backupd ($version-1) unstable; urgency=medium
 
-  * Version $version; what is new stands in NEWS.
+  * Version $version; what is new stands in changelog.gz beside this file.
 
  -- $(sed -n 's/^Maintainer: //p' packaging/debian/control)  $(date -Rud "@$SOURCE_DATE_EPOCH")
 CHANGELOG
     (cd "$tree" && dpkg-buildpackage --build=binary --no-sign) >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; exit 1; }
     mv "$scratch"/*.deb "$output"
+}
+
+rpm() {
+    local level=w9
+    [[ $profile == release ]] || level=w1
+    rpmbuild -bb --quiet --define "_topdir $scratch/rpm" --define "_dbpath $scratch/rpmdb" \
+        --define "checkout $PWD" --define "programs $BINARIES" --define "version_ $version" \
+        --define "_binary_payload $level.gzdio" packaging/backupd.spec >"$scratch/log" 2>&1 ||
+        { cat "$scratch/log" >&2; exit 1; }
+    mv "$scratch"/rpm/RPMS/*/*.rpm "$output"
 }
 
 "$kind"

@@ -26,6 +26,7 @@ mod listing;
 mod manager;
 mod manual;
 mod objects;
+mod packages;
 mod progress;
 mod queue;
 mod records;

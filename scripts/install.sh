@@ -17,7 +17,8 @@ policy=/etc/dbus-1/system.d
 zsh=$share/zsh/site-functions
 [[ $prefix != /usr ]] || { policy=/usr/share/dbus-1/system.d; zsh=$share/zsh/vendor-completions; }
 
-# kind, files here, directory there; a `program` is in BINARIES, `text` is installed with its paths below PREFIX
+# kind, files here, directory there; a `program` is in BINARIES, `text` is installed with its paths below PREFIX; a `+`
+# there is the name of the directory here
 table="
 program backupd                                 $libexec
 program backupd-worker                          $libexec
@@ -42,11 +43,8 @@ text  packaging/completions/fish/*              $share/fish/vendor_completions.d
 text  CHANGELOG.md                              $share/doc/backupd
 text  README.md                                 $share/doc/backupd
 text  docs/*.md                                 $share/doc/backupd
-text  packaging/examples/*.toml                 $share/doc/backupd/examples
-text  packaging/examples/jobs.d/*               $share/doc/backupd/examples/jobs.d
-text  packaging/examples/polkit/*              $share/doc/backupd/examples/polkit
-text  packaging/examples/repositories.d/*       $share/doc/backupd/examples/repositories.d
-text  packaging/examples/systemd/*              $share/doc/backupd/examples/systemd
+text  packaging/examples/*                      $share/doc/backupd/examples
+text  packaging/examples/*/*                    $share/doc/backupd/examples/+
 "
 
 # one KIND FILE DIRECTORY
@@ -68,7 +66,7 @@ one() {
 while read -r kind files directory; do
     # Words with a star are the files that there are.
     for file in $files; do
-        one "$kind" "$file" "$directory"
+        [[ -d $file ]] || one "$kind" "$file" "${directory/%+/$(basename "$(dirname "$file")")}"
     done
 done <<<"$(grep . <<<"$table")"
 

@@ -7,7 +7,6 @@ SHELL := bash
 PREFIX ?= /usr/local
 DESTDIR ?=
 SOURCE ?=
-BINARIES := -p backupd -p backupd-worker -p backupctl
 
 .PHONY: help quickstart check bench build test fmt lint deny doc interfaces man install uninstall deb rpm clean
 
@@ -25,7 +24,7 @@ bench: ## Measure the daemon beside the bare engine and stock restic; `ARGS=--he
 	@tests/bench/bench.sh $(ARGS)
 
 build: ## Build the programs for use, into target/release
-	cargo build --release --locked $(BINARIES)
+	@scripts/build.sh
 
 test: ## Run all tests
 	@scripts/test.sh
@@ -51,10 +50,7 @@ man: ## Write the generated manual pages in packaging/man anew, from the code
 install: ## Install what `make build` built: DESTDIR=DIR, PREFIX=/usr/local
 	@scripts/install.sh install "$(DESTDIR)" "$(PREFIX)"
 
-unman: ## Write the generated manual pages in packaging/man anew, from the code
-	UPDATE_MAN=1 cargo test --quiet --locked -p backupctl -p backupd-tests the_manual_page
-
-install: ## Remove what `make install` installed; configuration and state stay
+uninstall: ## Remove what `make install` installed; configuration and state stay
 	@scripts/install.sh uninstall "$(DESTDIR)" "$(PREFIX)"
 
 deb: build ## Build and pack the Debian package, into target/packages

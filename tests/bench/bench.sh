@@ -12,7 +12,7 @@ for word in "$@"; do
     [[ $word != --help && $word != -h ]] || exec python3 "$root/tests/bench/bench.py" --help
 done
 make --no-print-directory -C "$root" build
-cargo build --release --locked --manifest-path "$root/Cargo.toml" -p backupd-engine --example bare
+"$root/scripts/build.sh" -p backupd-engine --example bare
 
 mkdir -p "$cache"
 scratch=$(mktemp -d "$cache/run.XXXXXX")
@@ -33,4 +33,5 @@ python3 "$root/tests/bench/bench.py" --scratch "$scratch" --data "$cache" --bare
 bus_end
 
 printf '\nThe daemon by itself, with ten jobs:\n'
-cargo run --quiet --release --locked --manifest-path "$root/Cargo.toml" -p backupd-tests --bin backupd-measure
+"$root/scripts/build.sh" --quiet -p backupd-tests --bin backupd-measure
+"$root/target/release/backupd-measure"

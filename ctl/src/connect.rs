@@ -9,7 +9,7 @@ use backupd_dbus::{
 use serde::de::DeserializeOwned;
 use zbus::{Connection, ObjectPath, OwnedObjectPath, Type, conn::Builder, fdo};
 
-use crate::{agent::Agent, commands::Context, errors::Failure, objects::Objects, scope::Scope};
+use crate::{activation, agent::Agent, commands::Context, errors::Failure, objects::Objects, scope::Scope};
 
 /// A bus and a daemon that are well answer in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -24,7 +24,7 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Connects to the bus. Whether the daemon is there shows with the first question.
+    /// Connects to the bus, and wakes the daemon if it sleeps.
     pub(crate) async fn connect(context: &Context<'_>) -> Result<Self, Failure> {
         Self::open(context.scope, context.interaction).await
     }
@@ -39,6 +39,7 @@ impl Daemon {
         let connection = answered(scope, builder.build())
             .await?
             .map_err(|error| no_bus(&error, scope))?;
+        answered(scope, activation::awake(&connection, scope)).await??;
         Ok(Self {
             connection,
             scope,

@@ -1,6 +1,7 @@
 //! `backupctl`: the command line client of backupd. It talks to the daemon over D-Bus, links no engine, and opens
 //! no repository.
 
+mod activation;
 mod agent;
 mod cli;
 mod commands;

@@ -29,6 +29,7 @@ use std::{
 };
 
 use failure::Failure;
+use notify::{Notifier as _, Systemd};
 use scope::{Directories, Scope};
 
 const HELP: &str = "\
@@ -113,9 +114,7 @@ fn run(scope: Scope) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let error = Failure::System("the runtime cannot be started", error);
-            tracing::error!(MESSAGE_ID = error.message_id(), "{error}");
-            return ExitCode::from(error.code());
+            return fail(&Failure::System("the runtime cannot be started", error));
         }
     };
     let outcome = alone(scope).and_then(|(directories, alone)| {
@@ -128,9 +127,15 @@ fn run(scope: Scope) -> ExitCode {
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(MESSAGE_ID = error.message_id(), "{error}");
-            ExitCode::from(error.code())
-        }
+        Err(error) => fail(&error),
     }
+}
+
+/// Tells why the daemon ends: the journal, and those who ask systemd.
+fn fail(error: &Failure) -> ExitCode {
+    tracing::error!(MESSAGE_ID = error.message_id(), "{error}");
+    let text = error.to_string();
+    Systemd.status(text.lines().next().unwrap_or_default());
+    journal::settle();
+    ExitCode::from(error.code())
 }

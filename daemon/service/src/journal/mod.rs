@@ -4,6 +4,7 @@
 //! `BACKUPD_RESULT`, and those that an entry adds.
 
 pub(crate) mod messages;
+mod settle;
 
 /// An entry about a run: `of_run!(info, messages::RUN_STARTED, &run, "{} starts", title(&run))`.
 macro_rules! of_run {
@@ -22,6 +23,7 @@ macro_rules! of_run {
     }};
 }
 pub(crate) use of_run;
+pub(crate) use settle::settle;
 
 #[cfg(test)]
 mod tests;

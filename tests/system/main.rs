@@ -16,3 +16,5 @@ mod activation;
 mod package;
 mod reload;
 mod restart;
+mod surroundings;
+mod user;

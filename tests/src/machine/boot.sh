@@ -7,7 +7,9 @@ echo 0 >"$cgroup/cgroup.procs"
 mount -t tmpfs -o mode=755 machine "$directory"
 mkdir "$directory/upper" "$directory/work" "$directory/root"
 mount -t overlay -o "lowerdir=$lower,upperdir=$directory/upper,workdir=$directory/work" machine "$directory/root"
-[ -z "$prepare" ] || chroot "$directory/root" sh -euc "$prepare"
+mount -t proc proc "$directory/root/proc"
+chroot "$directory/root" sh -euc "$prepare"
+umount "$directory/root/proc"
 exec systemd-nspawn -D "$directory/root" --boot --register=no --keep-unit --quiet --private-network \
     --resolv-conf=off --timezone=off --link-journal=no --notify-ready=yes --console=pipe \
     --kill-signal=SIGKILL

@@ -1,6 +1,6 @@
 //! Commands in a machine.
 
-use std::{ffi::OsStr, process::Command};
+use std::{ffi::OsStr, process::Command, time::Instant};
 
 use super::{Machine, User};
 use crate::{Said, wait::DEADLINE};
@@ -96,5 +96,20 @@ impl Machine {
             .run(["systemctl", "show", "--value", "--property", name, unit])
             .well();
         said.stdout.trim_end().to_owned()
+    }
+
+    /// Waits until a property of a unit is that. It is asked for again and again: without a bus nobody tells.
+    pub fn wait_for_property(&self, unit: &str, name: &str, wanted: &str) {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            let found = self.property(unit, name);
+            if found == wanted {
+                return;
+            }
+            assert!(
+                Instant::now() < until,
+                "`{name}` of `{unit}` is `{found}`, and in vain waited for `{wanted}`"
+            );
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-use backupd_tests::programs::program;
+use backupd_tests::{machine, programs::program};
 use tempfile::TempDir;
 
 /// What the scripts read of the checkout.
@@ -121,7 +121,7 @@ fn packages_bring_what_is_installed() {
     install("install", &root, "/usr");
     let installed = files(&root);
 
-    let deb = pack("deb", &checkout(), scratch.path());
+    let deb = machine::package();
     let tree = scratch.path().join("deb");
     output(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(&tree));
     // Debian compresses what is long, has one name for changelogs, and adds papers of its own.
@@ -166,8 +166,6 @@ fn the_debian_package_is_as_debian_has_them() {
         eprintln!("skipped: `lintian` is not installed");
         return;
     }
-    let scratch = scratch();
-    let deb = pack("deb", &checkout(), scratch.path());
     let said = Command::new("lintian")
         .args([
             "--allow-root",
@@ -176,7 +174,7 @@ fn the_debian_package_is_as_debian_has_them() {
             "--tag-display-limit",
             "0",
         ])
-        .arg(&deb)
+        .arg(machine::package())
         .output()
         .unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));

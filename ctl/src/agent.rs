@@ -132,8 +132,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let program = program(
             &directory,
-            "trap 'echo ended >end; exit' TERM\necho \"$@\" >arguments\neval \"exec $4>&-\"\n\
-             while :; do read -t 1 <> <(:); done",
+            // `wait` alone is left for a trap at once.
+            "trap 'echo ended >end; kill $!; exit' TERM\necho \"$@\" >arguments\neval \"exec $4>&-\"\n\
+             sleep infinity &\nwait",
         );
         let agent = Running::start(&program).await.unwrap();
         let arguments = fs::read_to_string(directory.path().join("arguments")).unwrap();

@@ -13,8 +13,10 @@
 )]
 
 mod activation;
+mod authority;
 mod package;
 mod reload;
 mod restart;
 mod surroundings;
+mod terminal;
 mod user;

@@ -1,7 +1,8 @@
 //! polkit decides, in the system scope.
 //!
 //! Looking is asked for like everything else: an administrator may want to keep it to a group, and a question costs
-//! less than a millisecond. Properties need no leave; they are told to everybody anyway, and hold no secret.
+//! some milliseconds. What clients look at all the time are properties, which need no leave: they are told to
+//! everybody anyway, and hold no secret.
 //!
 //! Root is never asked about, so that nothing waits for polkit while the machine boots, and whoever can mend polkit
 //! is not locked out by it. For everybody else, what is not allowed is refused, whatever the reason.

@@ -20,6 +20,12 @@ use crate::{
 /// The password of every repository, unless a test says otherwise.
 pub const PASSWORD: &str = "correct-horse-battery-staple";
 
+/// Runs a program with another `/run`, and a standard error that is the journal's.
+const AS_A_SERVICE: &str = "mount --bind \"$1\" /run; shift
+JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2)
+export JOURNAL_STREAM
+exec \"$@\"";
+
 /// See the module. All of it is gone when this is dropped.
 pub struct Bed {
     /// The daemon, while it runs.
@@ -28,6 +34,8 @@ pub struct Bed {
     bus: Option<Bus>,
     /// Variables for the daemon, beside those that say where things are.
     pub variables: Vec<(String, String)>,
+    /// What the daemon finds in place of `/run`.
+    pub run_directory: Option<PathBuf>,
     directory: TempDir,
 }
 
@@ -44,6 +52,7 @@ impl Bed {
             bus_daemon: None,
             bus: None,
             variables: Vec::new(),
+            run_directory: None,
             directory,
         };
         for name in [
@@ -161,7 +170,22 @@ impl Bed {
 
     /// The daemon's command, not started.
     pub fn daemon_command(&self) -> Command {
-        let mut command = self.command(program("backupd"));
+        let mut command = match &self.run_directory {
+            None => self.command(program("backupd")),
+            Some(run) => {
+                let mut command = self.command("unshare");
+                command.args(["--mount", "--propagation", "private"]);
+                if !nix::unistd::geteuid().is_root() {
+                    command.args(["--map-current-user", "--keep-caps"]);
+                }
+                // As systemd does, it says that standard error is the journal's.
+                command
+                    .args(["sh", "-ec", AS_A_SERVICE, "sh"])
+                    .arg(run)
+                    .arg(program("backupd"));
+                command
+            }
+        };
         command.arg("--user").envs(self.variables.iter().cloned());
         command
     }

@@ -22,6 +22,7 @@ mod flow;
 mod fuzz;
 mod history;
 mod idle;
+mod journal;
 mod listing;
 mod manager;
 mod manual;

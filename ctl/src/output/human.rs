@@ -1,26 +1,7 @@
 //! Numbers and times as people read them.
 
+pub(crate) use backupd_core::text::{count, size};
 use jiff::{Timestamp, tz::TimeZone};
-
-/// A size: `1.5 GiB`.
-pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = "KiB";
-    for next in UNITS.into_iter().skip(1) {
-        // What would be shown as 1024.0 is one of the next unit.
-        if value < 1023.95 {
-            break;
-        }
-        value /= 1024.0;
-        unit = next;
-    }
-    format!("{value:.1} {unit}")
-}
 
 /// A rate: `12.0 MiB/s`.
 pub(crate) fn rate(bytes_per_second: f64) -> String {
@@ -31,19 +12,6 @@ pub(crate) fn rate(bytes_per_second: f64) -> String {
     )]
     let bytes = bytes_per_second.max(0.0) as u64;
     format!("{}/s", size(bytes))
-}
-
-/// A number with its thousands parted: `12 345`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut parted = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            parted.push(' ');
-        }
-        parted.push(digit);
-    }
-    parted
 }
 
 /// A number and its word: `1 file`, `2 files`.

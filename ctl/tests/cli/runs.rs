@@ -233,7 +233,7 @@ async fn history_passes_its_filter_on_and_reads_page_by_page() {
     );
 }
 
-const LOG: &str = r#"{"v":1,"seq":1,"time":"2026-11-20T02:00:00Z","event":"hello","pid":1,"run":"x","attempt":1,"program":"backupd-worker 0.1.0","engine":{"name":"embedded","version":"0.13.0"}}
+const LOG: &str = r#"{"v":1,"seq":1,"time":"2026-11-20T02:00:00Z","event":"hello","pid":1,"run":"01JD0000000000000000000000","attempt":1,"program":"backupd-worker 0.1.0","engine":{"name":"embedded","version":"0.13.0"}}
 {"v":1,"seq":2,"time":"2026-11-20T02:00:01Z","event":"phase","phase":"backup"}
 {"v":1,"seq":3,"time":"2026-11-20T02:00:02Z","event":"warning","path":"/home/a\nb","reason":"permission denied"}
 {"v":1,"seq":4,"time":"2026-11-20T02:00:03Z","event":"snapshot","snapshot":"4f5e6a7b"}

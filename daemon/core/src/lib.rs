@@ -12,4 +12,5 @@ pub mod protocol;
 pub mod queue;
 pub mod resources;
 pub mod run;
+pub mod text;
 pub mod unit;

@@ -8,6 +8,7 @@ mod output;
 mod progress;
 mod rundir;
 mod spec;
+mod told;
 
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind};
 pub use output::{EntryRecord, RepositoryRecord, SnapshotRecord, StoredRecord};

@@ -122,6 +122,7 @@ impl Run {
             failure: None,
             pid: None,
             last_event: 0,
+            warned: 0,
             outcome: None,
             done: None,
         });
@@ -142,7 +143,10 @@ impl Run {
                 self.state = RunState::Running;
             }
             EventKind::Phase { phase } => self.phase = Some(phase),
-            EventKind::Warning { .. } => self.statistics.warnings += 1,
+            EventKind::Warning { .. } => {
+                attempt.warned += 1;
+                self.statistics.warnings += 1;
+            }
             EventKind::Snapshot { snapshot } => self.snapshot = Some(snapshot),
             EventKind::Stats { statistics } => {
                 let warnings = self.statistics.warnings;

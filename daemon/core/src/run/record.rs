@@ -77,6 +77,9 @@ pub struct Attempt {
     pub pid: Option<u32>,
     /// The last event taken from its file: replay goes on after it.
     pub last_event: u64,
+    /// Warnings taken from its file.
+    #[serde(default)]
+    pub warned: u64,
     /// What its `done` said.
     pub outcome: Option<RunResult>,
     /// When it said so.

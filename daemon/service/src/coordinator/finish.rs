@@ -11,7 +11,12 @@ use backupd_core::{
 };
 use jiff::SignedDuration;
 
-use super::{Coordinator, record::ended, start::title};
+use super::{
+    Coordinator,
+    mirror::{self, Entry},
+    record::ended,
+    start::title,
+};
 use crate::{
     audit::daemon,
     journal::{messages, of_run},
@@ -32,20 +37,27 @@ impl Coordinator {
             .any(|event| matches!(event.kind, EventKind::Hello { .. }));
         let now = self.parts.clock.now();
         let mut changed = false;
-        let mut worth_keeping = false;
+        let mut worth_publishing = false;
+        let mut entries = Vec::new();
         for event in events {
-            // Warnings come by the thousand and stand in the file; they are counted, and kept with the next.
+            // Warnings come by the thousand and stand in the file; they are counted, and published with the next.
             let matters = !matches!(event.kind, EventKind::Warning { .. });
+            let entry = Entry::of(&run, &event);
             match run.apply(RunEvent::Worker(event), now) {
                 Ok(moved) => {
                     changed |= moved;
-                    worth_keeping |= moved && matters;
+                    worth_publishing |= moved && matters;
+                    entries.extend(entry.filter(|_| moved));
                 }
                 Err(error) => tracing::warn!(%error, "a worker's event is passed over"),
             }
         }
-        if worth_keeping {
+        // What is kept is told, and never again: the record says how far the file was taken.
+        if !entries.is_empty() {
             self.save(&run, None).await;
+        }
+        for entry in entries {
+            entry.write(&run);
         }
         // It may have been asked to stop before anybody knew its process.
         if says_hello && run.cancel_requested {
@@ -54,7 +66,7 @@ impl Coordinator {
         if changed {
             self.put_back(run);
         }
-        worth_keeping
+        worth_publishing
     }
 
     /// The worker is gone: the run ends with what it said, or as `interrupted`.
@@ -64,6 +76,7 @@ impl Coordinator {
         };
         match run.apply(RunEvent::WorkerGone, self.parts.clock.now()) {
             Ok(true) => {
+                mirror::tell_left_out(&run);
                 if run
                     .attempts
                     .last()

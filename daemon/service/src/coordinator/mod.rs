@@ -9,6 +9,7 @@ mod finish;
 mod handle;
 mod message;
 mod meter;
+mod mirror;
 mod outbox;
 mod publish;
 mod queue;

@@ -52,10 +52,8 @@ messages! {
     /// A run took longer than it may.
     RUN_TIMED_OUT = "233403f15ce44083b6e7685bc8eb6ad8";
     /// What a worker says of its work.
-    #[allow(dead_code, reason = "the mirror of workers' events will use it")]
     WORKER_EVENT = "bbc7585fa72546eb9edd7bf41cfc469a";
     /// A worker warned of more than the journal takes.
-    #[allow(dead_code, reason = "the mirror of workers' events will use it")]
     WARNINGS_LEFT_OUT = "69851fc791af426f9fb4d54ab6f3c94d";
     /// A worker cannot be started.
     LAUNCHER_TROUBLE = "27a1bd3e1cb745d091b06b26bb6a592e";

@@ -162,6 +162,11 @@ impl Bed {
         }
         command
             .env("DBUS_SESSION_BUS_ADDRESS", self.address())
+            // Nothing of the machine that the tests run on.
+            .env(
+                "DBUS_SYSTEM_BUS_ADDRESS",
+                format!("unix:path={}", self.path("no-system-bus").display()),
+            )
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("LANG", "C.UTF-8")
             .env("RUST_BACKTRACE", "1");

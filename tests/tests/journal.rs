@@ -113,6 +113,10 @@ fn a_daemon_that_takes_up_a_worker_tells_nothing_twice() {
     gate.close();
     let run = bed.bus().start("home").unwrap();
     gate.wait_for(1);
+    // What is kept and not yet told when a daemon is killed is never told: wait until it is.
+    journal.until("BACKUPD_RUN", &run, |entry| {
+        entry["MESSAGE"].ends_with(": phase open")
+    });
     bed.kill_and_start();
     bed.kill_and_start();
     gate.open();

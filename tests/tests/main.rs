@@ -28,6 +28,7 @@ mod manager;
 mod manual;
 mod objects;
 mod packages;
+mod power;
 mod progress;
 mod queue;
 mod records;

@@ -22,6 +22,7 @@ use crate::{
     logging::LogLevel,
     notify::{Notifier, Systemd, patiently},
     ports::{Launcher, Store, SystemClock},
+    power::{self, Logind},
     scope::{Directories, Scope},
     settings::{self, Layers},
     store::SqliteStore,
@@ -122,12 +123,14 @@ async fn start(
     let socket = ProgressSocket::bind(&socket_path)
         .map_err(|error| Failure::System("the progress socket cannot be made", error))?;
     let (alarm, alarm_times) = watch::channel(None);
+    let (power, power_locks) = Logind::new();
     let changed_launcher = Arc::clone(&launcher);
     let parts = Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,
         launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
         clock: Arc::new(SystemClock),
         notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
+        power: Box::new(power),
         configuration: directories.configuration.clone(),
         credentials: directories.credentials.clone(),
         progress_socket: Some(socket_path),
@@ -159,6 +162,12 @@ async fn start(
             "the bus refuses our objects: {error}\nhint: start backupd again; look at what the bus says"
         ))
     })?;
+    tokio::spawn(power::serve(
+        scope,
+        connection.clone(),
+        power_locks,
+        inbox.clone(),
+    ));
     let running = Running {
         connection,
         store,

@@ -13,6 +13,7 @@ mod launch;
 mod logging;
 mod notify;
 mod ports;
+mod power;
 mod readiness;
 mod scope;
 mod settings;

@@ -202,6 +202,21 @@ pub(crate) enum AskError {
     NoAnswer(String),
 }
 
+/// What the machine is asked not to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct PowerLocks {
+    /// Sleep and shutdown wait a moment.
+    pub(crate) delay: bool,
+    /// Neither sleep nor shutdown.
+    pub(crate) block: bool,
+}
+
+/// Keeps the machine awake. Where nobody can do that, nothing happens.
+pub(crate) trait Power: Send + Sync {
+    /// From now on these locks, and no others.
+    fn want(&self, locks: PowerLocks);
+}
+
 /// Reads the time. Steered in tests.
 pub(crate) trait Clock: Send + Sync {
     /// Now.

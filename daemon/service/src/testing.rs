@@ -27,7 +27,8 @@ use crate::{
     },
     notify::Notifier,
     ports::{
-        AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, Reply, RunQuery, Store, StoreError,
+        AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, Power, PowerLocks, Reply, RunQuery,
+        Store, StoreError,
     },
     store::SqliteStore,
 };
@@ -175,7 +176,17 @@ pub(crate) struct Stage {
     pub(crate) store: Arc<FailingStore>,
     pub(crate) alarm: watch::Receiver<Option<Timestamp>>,
     pub(crate) directory: Arc<TempDir>,
+    /// What the machine is asked not to do.
+    pub(crate) locks: Arc<Mutex<PowerLocks>>,
     views: Arc<Mutex<Changes>>,
+}
+
+struct SteadyMachine(Arc<Mutex<PowerLocks>>);
+
+impl Power for SteadyMachine {
+    fn want(&self, locks: PowerLocks) {
+        *self.0.lock().unwrap() = locks;
+    }
 }
 
 impl Stage {
@@ -227,11 +238,13 @@ impl Stage {
         });
         let (inbox, messages) = Coordinator::channel();
         let (alarm_times, alarm) = watch::channel(None);
+        let locks = Arc::default();
         let parts = Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             notifier: Arc::new(Quiet),
+            power: Box::new(SteadyMachine(Arc::clone(&locks))),
             configuration: directory.path().join("etc"),
             credentials: CredentialStores::system(),
             progress_socket: None,
@@ -252,6 +265,7 @@ impl Stage {
             store,
             alarm,
             directory,
+            locks,
             views: Arc::default(),
         }
     }

@@ -8,7 +8,7 @@ mod words;
 
 pub use apply::{IllegalMove, RunEvent};
 pub use record::{Attempt, BlockedBy, EngineVersion, Run, Statistics};
-pub use words::{Operation, Phase, RepositoryUse, RunResult, RunState, Trigger, UnknownWord};
+pub use words::{Operation, Phase, PowerUse, RepositoryUse, RunResult, RunState, Trigger, UnknownWord};
 
 pub(crate) use words::words;
 

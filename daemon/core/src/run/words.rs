@@ -74,7 +74,26 @@ pub enum RepositoryUse {
     Exclusive,
 }
 
+/// What the machine must not do while an operation is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PowerUse {
+    /// Going to sleep or down waits a moment, so that a worker that is nearly done ends well; one that is not is
+    /// stopped in a state that the next run goes on from.
+    Delay,
+    /// Neither sleep nor shutdown, unless somebody insists: what is left half done is worse than a late sleep.
+    Block,
+}
+
 impl Operation {
+    /// What the machine must not do meanwhile.
+    pub fn power_use(self) -> PowerUse {
+        match self {
+            // A backup that is cut off loses nothing that was stored.
+            Self::Backup => PowerUse::Delay,
+            Self::Restore => PowerUse::Block,
+        }
+    }
+
     /// Whether the operation may run beside others on the same repository.
     pub fn repository_use(self) -> RepositoryUse {
         match self {

@@ -5,9 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use backupd_core::{
     health::{Health, JobFacts, overall},
     name::{JobName, RunId},
-    run::RunState,
+    run::{PowerUse, RunState},
 };
 use jiff::{SignedDuration, Timestamp};
+
+use crate::ports::PowerLocks;
 
 use super::{Coordinator, JobView, ManagerView, ObjectKey, RepositoryView, RunView, View, state::Live};
 
@@ -69,6 +71,7 @@ impl Coordinator {
             self.outbox.put(key.clone(), None);
         }
         self.published = views;
+        self.parts.power.want(self.power_locks());
         self.parts
             .alarm
             .send_if_modified(|at| std::mem::replace(at, wake) != wake);
@@ -122,6 +125,19 @@ impl Coordinator {
             late_at,
         };
         Some((view, late_at))
+    }
+
+    /// What follows from the runs at work.
+    fn power_locks(&self) -> PowerLocks {
+        let mut locks = PowerLocks::default();
+        let at_work = self.runs.values().map(|live| &live.run);
+        for run in at_work.filter(|run| run.state.has_worker()) {
+            match run.operation.power_use() {
+                PowerUse::Delay => locks.delay = true,
+                PowerUse::Block => locks.block = true,
+            }
+        }
+        locks
     }
 
     fn manager_view(&self, jobs: &[(JobName, Health)]) -> ManagerView {

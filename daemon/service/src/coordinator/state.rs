@@ -31,7 +31,7 @@ use crate::{
     ids::Ids,
     journal::{messages, of_run},
     notify::Notifier,
-    ports::{Clock, JobHistory, Launcher, STAY, Store, StoreError},
+    ports::{Clock, JobHistory, Launcher, Power, STAY, Store, StoreError},
     settings::Layers,
 };
 
@@ -41,6 +41,7 @@ pub(crate) struct Parts {
     pub(crate) launcher: Arc<dyn Launcher>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) notifier: Arc<dyn Notifier>,
+    pub(crate) power: Box<dyn Power>,
     pub(crate) configuration: PathBuf,
     /// Where workers look for credentials that systemd does not hand them.
     pub(crate) credentials: CredentialStores,

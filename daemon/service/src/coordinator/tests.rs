@@ -498,3 +498,34 @@ async fn history_forgets_what_has_expired_but_not_the_newest() {
     assert_eq!(*stage.launcher.forgotten.lock().unwrap(), runs[..2]);
     assert_eq!(stage.stored(runs[2]).await.result, Some(RunResult::Success));
 }
+
+#[tokio::test]
+async fn the_machine_is_kept_awake_as_long_as_workers_are_at_work() {
+    let stage = Stage::new(&[("home", "")]).await.published();
+    let locks = async || {
+        stage.handle.settings().await.unwrap();
+        let locks = *stage.locks.lock().unwrap();
+        (locks.delay, locks.block)
+    };
+    assert_eq!(locks().await, (false, false));
+    let backup = stage
+        .handle
+        .start(job("home"), StartOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(locks().await, (true, false));
+    let request = RestoreRequest {
+        job: Some(job("home")),
+        repository: None,
+        snapshot: "latest".to_owned(),
+        paths: Vec::new(),
+        target: "/srv/restored".into(),
+        options: StartOptions::default(),
+    };
+    let restore = stage.handle.restore(request).await.unwrap();
+    assert_eq!(locks().await, (true, true));
+    stage.worker_succeeds(backup).await;
+    assert_eq!(locks().await, (false, true));
+    stage.worker_succeeds(restore).await;
+    assert_eq!(locks().await, (false, false));
+}

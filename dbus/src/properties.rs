@@ -119,6 +119,22 @@ pub struct RepositoryProperties {
     pub jobs: Option<Vec<String>>,
 }
 
+/// What `Repository.SetPassword` answers.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct PasswordProperties {
+    /// The credential that holds it; missing where a file does.
+    pub credential: Option<String>,
+    /// The file that holds it; missing where a credential does.
+    pub file: Option<String>,
+    /// Whether it has opened the repository.
+    pub opens: Option<bool>,
+    /// What holds the password before, for people; it stays.
+    pub before: Option<String>,
+    /// Revision of the repository's file.
+    pub revision: Option<String>,
+}
+
 /// Progress of a run: sums since its phase began. Sizes in bytes; a total of 0 is not known yet.
 #[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "PascalCase")]

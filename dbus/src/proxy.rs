@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 
 use zbus::{
-    Connection, ObjectPath, OwnedFd, OwnedObjectPath, Variant,
+    Connection, Fd, ObjectPath, OwnedFd, OwnedObjectPath, Variant,
     proxy::{CacheProperties, MethodFlags},
 };
 
 use crate::{
-    BUS_NAME, Error, Fault, JOB_INTERFACE, MANAGER_INTERFACE, REPOSITORY_INTERFACE, RUN_INTERFACE,
-    RunProperties,
+    BUS_NAME, Error, Fault, JOB_INTERFACE, MANAGER_INTERFACE, PasswordProperties, REPOSITORY_INTERFACE,
+    RUN_INTERFACE, RunProperties,
 };
 
 /// `options a{sv}`, the last argument of every method; an unknown key is refused.
@@ -165,6 +165,9 @@ proxies! {
         fn open_listing = "OpenListing"(snapshot: &str, options: &Options<'_>) -> OwnedFd;
         /// Restores a snapshot into an empty directory. Options: `paths` aay, `description` s, `metadata` s.
         fn restore = "Restore"(snapshot: &str, target: &[u8], options: &Options<'_>) -> OwnedObjectPath;
+        /// Keeps the password that is read from a descriptor, and lets the repository's file name where.
+        /// Options: `keep` s (`auto`, `credential` or `file`), `unchecked` b, `revision` s.
+        fn set_password = "SetPassword"(password: Fd<'_>, options: &Options<'_>) -> PasswordProperties;
         /// The repository's file as it is, and its revision.
         fn get_configuration = "GetConfiguration"(options: &Options<'_>) -> (String, String);
     }

@@ -22,9 +22,14 @@ pub struct Said {
 impl Said {
     /// Runs a program to its end, which must come before the deadline.
     pub fn of(command: &mut Command) -> Self {
+        Self::reading(command, Stdio::null())
+    }
+
+    /// The same, with something to read.
+    pub fn reading(command: &mut Command, input: Stdio) -> Self {
         let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(stdout.try_clone().unwrap())
             .stderr(stderr.try_clone().unwrap())
             .spawn()

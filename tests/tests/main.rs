@@ -29,6 +29,7 @@ mod manual;
 mod objects;
 mod packages;
 mod power;
+mod passwords;
 mod progress;
 mod queue;
 mod records;

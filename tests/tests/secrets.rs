@@ -9,12 +9,12 @@ use backupd_tests::{Bed, files::write_program, process::send};
 use nix::sys::signal::Signal;
 
 /// A password that stands nowhere by chance.
-fn unique() -> String {
+pub(crate) fn unique() -> String {
     let now = jiff::Timestamp::now().as_nanosecond();
     format!("pw-{}-{now}", std::process::id())
 }
 
-fn holds(path: &Path, text: &str) -> bool {
+pub(crate) fn holds(path: &Path, text: &str) -> bool {
     fs::read(path).is_ok_and(|content| {
         content
             .windows(text.len())
@@ -37,7 +37,7 @@ fn files_with(directory: &Path, text: &str) -> Vec<PathBuf> {
 }
 
 /// Command lines of all processes, environments of ours, all files but `allowed`, and all that the bus shows.
-fn assert_nowhere(bed: &Bed, password: &str, environments: bool, allowed: &[&Path]) {
+pub(crate) fn assert_nowhere(bed: &Bed, password: &str, environments: bool, allowed: &[&Path]) {
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         assert!(
             !holds(&entry.path().join("cmdline"), password),
@@ -74,11 +74,14 @@ fn assert_nowhere(bed: &Bed, password: &str, environments: bool, allowed: &[&Pat
 }
 
 /// Looks while a worker is in the middle of its work, and after it.
-fn look_during_and_after(bed: &Bed, password: &str, environments: bool, allowed: &[&Path]) {
+pub(crate) fn look_during_and_after(bed: &Bed, password: &str, environments: bool, allowed: &[&Path]) {
     let id = bed.bus().start("home").unwrap();
     bed.wait_for_phase(&id, "backup");
     let worker = bed.worker(&id);
     send(worker, Signal::SIGSTOP);
+    let limits = fs::read_to_string(format!("/proc/{worker}/limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+    assert_eq!(core.unwrap().split_whitespace().nth(4), Some("0"), "{limits}");
     assert_nowhere(bed, password, environments, allowed);
     send(worker, Signal::SIGCONT);
     let run = bed.bus().wait_for_end(&id);

@@ -15,7 +15,7 @@ pub(crate) use self::{
     audit::{AuditArgs, AuditCommand},
     config::{CheckArgs, ConfigCommand},
     job::{CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
-    repository::{AddArgs, RepositoryCommand},
+    repository::{AddArgs, RepositoryCommand, SetPasswordArgs},
     runs::{
         CancelArgs, FollowArgs, HistoryArgs, LogArgs, NoteArgs, ShowArgs, StartArgs, StatusArgs, WhyArgs,
     },

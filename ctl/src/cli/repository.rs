@@ -17,6 +17,7 @@ pub(crate) enum RepositoryCommand {
     /// Open a repository with its password, and say what is in it
     #[command(after_help = "Examples:\n  backupctl repository test nas")]
     Test(RepositoryName),
+    SetPassword(SetPasswordArgs),
     /// Show a repository and its file
     #[command(after_help = "Examples:\n  backupctl repository show nas")]
     Show(RepositoryName),
@@ -37,6 +38,7 @@ pub(crate) struct RepositoryName {
         may exist; `--init` creates it.",
     after_help = "Examples:\n  \
         backupctl repository add nas --url /srv/backup --generate-password --init\n  \
+        backupctl repository add new --url /srv/new && backupctl repository set-password new\n  \
         backupctl repository add old --url /mnt/restic --password-file /root/restic-password\n  \
         backupctl repository add safe --url /srv/safe --password-command pass show backup/safe"
 )]
@@ -62,7 +64,7 @@ pub(crate) struct AddArgs {
 
 /// Where the password of a new repository comes from.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub(crate) struct PasswordArgs {
     /// File whose first line is the password
     #[arg(long, value_name = "FILE")]
@@ -70,7 +72,60 @@ pub(crate) struct PasswordArgs {
     /// Program that prints the password, with its arguments; takes all that follows
     #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true)]
     pub(crate) password_command: Vec<String>,
+    /// Name of a systemd credential that holds the password; without any of these, the one that `set-password` makes
+    #[arg(long, value_name = "NAME")]
+    pub(crate) password_credential: Option<String>,
     /// Make a strong password and keep it in `secrets/NAME` of the configuration directory
     #[arg(long)]
     pub(crate) generate_password: bool,
+}
+
+impl PasswordArgs {
+    /// Whether nothing is said of it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.password_file.is_none()
+            && self.password_command.is_empty()
+            && self.password_credential.is_none()
+            && !self.generate_password
+    }
+}
+
+/// Set the password that opens a repository
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Sets the password that opens a repository, and lets the repository's file say where it is kept: in an \
+        encrypted credential of systemd where there is one to be had, else in a file for its owner's eyes only. What is \
+        kept already stays. The key of a repository that exists is not changed: a password that does not open it is \
+        refused.",
+    after_help = "Examples:\n  \
+        backupctl repository set-password nas\n  \
+        pass show backup/nas | backupctl repository set-password nas --stdin"
+)]
+pub(crate) struct SetPasswordArgs {
+    /// The repository
+    #[arg(value_name = "REPOSITORY")]
+    pub(crate) name: String,
+    /// Read the password from standard input instead of asking for it
+    #[arg(long, conflicts_with = "password_file")]
+    pub(crate) stdin: bool,
+    /// Read the password from a file, which is not used afterwards
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+    /// Keep it even if the repository cannot be reached to try it
+    #[arg(long)]
+    pub(crate) unchecked: bool,
+}
+
+/// In what a password is kept.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct KeepArgs {
+    /// Keep it as an encrypted credential of systemd, or not at all
+    #[arg(long)]
+    pub(crate) credential: bool,
+    /// Keep it in `secrets/NAME` of the configuration directory
+    #[arg(long)]
+    pub(crate) file: bool,
 }

@@ -13,6 +13,7 @@ mod password;
 mod repository;
 mod restore;
 mod runs;
+mod set_password;
 mod show;
 mod snapshots;
 mod start;

@@ -7,12 +7,12 @@ use backupd_core::{
         EngineName, PasswordSource,
         edit::{RepositoryDraft, render_repository},
     },
-    name::{NameError, RepositoryName as Name},
+    name::{CredentialName, InvalidCredentialName, NameError, RepositoryName as Name},
 };
 use backupd_dbus::{ExitCode, RepositoryInfo, RepositoryProperties};
 use serde::Serialize;
 
-use super::{Context, password, text, validate};
+use super::{Context, password, set_password, text, validate};
 use crate::{
     cli::{AddArgs, RepositoryCommand},
     connect::Daemon,
@@ -37,6 +37,7 @@ pub(super) async fn run(context: &Context<'_>, command: RepositoryCommand) -> Do
             daemon.objects().await?.known_repository(&arguments.name)?;
             initialize(context, &daemon, &arguments.name).await
         }
+        RepositoryCommand::SetPassword(arguments) => set_password::run(context, &arguments).await,
         RepositoryCommand::List => list(context).await,
         RepositoryCommand::Test(arguments) => test(context, &arguments.name).await,
         RepositoryCommand::Show(arguments) => show(context, &arguments.name).await,
@@ -49,6 +50,12 @@ async fn add(context: &Context<'_>, arguments: &AddArgs) -> Done {
         .name
         .parse()
         .map_err(|error: NameError| Failure::usage(format!("`{}` is no name: {error}", arguments.name)))?;
+    let without_password = arguments.password.is_empty();
+    if without_password && arguments.init {
+        return Err(Failure::usage("`--init` needs a password").hint(
+            "give `--generate-password` or where the password is, or leave `--init` out and set the password first",
+        ));
+    }
     let daemon = Daemon::connect(context).await?;
     let objects = daemon.objects().await?;
     if objects.repository(name.as_str()).is_some() {
@@ -95,6 +102,10 @@ async fn add(context: &Context<'_>, arguments: &AddArgs) -> Done {
         let repository = serde_json::json!({ "name": name.as_str(), "configuration": configuration });
         output.document(&Document::new("repository", repository))?;
     } else {
+        if without_password {
+            let command = context.scope.command(&format!("repository set-password {name}"));
+            output.note(&format!("it has no password yet: set it with `{command}`"));
+        }
         let command = context.scope.command(&format!("repository init {name}"));
         output.note(&format!(
             "if there is none at its place yet, create it with `{command}`"
@@ -124,12 +135,28 @@ fn configuration_directory(context: &Context<'_>, objects: &Objects) -> Result<P
     }
 }
 
+/// The one that was named, or the one in which `set-password` keeps it.
+fn credential(arguments: &AddArgs) -> Result<CredentialName, Failure> {
+    let named = arguments.password.password_credential.as_deref();
+    let default = format!("backupd-repository-{}", arguments.name);
+    named
+        .unwrap_or(&default)
+        .parse()
+        .map_err(|error: InvalidCredentialName| {
+            Failure::usage(error.to_string())
+                .hint("give the name of a file in `/etc/credstore.encrypted` or `/etc/credstore`")
+        })
+}
+
 fn draft(arguments: &AddArgs, generated: Option<&Path>) -> Result<RepositoryDraft, Failure> {
     let asked = &arguments.password;
     let password = match (generated, &asked.password_file) {
         (Some(file), _) => PasswordSource::File(file.to_owned()),
         (None, Some(file)) => PasswordSource::File(text::absolute_text(file)?.into()),
-        (None, None) => PasswordSource::Command(asked.password_command.clone()),
+        (None, None) if !asked.password_command.is_empty() => {
+            PasswordSource::Command(asked.password_command.clone())
+        }
+        (None, None) => PasswordSource::Credential(credential(arguments)?),
     };
     // A location with a beginning such as `local:` goes as it is; a plain path is made absolute.
     let plain = arguments

@@ -144,9 +144,29 @@ async fn a_repository_is_added_with_a_password_from_elsewhere() {
     password_command = ["pass", "show", "-x"]
     "#);
     assert_eq!(
-        world.run(&["repository", "add", "new", "--url", "/x"]).await.code,
+        world
+            .run(&["repository", "add", "new", "--url", "/x", "--init"])
+            .await
+            .code,
         2
     );
+    assert_snapshot!(world.shown(&["repository", "add", "new", "--url", "/x"]).await, @"
+    added the repository `new`
+    --- stderr
+    it has no password yet: set it with `backupctl repository set-password new`
+    if there is none at its place yet, create it with `backupctl repository init new`
+    ");
+    let calls = world.fake.calls().concat();
+    assert!(
+        calls.contains("password_credential = \\\"backupd-repository-new\\\""),
+        "{calls}"
+    );
+    assert_snapshot!(world.shown(&["repository", "set-password", "nas"]).await, @"
+    --- stderr
+    error: there is no terminal to ask for the password
+    hint: pipe it into `backupctl repository set-password nas --stdin`
+    --- exit 2
+    ");
     assert_snapshot!(
         world.shown(&["repository", "add", "nas", "--url", "/x", "--password-file", "/y"]).await, @"
     --- stderr

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use backupd_core::{name::CredentialName, protocol::CredentialStores};
+use backupd_core::{
+    name::CredentialName,
+    protocol::{CredentialStores, StoredCredential},
+};
 use backupd_engine::Cancellation;
 use zeroize::Zeroizing;
 
@@ -21,24 +24,13 @@ const LIMITS: Limits = Limits {
     output: 4 * MAX_SIZE,
 };
 
-/// Where a credential was found.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// The secret itself.
-    Plain(PathBuf),
-    /// Encrypted for this machine, or for this user on it.
-    Encrypted(PathBuf),
-}
-
-/// Looks for a credential where systemd puts those of a service, then in its folders, as systemd itself would.
-pub(crate) fn find(name: &CredentialName, stores: &CredentialStores) -> Option<Found> {
-    let existing = |directory: &Path| Some(directory.join(name.as_str())).filter(|path| path.exists());
-    let first = |directories: &[PathBuf]| directories.iter().find_map(|directory| existing(directory));
+/// Looks for a credential where systemd puts those of a service, then in its folders.
+pub(crate) fn find(name: &CredentialName, stores: &CredentialStores) -> Option<StoredCredential> {
     given()
-        .and_then(|directory| existing(&directory))
-        .map(Found::Plain)
-        .or_else(|| first(&stores.encrypted).map(Found::Encrypted))
-        .or_else(|| first(&stores.plain).map(Found::Plain))
+        .map(|directory| directory.join(name.as_str()))
+        .filter(|path| path.exists())
+        .map(StoredCredential::Plain)
+        .or_else(|| stores.find(name, Path::exists))
 }
 
 /// "`/run/credentials/x`, `/etc/credstore.encrypted` or …": where it was looked for.
@@ -118,35 +110,5 @@ fn systemd_creds(
         Ok(finished.stdout)
     } else {
         Err(Refused::Failed(child::last_line(&finished.stderr)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn encrypted_ones_come_first_as_systemd_has_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let stores = CredentialStores::user(directory.path().join("etc"), Some(directory.path().join("run")));
-        let name: CredentialName = "nas".parse().unwrap();
-        assert_eq!(find(&name, &stores), None);
-        let put = |folder: &str| {
-            let folder = directory.path().join(folder);
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(folder.join("nas"), "x").unwrap();
-            folder.join("nas")
-        };
-        let path = put("run/credstore");
-        assert_eq!(find(&name, &stores), Some(Found::Plain(path)));
-        let path = put("etc/credstore");
-        assert_eq!(find(&name, &stores), Some(Found::Plain(path)));
-        let path = put("run/credstore.encrypted");
-        assert_eq!(find(&name, &stores), Some(Found::Encrypted(path)));
-        let path = put("etc/credstore.encrypted");
-        assert_eq!(find(&name, &stores), Some(Found::Encrypted(path)));
-        assert_eq!(places(&stores).matches("credstore").count(), 4);
     }
 }

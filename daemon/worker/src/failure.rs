@@ -8,8 +8,6 @@ use backupd_core::{
 };
 use backupd_engine::{Cancellation, EngineError, ErrorKind};
 
-use crate::password;
-
 /// What an engine's error means for the attempt.
 pub(crate) fn explain(error: &EngineError, spec: &Spec, cancellation: &Cancellation) -> Failure {
     // What breaks because it was told to stop is no fault of its own.
@@ -147,7 +145,7 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
         }
         ErrorKind::WrongPassword => format!(
             "correct the {}, then test it: `backupctl repository test {repository}`",
-            password::named(&spec.repository.password)
+            spec.repository.password
         ),
         ErrorKind::Locked => "wait until the other program has ended; \
              the lock of a program that is gone becomes stale by itself"

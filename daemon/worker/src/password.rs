@@ -16,14 +16,14 @@ use backupd_core::{
     config::PasswordSource,
     failure::{Failure, FailureClass},
     name::RepositoryName,
-    protocol::RepositorySpec,
+    protocol::{RepositorySpec, StoredCredential, undecryptable},
 };
 use backupd_engine::{Cancellation, Password};
 use zeroize::Zeroizing;
 
 use crate::{
     child::{self, Limits, Program, Stopped},
-    credential::{self, Found, MAX_SIZE, Refused},
+    credential::{self, MAX_SIZE, Refused},
     events::EventLog,
 };
 
@@ -42,6 +42,8 @@ struct Fault {
 enum Without {
     Cancelled,
     Fault(Fault),
+    /// The failure is known whole.
+    Undecryptable(Failure),
 }
 
 impl From<Fault> for Without {
@@ -70,14 +72,12 @@ pub(crate) fn obtain(
         .map_err(|without| match without {
             Without::Cancelled => Failure::new(
                 FailureClass::Cancelled,
-                format!(
-                    "stopped on request while the {} of repository `{name}` was asked for",
-                    named(source)
-                ),
+                format!("stopped on request while the {source} of repository `{name}` was asked for"),
             ),
+            Without::Undecryptable(failure) => failure,
             Without::Fault(Fault { what, hint }) => Failure::new(
                 FailureClass::Credentials,
-                format!("repository `{name}`: {} {what}", named(source)),
+                format!("repository `{name}`: {source} {what}"),
             )
             .hint(format!(
                 "{hint}, then test it: `backupctl repository test {name}`"
@@ -114,18 +114,6 @@ pub(crate) fn given(name: &RepositoryName, cancellation: &Cancellation) -> Resul
         return Err(failed("is empty"));
     }
     Ok(Password::new(text.to_owned()))
-}
-
-/// The source as people know it; of a command the program alone, for its arguments may be secret.
-pub(crate) fn named(source: &PasswordSource) -> String {
-    match source {
-        PasswordSource::File(path) => format!("password file `{}`", path.display()),
-        PasswordSource::Command(words) => {
-            format!("password command `{}`", words.first().map_or("", String::as_str))
-        }
-        PasswordSource::Credential(name) => format!("credential `{name}`"),
-        PasswordSource::Environment(variable) => format!("environment variable `{variable}`"),
-    }
 }
 
 fn password(bytes: &[u8], source: &PasswordSource) -> Result<Password, Fault> {
@@ -264,8 +252,8 @@ fn from_credential(
     );
     let stores = &repository.credentials;
     let file = match credential::find(name, stores) {
-        Some(Found::Plain(path)) => return Ok(from_file(&path, events)?),
-        Some(Found::Encrypted(file)) => file,
+        Some(StoredCredential::Plain(path)) => return Ok(from_file(&path, events)?),
+        Some(StoredCredential::Encrypted(file)) => file,
         None => {
             let what = format!("is not there; looked for in {}", credential::places(stores));
             return Err(fault(&what, &set).into());
@@ -283,11 +271,7 @@ fn from_credential(
             if let Some(line) = line {
                 events.warning(Some(&file), &format!("`systemd-creds` said: {line}"));
             }
-            let what = format!(
-                "cannot be decrypted from `{}`: it was encrypted on another machine or under another name",
-                file.display()
-            );
-            fault(&what, &set).into()
+            Without::Undecryptable(undecryptable(&repository.name, name, &file))
         }
     })
 }
@@ -391,7 +375,11 @@ mod tests {
             assert_eq!(failure.class, FailureClass::Credentials);
             assert!(failure.message.contains(says), "{}", failure.message);
             assert!(failure.message.contains("`nas`"), "{}", failure.message);
-            assert!(failure.message.contains(&named(&source)), "{}", failure.message);
+            assert!(
+                failure.message.contains(&source.to_string()),
+                "{}",
+                failure.message
+            );
             assert!(failure.hint.unwrap().contains("backupctl repository test nas"));
         }
     }

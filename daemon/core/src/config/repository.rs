@@ -1,6 +1,9 @@
 //! A repository's file: where snapshots are kept, and where its password comes from.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +47,21 @@ pub enum PasswordSource {
     /// The value of the variable of this name in the daemon's environment. Not for files: the default
     /// repository made from `BACKUP_STORAGE_PATH` has its password there.
     Environment(String),
+}
+
+/// The source as people know it; of a command the program alone, for its arguments may be secret.
+impl fmt::Display for PasswordSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "password file `{}`", path.display()),
+            Self::Command(words) => {
+                let program = words.first().map_or("", String::as_str);
+                write!(f, "password command `{program}`")
+            }
+            Self::Credential(name) => write!(f, "credential `{name}`"),
+            Self::Environment(variable) => write!(f, "environment variable `{variable}`"),
+        }
+    }
 }
 
 /// A repository, with all that its file says or leaves to the defaults.

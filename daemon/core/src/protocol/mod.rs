@@ -3,6 +3,7 @@
 //! The daemon writes [`Spec`] to `spec.json`; the worker appends [`Event`]s to `events.jsonl` and may send
 //! [`Progress`] datagrams, which may be lost. `events.schema.json` beside this file describes the events.
 
+mod credentials;
 mod event;
 mod output;
 mod progress;
@@ -10,13 +11,14 @@ mod rundir;
 mod spec;
 mod told;
 
+pub use credentials::{CredentialStores, StoredCredential, undecryptable};
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind};
 pub use output::{EntryRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
 pub use progress::Progress;
 pub use rundir::{EVENTS_FILE, LOCK_FILE, LOG_FILE, SPEC_FILE};
 pub use spec::{
-    BackupWork, CredentialStores, Keep, ListWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter,
-    Spec, StorePasswordWork, Work, job_of_tags, job_tag,
+    BackupWork, Keep, ListWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,
+    StorePasswordWork, Work, job_of_tags, job_tag,
 };
 
 /// JSON schema of a line of `events.jsonl`.

@@ -1,9 +1,13 @@
 //! What a worker is asked to do.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 
+use super::{CredentialStores, StoredCredential};
 use crate::{
     config::{EngineName, PasswordSource, Verify},
     name::{JobName, RepositoryName, RunId},
@@ -59,38 +63,12 @@ impl RepositorySpec {
     pub fn local_path(&self) -> Option<PathBuf> {
         crate::config::local_path(&self.url)
     }
-}
 
-/// systemd's folders of credentials, the first to look into first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CredentialStores {
-    /// They are one user's, and encrypted for that user.
-    pub user: bool,
-    /// What stands there is encrypted for this machine. New ones go into the first.
-    pub encrypted: Vec<PathBuf>,
-    /// What stands there is the secret itself.
-    pub plain: Vec<PathBuf>,
-}
-
-impl CredentialStores {
-    /// Those of the machine.
-    pub fn system() -> Self {
-        Self::below(false, &["/etc".into(), "/run".into(), "/usr/lib".into()])
-    }
-
-    /// Those of a user with these directories for configuration and sockets.
-    pub fn user(configuration: PathBuf, runtime: Option<PathBuf>) -> Self {
-        let bases: Vec<PathBuf> = std::iter::once(configuration).chain(runtime).collect();
-        Self::below(true, &bases)
-    }
-
-    fn below(user: bool, bases: &[PathBuf]) -> Self {
-        let named = |name| bases.iter().map(|base| base.join(name)).collect();
-        Self {
-            user,
-            encrypted: named("credstore.encrypted"),
-            plain: named("credstore"),
+    /// Where the credential with its password is; nothing where it has another source, or is in no folder.
+    pub fn credential(&self, exists: impl Fn(&Path) -> bool) -> Option<StoredCredential> {
+        match &self.password {
+            PasswordSource::Credential(name) => self.credentials.find(name, exists),
+            _ => None,
         }
     }
 }
@@ -204,6 +182,23 @@ pub enum Keep {
     Credential,
     /// A file for its owner's eyes only.
     File,
+}
+
+/// A word that is no [`Keep`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a password is kept as `auto`, `credential` or `file`")]
+pub struct UnknownKeep;
+
+impl FromStr for Keep {
+    type Err = UnknownKeep;
+    fn from_str(word: &str) -> Result<Self, UnknownKeep> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "credential" => Ok(Self::Credential),
+            "file" => Ok(Self::File),
+            _ => Err(UnknownKeep),
+        }
+    }
 }
 
 /// Which snapshots are meant. Empty matches all.

@@ -3,6 +3,7 @@
 //! One function, without I/O: what the file system has to say comes in a [`Request`]. The same [`Unit`] goes over the bus
 //! to systemd and, as text, to people who ask what a job may do.
 
+mod credentials;
 mod render;
 mod sandbox;
 mod setting;
@@ -12,7 +13,7 @@ use std::path::Path;
 use jiff::SignedDuration;
 
 pub use self::setting::{Capability, Section, Setting, Value};
-use crate::protocol::{Spec, Work};
+use crate::protocol::{Spec, StoredCredential, Work};
 
 /// All workers of a scope are in this slice.
 pub const SLICE: &str = "backupd.slice";
@@ -47,6 +48,8 @@ pub struct Request<'a> {
     pub grace: SignedDuration,
     /// What exists of the way to a directory that the work may have to make: its own path where it is there.
     pub ground: Option<&'a Path>,
+    /// Where the repository's credential is, if it has one and it is there: see [`RepositorySpec::credential`](crate::protocol::RepositorySpec::credential).
+    pub credential: Option<StoredCredential>,
     /// Whether the repository belongs to another user than the worker's.
     pub foreign: bool,
 }
@@ -90,6 +93,7 @@ pub fn unit(request: &Request<'_>) -> Unit {
     settings.extend(ending(request));
     settings.extend(logging(request, is_run));
     settings.extend(resources(request));
+    settings.extend(credentials::of(request));
     settings.extend(match request.manager {
         ServiceManager::System => sandbox::of_system(request),
         ServiceManager::User => sandbox::of_user(spec),

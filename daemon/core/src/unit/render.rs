@@ -57,6 +57,8 @@ fn text(value: &Value) -> String {
             .map(|(group, what)| format!("{group} {what}"))
             .collect::<Vec<_>>()
             .join("\nDeviceAllow="),
+        Value::Credential(name, place) if name == place => without_specifiers(name),
+        Value::Credential(name, place) => without_specifiers(&format!("{name}:{place}")),
         Value::Codes(codes) => joined(codes.iter().map(u8::to_string)),
         Value::Fields(fields) => joined(
             fields

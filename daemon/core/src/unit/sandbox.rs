@@ -18,9 +18,14 @@ const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 /// uid 0 may ask systemd for anything, through these; a worker asks for nothing.
 const POWERFUL: [&str; 2] = ["/run/dbus", "/run/systemd/private"];
 
+/// Where systemd keeps the key of credentials.
+const CREDENTIAL_KEY: &str = "/var/lib/systemd";
+
 /// Whether a program of the user's choice runs in the unit, of which nobody knows what it needs.
 fn has_command(spec: &Spec) -> bool {
-    matches!(spec.repository.password, PasswordSource::Command(_))
+    // A new password comes from nowhere but standard input.
+    let obtains = !matches!(spec.work, Work::StorePassword(_));
+    obtains && matches!(spec.repository.password, PasswordSource::Command(_))
 }
 
 /// A user's manager can make no mounts, and takes nothing away that the user could not get back.
@@ -116,8 +121,16 @@ fn files(request: &Request<'_>) -> Vec<Setting> {
 fn writable(request: &Request<'_>) -> Vec<PathBuf> {
     let spec = request.spec;
     let mut paths = vec![request.directory.to_owned()];
-    paths.extend(spec.repository.local_path());
-    paths.extend(spec.repository.cache.clone());
+    if let Work::StorePassword(work) = &spec.work {
+        // The repository is only opened.
+        paths.push(work.secrets.clone());
+        paths.extend(spec.repository.credentials.encrypted.first().cloned());
+        // The first credential of a machine makes the key of them all.
+        paths.push(CREDENTIAL_KEY.into());
+    } else {
+        paths.extend(spec.repository.local_path());
+        paths.extend(spec.repository.cache.clone());
+    }
     paths.extend(request.ground.map(Path::to_owned));
     if has_command(spec) {
         paths.extend(["/tmp", "/var/tmp"].map(PathBuf::from));
@@ -152,6 +165,11 @@ fn devices(spec: &Spec) -> Vec<Setting> {
                 "DeviceAllow",
                 Value::Devices(vec![("char-*", "m"), ("block-*", "m")]),
             ),
+        ],
+        // The key of a credential is in the TPM where there is one.
+        Work::StorePassword(_) => vec![
+            Setting::new("DevicePolicy", Value::Word("closed")),
+            Setting::new("DeviceAllow", Value::Devices(vec![("/dev/tpmrm0", "rw")])),
         ],
         _ => vec![yes("PrivateDevices")],
     }

@@ -79,6 +79,8 @@ pub enum Value {
     Codes(Vec<u8>),
     /// Journal fields.
     Fields(Vec<(&'static str, String)>),
+    /// The name of a credential, and the path or name under which systemd finds it.
+    Credential(String, String),
     /// A program and its arguments.
     Command(Vec<PathBuf>),
 }

@@ -13,7 +13,8 @@ use crate::{
     config::{EngineName, PasswordSource, Verify},
     name::RunId,
     protocol::{
-        BackupWork, CredentialStores, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec, Work,
+        BackupWork, CredentialStores, Keep, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,
+        StorePasswordWork, Work,
     },
     resources::Resources,
 };
@@ -76,6 +77,7 @@ fn request<'a>(manager: ServiceManager, spec: &'a Spec, directory: &'a Path) -> 
         directory,
         grace: SignedDuration::from_secs(30),
         ground: None,
+        credential: None,
         foreign: false,
     }
 }
@@ -103,6 +105,18 @@ fn kinds() -> Vec<(&'static str, Unit)> {
     let command = with(&|spec| {
         spec.repository.password = PasswordSource::Command(vec!["pass".into(), "show".into()]);
     });
+    let credential = with(&|spec| {
+        spec.repository.password = PasswordSource::Credential("backupd-repository-nas".parse().unwrap());
+    });
+    let stored = |path: &str| Request {
+        credential: credential.repository.credential(|there| there == Path::new(path)),
+        ..request(ServiceManager::System, &credential, &run)
+    };
+    let store = spec(Work::StorePassword(StorePasswordWork {
+        keep: Keep::Auto,
+        secrets: "/etc/backupd/secrets".into(),
+        unchecked: false,
+    }));
     let strange = with(&|spec| spec.repository.url = "/mnt/My \"disk\" 100%\\$HOME".into());
     let into_home = spec(restore("/home/alice/back/here"));
     let below_root = spec(restore("/back"));
@@ -117,6 +131,16 @@ fn kinds() -> Vec<(&'static str, Unit)> {
         ),
         ("backup-resources", system(&all_resources, &run)),
         ("backup-command", system(&command, &run)),
+        (
+            "backup-credential-encrypted",
+            unit(&stored("/etc/credstore.encrypted/backupd-repository-nas")),
+        ),
+        (
+            "backup-credential-plain",
+            unit(&stored("/run/credstore/backupd-repository-nas")),
+        ),
+        ("backup-credential-unknown", system(&credential, &run)),
+        ("store-password", system(&store, &question)),
         ("backup-strange-path", system(&strange, &run)),
         (
             "backup-user",

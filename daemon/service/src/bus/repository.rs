@@ -3,10 +3,11 @@
 use std::{fs::File, path::PathBuf};
 
 use backupd_core::{
+    config::PasswordSource,
     name::RepositoryName,
     protocol::{ListWork, SnapshotFilter, Work},
 };
-use backupd_dbus::{Error, RepositoryProperties};
+use backupd_dbus::{Error, PasswordProperties, RepositoryProperties};
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     configuration::Kind,
-    coordinator::{Refusal, RestoreRequest},
+    coordinator::{PasswordKept, PasswordRequest, Refusal, RestoreRequest},
     ports::AskError,
 };
 
@@ -172,6 +173,44 @@ impl Repository {
         Ok(path_of_run(run))
     }
 
+    /// Keeps a password, which a worker reads from `password` to its end, and lets the repository's file name the
+    /// place. A pipe or a file in memory will do; the daemon does not read it. A password that does not open the
+    /// repository is refused before anything changes, and the one before stays where it is. Answers `Credential` or
+    /// `File`, where it is now; `Opens` (b), false where there is no repository yet; `Before`, what the file named;
+    /// `Revision`.
+    ///
+    /// Options: `keep` (s), `credential` for an encrypted one of systemd, `file`, or `auto`; `unchecked` (b), keep it
+    /// even if the repository cannot be reached; `revision` (s), which the file must have.
+    #[zbus(out_args("stored"))]
+    async fn set_password(
+        &self,
+        password: OwnedFd,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<PasswordProperties, Error> {
+        let caller = self
+            .service
+            .allow(connection, &header, Action::Repository, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let request = PasswordRequest {
+            keep: options.parsed("keep").unwrap_or_default(),
+            unchecked: options.take("unchecked", "a boolean (`b`)").unwrap_or(false),
+            revision: options.text("revision"),
+        };
+        options.finish()?;
+        let kept = self
+            .service
+            .handle
+            .by(&caller)
+            .set_password(self.name.clone(), password.into(), request)
+            .await
+            .map_err(of_refusal)?
+            .map_err(of_question)?;
+        Ok(of_password(&kept))
+    }
+
     /// The repository's file as it is, and its revision.
     #[zbus(out_args("configuration", "revision"))]
     async fn get_configuration(
@@ -219,6 +258,22 @@ impl Repository {
     #[zbus(property)]
     fn jobs(&self) -> Vec<String> {
         self.shown.get(|properties| properties.jobs.clone())
+    }
+}
+
+fn of_password(kept: &PasswordKept) -> PasswordProperties {
+    PasswordProperties {
+        credential: match &kept.now {
+            PasswordSource::Credential(name) => Some(name.to_string()),
+            _ => None,
+        },
+        file: match &kept.now {
+            PasswordSource::File(path) => Some(path.to_string_lossy().into_owned()),
+            _ => None,
+        },
+        opens: Some(kept.opens),
+        before: Some(kept.before.to_string()),
+        revision: Some(kept.revision.clone()),
     }
 }
 

@@ -67,7 +67,7 @@ impl Coordinator {
         Ok(self.faults.clone())
     }
 
-    async fn apply_configuration(&mut self) {
+    pub(super) async fn apply_configuration(&mut self) {
         self.load_configuration();
         self.refresh_histories().await;
         // A higher limit may let runs start.
@@ -203,7 +203,7 @@ impl Coordinator {
     }
 }
 
-fn refuse_faults(faults: Vec<Fault>) -> Result<(), Refusal> {
+pub(super) fn refuse_faults(faults: Vec<Fault>) -> Result<(), Refusal> {
     if faults.is_empty() {
         Ok(())
     } else {

@@ -77,11 +77,11 @@ impl Handle {
         &self.refusals
     }
 
-    fn who(&self) -> Who {
+    pub(super) fn who(&self) -> Who {
         Who::clone(&self.who)
     }
 
-    async fn request<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, Refusal> {
+    pub(super) async fn request<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, Refusal> {
         let (answer, wait) = oneshot::channel();
         self.inbox
             .0
@@ -220,18 +220,10 @@ impl Handle {
                 Err(refusal) => Err(Err(refusal)),
             }
         };
-        let why = |error: &Result<AskError, Refusal>| match error {
-            Ok(error) => error.to_string(),
-            Err(refusal) => refusal.message.clone(),
-        };
-        match self
-            .recorded(Action::RepositoryInitialize, &name, act, why)
-            .await?
-        {
-            Ok(answer) => Ok(Ok(answer)),
-            Err(Ok(error)) => Ok(Err(error)),
-            Err(Err(refusal)) => Err(refusal),
-        }
+        unfold(
+            self.recorded(Action::RepositoryInitialize, &name, act, why)
+                .await?,
+        )
     }
 
     /// The event file of an attempt.
@@ -258,6 +250,25 @@ impl Handle {
             work,
         };
         Ok(self.launcher.ask(&spec, input).await)
+    }
+}
+
+/// Why a question that is recorded was not answered, or not put.
+pub(super) fn why(error: &Result<AskError, Refusal>) -> String {
+    match error {
+        Ok(error) => error.to_string(),
+        Err(refusal) => refusal.message.clone(),
+    }
+}
+
+/// A refusal is one whenever it comes.
+pub(super) fn unfold<T>(
+    outcome: Result<T, Result<AskError, Refusal>>,
+) -> Result<Result<T, AskError>, Refusal> {
+    match outcome {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(Ok(error)) => Ok(Err(error)),
+        Err(Err(refusal)) => Err(refusal),
     }
 }
 

@@ -10,7 +10,7 @@ use backupd_core::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::refusal::Refusal;
+use super::{password::PasswordWish, refusal::Refusal};
 use crate::configuration::Kind;
 
 /// Messages that may wait; a flood of calls is refused before it costs memory.
@@ -59,6 +59,7 @@ pub(crate) enum Message {
     Create(Kind, String, String, Who, Answer<()>),
     Replace(JobName, String, Option<String>, Who, Answer<String>),
     SetEnabled(JobName, bool, Option<String>, Who, Answer<String>),
+    Password(PasswordWish),
     Delete(JobName, Option<String>, Who, Answer<()>),
     /// By a call, or else by a signal.
     Reload(Option<(Who, Answer<Vec<Fault>>)>),

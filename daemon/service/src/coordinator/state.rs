@@ -244,6 +244,7 @@ impl Coordinator {
                 self.publish();
                 let _ = answer.send(outcome);
             }
+            Message::Password(wish) => self.take_password(wish).await,
             Message::Delete(job, revision, who, answer) => {
                 let outcome = self.delete(&job, revision.as_deref(), &who).await;
                 self.publish();

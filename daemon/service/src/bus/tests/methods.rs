@@ -157,6 +157,10 @@ async fn methods() -> Vec<(&'static str, String, zbus::Structure<'static>)> {
                     "s" if name.ends_with("Repository") => body.add_field("nas"),
                     "s" => body.add_field("home"),
                     "b" => body.add_field(false),
+                    "h" => {
+                        let file = std::fs::File::open("/dev/null").unwrap();
+                        body.add_field(zbus::Fd::from(std::os::fd::OwnedFd::from(file)))
+                    }
                     "ay" => body.add_field(b"/tmp/x".to_vec()),
                     "a{sv}" => body.add_field(HashMap::<String, Variant<'_>>::new()),
                     other => panic!("{interface}.{name}: no value for `{other}`"),

@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::PowerLocks;
 
-use super::{Coordinator, JobView, ManagerView, ObjectKey, RepositoryView, RunView, View, state::Live};
+use super::{
+    Coordinator, JobView, ManagerView, ObjectKey, RepositoryView, RunView, View, start::title, state::Live,
+};
 
 /// How long to wait for a store that refused something.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(10);
@@ -181,11 +183,23 @@ impl Coordinator {
 
     /// What `systemctl status` shows.
     fn tell_status(&mut self, manager: &ManagerView) {
+        let jobs = match self.catalog.jobs.len() {
+            1 => "1 job".to_owned(),
+            number => format!("{number} jobs"),
+        };
+        let at_work = self
+            .runs
+            .values()
+            .find(|live| live.run.state.has_worker())
+            .map(|live| title(&live.run));
+        let doing = match (at_work, manager.active.saturating_sub(1)) {
+            (None, _) => "nothing at work".to_owned(),
+            (Some(title), 0) => format!("{title} at work"),
+            (Some(title), others) => format!("{title} and {others} more at work"),
+        };
         let status = format!(
-            "{} jobs, {}; {} runs at work, {} queued",
-            self.catalog.jobs.len(),
+            "{jobs}, {}; {doing}, {} queued",
             manager.health.as_str(),
-            manager.active,
             manager.queued
         );
         if status != self.status {

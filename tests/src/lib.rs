@@ -17,6 +17,7 @@
     reason = "it is test code: what goes wrong here is to be seen at once"
 )]
 
+pub mod audit;
 pub mod bed;
 pub mod bus;
 pub mod client;

@@ -13,6 +13,7 @@
 )]
 
 mod activation;
+mod audit;
 mod authority;
 mod package;
 mod reload;

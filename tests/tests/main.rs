@@ -13,6 +13,7 @@
 )]
 
 mod aliases;
+mod audit;
 mod bus;
 mod cancel;
 mod completion;

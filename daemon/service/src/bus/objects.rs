@@ -94,7 +94,7 @@ impl Service {
         let path = text(call.header.path().map(|path| path as _));
         let run = path.strip_prefix(RUNS).and_then(unescape).unwrap_or_default();
         let caller = self.authority.refused(call).await;
-        let reason = error.to_string();
+        let reason = zbus::DBusError::description(error).unwrap_or_default();
         let nobody = Who {
             uid: None,
             pid: None,

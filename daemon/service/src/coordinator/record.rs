@@ -126,3 +126,6 @@ pub(super) fn of_text(entry: Entry, old: Option<&str>, new: Option<&str>) -> Ent
         .values(&changed.old, &changed.new)
         .revisions(&name(old), &name(new))
 }
+
+#[cfg(test)]
+mod tests;

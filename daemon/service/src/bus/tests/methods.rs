@@ -31,7 +31,7 @@ fn xml<I: Interface>(interface: &I) -> String {
     text
 }
 
-async fn interfaces() -> Vec<(&'static str, String)> {
+pub(super) async fn interfaces() -> Vec<(&'static str, String)> {
     let stage = Stage::new(&[]).await;
     let service = Service::new(
         stage.handle.clone(),

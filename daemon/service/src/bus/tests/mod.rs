@@ -1,3 +1,4 @@
+mod audit;
 mod methods;
 
 use std::{collections::HashMap, os::unix::net::UnixStream, sync::Mutex};
@@ -41,15 +42,23 @@ impl authority::Authority for Steered {
             interactive: call.interactive(),
         });
         let outcome = if self.allow {
-            Ok(Caller {
-                uid: 1000,
-                pid: Some(1),
-                bus_name: ":1.1".to_owned(),
-            })
+            Ok(caller())
         } else {
             Err(backupd_dbus::Error::NotAuthorized("no".to_owned()))
         };
         Box::pin(async move { outcome })
+    }
+
+    fn refused<'a>(&'a self, _call: Call<'a>) -> Reply<'a, Option<Caller>> {
+        Box::pin(async { Some(caller()) })
+    }
+}
+
+fn caller() -> Caller {
+    Caller {
+        uid: 1000,
+        pid: Some(1),
+        bus_name: ":1.1".to_owned(),
     }
 }
 

@@ -35,6 +35,7 @@ fn assert_taken_up(machine: &Machine, held: &Held) {
     assert_eq!(run.result.as_deref(), Some("success"), "{run:?}");
     assert_eq!(run.attempt, Some(1));
     assert_eq!(machine.bus().history(&HashMap::new()).len(), 1);
+    machine.backupctl(["audit", "verify"]).well();
 }
 
 fn a_backup_outlives_an_upgrade(release: Release) {

@@ -120,6 +120,8 @@ errors! {
     WorkerFailed => Failed,
     /// The daemon could not keep or read its state.
     StateUnavailable => Failed,
+    /// Not in the way this daemon starts its workers.
+    NotSupported => Failed,
     /// The daemon is going down.
     ShuttingDown => Unreachable,
     /// Anything else.

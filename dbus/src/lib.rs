@@ -17,7 +17,7 @@ pub use error::{Error, ExitCode};
 pub use path::{escape, job_path, repository_path, run_path, unescape};
 pub use properties::{
     AttemptProperties, Blocked, Fault, JobProperties, ManagerProperties, PasswordProperties,
-    ProgressProperties, RepositoryProperties, RunProperties, StatisticsProperties,
+    ProgressProperties, RepositoryProperties, RunLimits, RunProperties, StatisticsProperties,
 };
 pub use proxy::{Interaction, JobProxy, ManagerProxy, Options, RepositoryProxy, RunProxy};
 pub use records::{AuditRecord, Entry, LogEvent, RepositoryInfo, Snapshot};

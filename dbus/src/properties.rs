@@ -55,6 +55,8 @@ pub struct ManagerProperties {
     pub queued_runs: Option<u32>,
     /// How workers are started: `child` or `systemd`.
     pub launcher: Option<String>,
+    /// Why it is not `systemd`; empty where it is.
+    pub launcher_reason: Option<String>,
     /// When the daemon became ready.
     #[zbus(rename = "StartedUSec")]
     pub started_usec: Option<u64>,
@@ -217,6 +219,20 @@ pub struct AttemptProperties {
     pub pid: Option<u32>,
 }
 
+/// Limits of a run at work, as `SetLimits` takes and answers them; what is not set is not changed, or not limited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "kebab-case")]
+pub struct RunLimits {
+    /// Share of the processor, 1 to 10000.
+    pub cpu_weight: Option<u64>,
+    /// Share of the disks, 1 to 10000.
+    pub io_weight: Option<u64>,
+    /// Bytes of memory from which on the worker is slowed down.
+    pub memory_high: Option<u64>,
+    /// Bytes of memory at which the worker is killed.
+    pub memory_max: Option<u64>,
+}
+
 /// Properties of a run; also what `ListRuns` answers for each run.
 #[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "PascalCase")]
@@ -249,6 +265,8 @@ pub struct RunProperties {
     pub attempt: Option<u32>,
     /// Its attempts, oldest first.
     pub attempts: Option<Vec<AttemptProperties>>,
+    /// The unit of systemd that its last attempt is or was; empty for a plain child.
+    pub unit: Option<String>,
     /// When it was accepted.
     #[zbus(rename = "QueuedUSec")]
     pub queued_usec: Option<u64>,

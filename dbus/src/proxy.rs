@@ -13,7 +13,7 @@ use zbus::{
 
 use crate::{
     BUS_NAME, Error, Fault, JOB_INTERFACE, MANAGER_INTERFACE, PasswordProperties, REPOSITORY_INTERFACE,
-    RUN_INTERFACE, RunProperties,
+    RUN_INTERFACE, RunLimits, RunProperties,
 };
 
 /// `options a{sv}`, the last argument of every method; an unknown key is refused.
@@ -151,6 +151,8 @@ proxies! {
         fn get_configuration = "GetConfiguration"(options: &Options<'_>) -> (String, String);
         /// Replaces the job's file after validating it; answers the new revision. Options: `revision` s.
         fn set_configuration = "SetConfiguration"(configuration: &str, options: &Options<'_>) -> String;
+        /// The unit that the job's next backup would be, as the text of a unit file.
+        fn get_unit = "GetUnit"(options: &Options<'_>) -> String;
     }
 
     /// One repository.
@@ -178,5 +180,8 @@ proxies! {
         fn cancel = "Cancel"(options: &Options<'_>) -> ();
         /// The events of an attempt so far, one JSON object a line. Options: `attempt` u (the last).
         fn open_log = "OpenLog"(options: &Options<'_>) -> OwnedFd;
+        /// Changes limits of the run while it is at work; answers those that are in force then. Options:
+        /// `cpu-weight`, `io-weight`, `memory-high`, `memory-max` t.
+        fn set_limits = "SetLimits"(options: &Options<'_>) -> RunLimits;
     }
 }

@@ -20,4 +20,5 @@ mod reload;
 mod restart;
 mod surroundings;
 mod terminal;
+mod units;
 mod user;

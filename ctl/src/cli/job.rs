@@ -12,6 +12,7 @@ use super::{Bytes, Period};
 pub(crate) enum JobCommand {
     Create(Box<CreateArgs>),
     Show(ShowJobArgs),
+    ShowUnit(ShowUnitArgs),
     Validate(ValidateArgs),
     /// Let jobs run again
     #[command(after_help = "Examples:\n  backupctl job enable home")]
@@ -96,6 +97,19 @@ pub(crate) struct CreateArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  backupctl job show home\n  backupctl job show home --json")]
 pub(crate) struct ShowJobArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub(crate) name: String,
+}
+
+/// Show what a backup of a job may do
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Shows the unit that the job's next backup would be, as systemd is told of it: its limits, what it \
+        can read and write, and what it cannot do. `RUN` stands for the id of the run.",
+    after_help = "Examples:\n  backupctl job show-unit home"
+)]
+pub(crate) struct ShowUnitArgs {
     /// The job
     #[arg(value_name = "JOB")]
     pub(crate) name: String,

@@ -17,7 +17,8 @@ pub(crate) use self::{
     job::{CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
     repository::{AddArgs, RepositoryCommand, SetPasswordArgs},
     runs::{
-        CancelArgs, FollowArgs, HistoryArgs, LogArgs, NoteArgs, ShowArgs, StartArgs, StatusArgs, WhyArgs,
+        CancelArgs, FollowArgs, HistoryArgs, LimitArgs, LimitValues, LogArgs, NoteArgs, ShowArgs, StartArgs,
+        StatusArgs, WhyArgs,
     },
     snapshots::{ListArgs, PlaceArgs, RestoreArgs, SnapshotsArgs},
     values::{Bytes, Period, When},
@@ -108,6 +109,7 @@ pub(crate) enum Command {
     Jobs,
     Start(StartArgs),
     Cancel(CancelArgs),
+    Limit(LimitArgs),
     /// List runs: those at work, those in the queue, and the last finished ones
     #[command(after_help = "Examples:\n  backupctl runs\n  backupctl runs --json\n\n\
         `backupctl history` goes further back.")]

@@ -1,8 +1,9 @@
 //! Commands about runs: how things are, starting, stopping, looking.
 
+use backupd_core::resources::MOST_WEIGHT;
 use clap::Args;
 
-use super::When;
+use super::{Bytes, When};
 
 /// Show how the backups are
 #[derive(Debug, Args)]
@@ -58,6 +59,40 @@ pub(crate) struct NoteArgs {
     /// Free data to keep with the run: a JSON object
     #[arg(long, value_name = "JSON", value_parser = super::values::json_object)]
     pub(crate) metadata: Option<String>,
+}
+
+/// Change the limits of a run at work
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Changes limits of a run while it is at work, until its end, and prints those that are in force \
+        then. What its job's file says stays as it is.",
+    after_help = "Examples:\n  backupctl limit home --cpu-weight 10 --io-weight 10\n  \
+        backupctl limit 01JD3V --memory-max '1 GiB'"
+)]
+pub(crate) struct LimitArgs {
+    /// The run: its id, a unique beginning of it, or its job
+    #[arg(value_name = "RUN|JOB")]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) limits: LimitValues,
+}
+
+/// Limits; at least one.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct LimitValues {
+    /// Share of the processor, 1 to 10000; everybody else has 100
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_WEIGHT))]
+    pub(crate) cpu_weight: Option<u64>,
+    /// Share of the disks, 1 to 10000; everybody else has 100
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_WEIGHT))]
+    pub(crate) io_weight: Option<u64>,
+    /// Memory from which on the worker is slowed down, such as `512 MiB`
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory_high: Option<Bytes>,
+    /// Memory at which the worker is killed, such as `1 GiB`
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory_max: Option<Bytes>,
 }
 
 /// Stop runs

@@ -23,6 +23,7 @@ pub(super) async fn run(context: &Context<'_>, command: JobCommand) -> Done {
     match command {
         JobCommand::Create(arguments) => create(context, &arguments).await,
         JobCommand::Show(arguments) => show(context, &arguments).await,
+        JobCommand::ShowUnit(arguments) => show_unit(context, &arguments.name).await,
         JobCommand::Validate(arguments) => validate::run(context, &arguments).await,
         JobCommand::Enable(arguments) => set_enabled(context, &arguments, true).await,
         JobCommand::Disable(arguments) => set_enabled(context, &arguments, false).await,
@@ -88,6 +89,24 @@ fn draft(arguments: &CreateArgs) -> Result<JobDraft, Failure> {
         max_age: arguments.max_age.map(|age| age.0),
         ..JobDraft::default()
     })
+}
+
+async fn show_unit(context: &Context<'_>, name: &str) -> Done {
+    let output = context.output;
+    let daemon = Daemon::connect(context).await?;
+    let proxy = daemon.job(name).await?;
+    let unit = proxy
+        .get_unit(&[].into())
+        .await
+        .map_err(|error| daemon.failure(error))?;
+    if output.json {
+        let job = serde_json::json!({ "name": name, "unit": unit });
+        output.document(&Document::new("job", job))?;
+    } else {
+        output.page()?;
+        output.raw(unit.as_bytes())?;
+    }
+    Ok(SUCCESS)
 }
 
 async fn show(context: &Context<'_>, arguments: &ShowJobArgs) -> Done {

@@ -6,6 +6,7 @@ mod config;
 mod history;
 mod job;
 mod jobs;
+mod limit;
 mod log;
 mod ls;
 mod offline;
@@ -50,6 +51,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Done {
         Command::Jobs => jobs::run(&context).await,
         Command::Start(arguments) => start::run(&context, &arguments).await,
         Command::Cancel(arguments) => cancel::run(&context, &arguments).await,
+        Command::Limit(arguments) => limit::run(&context, &arguments).await,
         Command::Runs => runs::run(&context).await,
         Command::Show(arguments) => show::run(&context, &arguments).await,
         Command::History(arguments) => history::run(&context, &arguments).await,

@@ -97,6 +97,7 @@ fn of_run(output: &Output, run: &RunProperties, alone: bool) -> Details {
         details.text("job", run.job_name.as_deref());
         details.text("repository", run.repository_name.as_deref());
     }
+    details.text("unit", run.unit.as_deref());
     details.text("trigger", run.trigger.as_deref());
     details.text("note", run.description.as_deref());
     details.text(

@@ -115,6 +115,16 @@ fn head(output: &Output, manager: &ManagerProperties, objects: &Objects) -> Vec<
     if let Some(since) = output.when(manager.started_usec) {
         details.row("since", since);
     }
+    if let Some(reason) = manager
+        .launcher_reason
+        .as_deref()
+        .filter(|reason| !reason.is_empty())
+    {
+        details.row(
+            "workers",
+            format!("plain children of backupd: {}", escape(reason)),
+        );
+    }
     details.text("config", manager.configuration_directory.as_deref());
     lines.extend(details.lines(output));
     lines

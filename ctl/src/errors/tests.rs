@@ -36,6 +36,7 @@ fn each_error_of_the_daemon_has_its_exit_code_and_name() {
     1 Corrupt
     1 WorkerFailed
     1 StateUnavailable
+    1 NotSupported
     5 ShuttingDown
     1 Failed
     ");

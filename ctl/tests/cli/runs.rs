@@ -80,6 +80,7 @@ async fn runs_in_json_have_the_shape_that_scripts_know() {
           "metadata": {},
           "blocked_by": [],
           "attempts": [],
+          "unit": null,
           "engine": null,
           "engine_version": null,
           "expires": null

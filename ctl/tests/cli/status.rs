@@ -163,6 +163,7 @@ async fn json_is_versioned_and_whole() {
         "version": "0.1.0",
         "scope": "user",
         "launcher": "child",
+        "launcher_reason": null,
         "started": "<time>",
         "active_runs": 1,
         "queued_runs": 0,

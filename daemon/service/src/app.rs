@@ -2,7 +2,10 @@
 
 use std::{fs::File, path::PathBuf, sync::Arc, time::Duration};
 
-use backupd_core::config::Settings;
+use backupd_core::{
+    config::{LauncherChoice, Settings},
+    unit::ServiceManager,
+};
 use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -18,7 +21,7 @@ use crate::{
     coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
     failure::Failure,
     journal::messages,
-    launch::{ChildLauncher, LauncherSettings, ProgressSocket, clean_questions},
+    launch::{self, Base, ChildLauncher, LauncherSettings, ProgressSocket, SystemdLauncher, clean_questions},
     logging::LogLevel,
     notify::{Notifier, Systemd, patiently},
     ports::{Launcher, Store, SystemClock},
@@ -118,16 +121,15 @@ async fn start(
     let store = Arc::new(store);
     let connection = connect(scope).await?;
 
-    let launcher = Arc::new(launcher(directories, &log, inbox.clone()));
+    let (launcher, reason, base) = launcher(scope, directories, &log, inbox.clone(), &connection).await?;
     let socket_path = directories.runtime.join("progress.sock");
     let socket = ProgressSocket::bind(&socket_path)
         .map_err(|error| Failure::System("the progress socket cannot be made", error))?;
     let (alarm, alarm_times) = watch::channel(None);
     let (power, power_locks) = Logind::new();
-    let changed_launcher = Arc::clone(&launcher);
     let parts = Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,
-        launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
+        launcher: Arc::clone(&launcher),
         clock: Arc::new(SystemClock),
         notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
         power: Box::new(power),
@@ -137,7 +139,7 @@ async fn start(
         alarm,
         settings_changed: Box::new(move |settings| {
             log.set(&settings.log);
-            changed_launcher.configure(worker(settings), grace(settings));
+            base.configure(worker(settings), grace(settings));
         }),
         troubles,
     };
@@ -147,6 +149,7 @@ async fn start(
     let facts = Facts {
         scope: scope.as_str(),
         launcher: launcher.name(),
+        launcher_reason: reason.unwrap_or_default(),
         started,
         configuration: directories.configuration.display().to_string(),
         state: directories.state.display().to_string(),
@@ -208,19 +211,40 @@ async fn open_store(
     Ok((store, trouble.into_iter().collect()))
 }
 
-fn launcher(directories: &Directories, log: &LogLevel, inbox: Inbox) -> ChildLauncher {
+/// The launcher, why it is not systemd, and what it has of the settings.
+async fn launcher(
+    scope: Scope,
+    directories: &Directories,
+    log: &LogLevel,
+    inbox: Inbox,
+    connection: &Connection,
+) -> Result<(Arc<dyn Launcher>, Option<String>, Base), Failure> {
     let settings = settings::load(&directories.configuration, &Layers::new()).settings;
     log.set(&settings.log);
     let questions = directories.cache.join("questions");
     clean_questions(&questions);
-    let settings = LauncherSettings {
+    let manager = match scope {
+        Scope::System => ServiceManager::System,
+        Scope::User => ServiceManager::User,
+    };
+    let base = LauncherSettings {
+        manager,
         worker: worker(&settings),
         runs: directories.state.join("runs"),
         questions,
         grace: grace(&settings),
         secret_variables: vec![ENCRYPTION_KEY.to_owned()],
     };
-    ChildLauncher::new(settings, inbox)
+    let base = Base::new(base, inbox);
+    match launch::choose(settings.launcher, manager, connection).await {
+        Ok(systemd) => Ok((Arc::new(SystemdLauncher::new(base.clone(), systemd)), None, base)),
+        Err(reason) if settings.launcher == LauncherChoice::Systemd => Err(Failure::Launcher(reason)),
+        Err(reason) => {
+            tracing::info!("workers are plain children, and not units of systemd: {reason}");
+            let launcher = Arc::new(ChildLauncher::new(base.clone()));
+            Ok((launcher, Some(reason.to_string()), base))
+        }
+    }
 }
 
 /// Holds the state directory, so that no second daemon works on it.

@@ -2,7 +2,9 @@
 
 use std::{io::ErrorKind, path::PathBuf};
 
-use crate::{journal::messages, ports::StoreError, scope::DirectoryError, store::OpenError};
+use crate::{
+    journal::messages, launch::Unavailable, ports::StoreError, scope::DirectoryError, store::OpenError,
+};
 
 /// The end of a daemon that nobody told to end.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,12 @@ pub(crate) enum Failure {
         /// What the bus says.
         reason: String,
     },
+    /// No systemd, where the settings want nothing else.
+    #[error(
+        "`launcher` is `systemd`, and workers cannot be started so: {0}\nhint: with `launcher = \"auto\"` they are \
+         plain children then"
+    )]
+    Launcher(Unavailable),
     /// A system call.
     #[error("{0}: {1}\nhint: the machine may lack memory, descriptors or space; look at `journalctl -k`")]
     System(&'static str, std::io::Error),
@@ -74,7 +82,7 @@ impl Failure {
             Self::Open(OpenError::Unusable { .. }) | Self::Store(_) => code::IO_ERROR,
             // It may be about to end.
             Self::AnotherDaemon { .. } => code::TRY_AGAIN,
-            Self::Bus(_) => code::UNAVAILABLE,
+            Self::Bus(_) | Self::Launcher(_) => code::UNAVAILABLE,
             Self::Forbidden { .. } => code::NO_PERMISSION,
             Self::System(..) => code::OS_ERROR,
             Self::Ended(..) => code::SOFTWARE,
@@ -84,7 +92,9 @@ impl Failure {
     /// The id of the journal's entry.
     pub(crate) fn message_id(&self) -> &'static str {
         match self {
-            Self::Directory(_) | Self::AnotherDaemon { .. } | Self::System(..) => messages::START_FAILED,
+            Self::Directory(_) | Self::AnotherDaemon { .. } | Self::Launcher(_) | Self::System(..) => {
+                messages::START_FAILED
+            }
             Self::Open(OpenError::Newer { .. }) => messages::STORE_NEWER,
             Self::Open(OpenError::Unusable { .. }) | Self::Store(_) => messages::STORE_TROUBLE,
             Self::Bus(_) | Self::Forbidden { .. } => messages::BUS_TROUBLE,

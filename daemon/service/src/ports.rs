@@ -6,6 +6,7 @@ use backupd_core::{
     audit::{Entry, Record, Sealed, Who},
     name::{JobName, RepositoryName, RunId},
     protocol::Spec,
+    resources::Limits,
     run::{Operation, Run, RunResult, RunState, Trigger},
 };
 use jiff::Timestamp;
@@ -154,7 +155,8 @@ pub(crate) struct StoreError(pub(crate) String);
 pub(crate) trait Launcher: Send + Sync {
     /// `child` or `systemd`.
     fn name(&self) -> &'static str;
-    /// Writes the spec into a new run directory and starts a worker there; its events come to the inbox.
+    /// Writes the spec into a new run directory and has a worker started there; its events come to the inbox, and
+    /// so does a start that fails later.
     fn launch(&self, spec: &Spec) -> Reply<'_, Result<(), LaunchError>>;
     /// Takes up the attempt of an earlier daemon: all its events, and its end, come to the inbox.
     fn adopt(&self, run: RunId, attempt: u32);
@@ -163,6 +165,12 @@ pub(crate) trait Launcher: Send + Sync {
     fn stop(&self, run: RunId, attempt: u32);
     /// Puts a question to a short-lived worker, which reads `input`; its answer is a file to read from the start.
     fn ask(&self, spec: &Spec, input: Option<OwnedFd>) -> Reply<'_, Result<std::fs::File, AskError>>;
+    /// The unit that does a run, where there is one.
+    fn unit_name(&self, run: RunId) -> Option<String>;
+    /// The text of the unit that would do what the spec says.
+    fn describe(&self, spec: &Spec) -> String;
+    /// Changes the limits of a run at work; answers what is in force then.
+    fn limit(&self, run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>>;
     /// The event file of an attempt, opened for reading.
     fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<std::fs::File>;
     /// Runs that have a directory, each with its spec if a worker is at it.
@@ -180,9 +188,30 @@ pub(crate) enum LaunchError {
     /// The attempt has a directory already: an earlier daemon started a worker there.
     #[error("the run directory `{path}` is there already", path = .0.display())]
     Exists(PathBuf),
+    /// systemd did not start its unit.
+    #[error("the unit `{unit}` could not be started: {reason}")]
+    Unit {
+        /// Its name.
+        unit: String,
+        /// Why not.
+        reason: String,
+        /// A command that says more.
+        journal: String,
+    },
     /// The run directory could not be made.
     #[error("the run directory `{path}` cannot be written: {reason}", path = .0.display(), reason = .1)]
     Directory(PathBuf, String),
+}
+
+/// Limits that were not changed.
+#[derive(Debug, Clone)]
+pub(crate) enum LimitError {
+    /// Nobody limits plain children.
+    Unsupported,
+    /// The run has no worker, or not yet.
+    NoWorker,
+    /// systemd says why.
+    Refused(String),
 }
 
 /// A question that got no answer.

@@ -15,6 +15,7 @@ use backupd_core::{
     failure::{Failure, FailureClass},
     name::{JobName, RunId},
     protocol::{CredentialStores, Event, EventKind, Spec},
+    resources::Limits,
     run::{Run, RunResult},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -27,8 +28,8 @@ use crate::{
     },
     notify::Notifier,
     ports::{
-        AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, Power, PowerLocks, Reply, RunQuery,
-        Store, StoreError,
+        AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, LimitError, Power, PowerLocks, Reply,
+        RunQuery, Store, StoreError,
     },
     store::SqliteStore,
 };
@@ -91,6 +92,18 @@ impl Launcher for ScriptedLauncher {
                 Failure::new(FailureClass::Credentials, "wrong password").hint("ask nobody"),
             ))
         })
+    }
+
+    fn unit_name(&self, _run: RunId) -> Option<String> {
+        None
+    }
+
+    fn describe(&self, spec: &Spec) -> String {
+        format!("# unit of {}", spec.repository.name)
+    }
+
+    fn limit(&self, _run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {
+        Box::pin(async move { Ok(limits) })
     }
 
     fn open_events(&self, _run: RunId, _attempt: u32) -> std::io::Result<File> {
@@ -324,7 +337,7 @@ impl Stage {
             .collect();
         self.inbox.worker_events(run, 1, events).await;
         if gone {
-            self.inbox.worker_gone(run, 1).await;
+            self.inbox.worker_gone(run, 1, None).await;
         }
     }
 
@@ -362,4 +375,29 @@ pub(crate) fn job(name: &str) -> JobName {
 /// Reads a file.
 pub(crate) fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap()
+}
+
+/// What a worker is told for a backup of `home` to `/srv/nas`.
+pub(crate) fn spec() -> Spec {
+    serde_json::from_value(serde_json::json!({
+        "version": 1,
+        "run": RunId::from_parts(1, 1),
+        "attempt": 1,
+        "job": "home",
+        "repository": {
+            "name": "nas",
+            "url": "/srv/nas",
+            "password": { "file": "/etc/secret" },
+            "engine": "embedded",
+            "credentials": CredentialStores::system(),
+            "cache": null,
+        },
+        "progress_socket": null,
+        "work": {
+            "operation": "backup", "sources": ["/home"], "optional_sources": [], "include": [], "exclude": [],
+            "exclude_if_present": [], "exclude_caches": false, "exclude_larger_than": null, "one_file_system": false,
+            "tags": [], "host": null, "description": null, "compression": null, "verify": "snapshot",
+        },
+    }))
+    .unwrap()
 }

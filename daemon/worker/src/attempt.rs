@@ -6,7 +6,7 @@ use std::{
 };
 
 use backupd_core::{
-    config::EngineName,
+    config::{EngineName, PasswordSource},
     failure::{Failure, FailureClass},
     name::RunId,
     protocol::{EventKind, Spec, Work},
@@ -90,6 +90,7 @@ pub(crate) fn run(directory: &RunDir, events: &EventLog, cancellation: &Cancella
     let ended = match directory.spec() {
         Ok(spec) => {
             if !matches!(spec.work, Work::StorePassword(_))
+                && !matches!(spec.repository.password, PasswordSource::Environment(_))
                 && let Err(error) = surroundings::close_input()
             {
                 warn!("{error}");

@@ -2,11 +2,14 @@
 
 use std::{
     env,
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Read},
-    os::unix::{
-        ffi::OsStringExt,
-        fs::{OpenOptionsExt, PermissionsExt},
+    os::{
+        fd::AsFd,
+        unix::{
+            ffi::OsStringExt,
+            fs::{OpenOptionsExt, PermissionsExt},
+        },
     },
     path::Path,
     time::Duration,
@@ -25,6 +28,7 @@ use crate::{
     child::{self, Limits, Program, Stopped},
     credential::{self, MAX_SIZE, Refused},
     events::EventLog,
+    surroundings,
 };
 
 const LIMITS: Limits = Limits {
@@ -278,9 +282,20 @@ fn from_credential(
 
 fn from_environment(variable: &str) -> Result<Bytes, Fault> {
     child::keep_from_children(variable);
-    env::var_os(variable)
-        .map(|value| Zeroizing::new(value.into_vec()))
-        .ok_or_else(|| fault("is not set", "set it for the daemon"))
+    let set = env::var_os(variable).map(|value| Zeroizing::new(value.into_vec()));
+    let bytes = set.or_else(handed_over);
+    if let Err(error) = surroundings::close_input() {
+        tracing::warn!("{error}");
+    }
+    bytes.ok_or_else(|| fault("is not set", "set it for the daemon"))
+}
+
+/// What the daemon has in the variable, where the worker is a unit, of which everybody can see the variables: standard
+/// input is a file without a name then.
+fn handed_over() -> Option<Bytes> {
+    let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    read_limited(file).ok().flatten()
 }
 
 fn fault(what: &str, hint: &str) -> Fault {
@@ -292,10 +307,7 @@ fn fault(what: &str, hint: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs::{self, File},
-        io::Write,
-    };
+    use std::{fs, io::Write};
 
     use super::*;
     use crate::testing::{Recorder, backup_spec};

@@ -31,6 +31,7 @@ pub(crate) struct RunShape<'a> {
     metadata: Value,
     blocked_by: Vec<BlockedShape<'a>>,
     attempts: Vec<AttemptShape<'a>>,
+    unit: Option<&'a str>,
     engine: Option<&'a str>,
     engine_version: Option<&'a str>,
     expires: Option<String>,
@@ -132,6 +133,7 @@ impl<'a> Shapes<'_> {
                 .flatten()
                 .map(|attempt| self.attempt(attempt))
                 .collect(),
+            unit: text(run.unit.as_ref()),
             engine: text(run.engine.as_ref()),
             engine_version: text(run.engine_version.as_ref()),
             expires: self.time(run.expires_usec),

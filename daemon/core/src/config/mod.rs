@@ -30,6 +30,6 @@ pub use job::{Job, MAX_COMPRESSION, Verify, parse_job};
 pub use origin::Origin;
 pub use place::Position;
 pub use repository::{EngineName, PasswordSource, Repository, local_path, parse_repository};
-pub use settings::{MOST_PARALLEL_RUNS, Settings, SettingsLayer, parse_settings};
+pub use settings::{LauncherChoice, MOST_PARALLEL_RUNS, Settings, SettingsLayer, parse_settings};
 pub use units::{format_duration, format_size, parse_duration, parse_size};
 pub use words::nearest;

@@ -39,6 +39,38 @@ pub struct SettingsLayer {
     /// The worker program; absolute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<PathBuf>,
+    /// `auto`, `systemd` or `child`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launcher: Option<String>,
+}
+
+/// What starts workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LauncherChoice {
+    /// systemd where it is there.
+    #[default]
+    Auto,
+    /// systemd, or nobody.
+    Systemd,
+    /// The daemon itself.
+    Child,
+}
+
+impl LauncherChoice {
+    const WORDS: [(&'static str, Self); 3] = [
+        ("auto", Self::Auto),
+        ("systemd", Self::Systemd),
+        ("child", Self::Child),
+    ];
+
+    /// The word for it in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Systemd => "systemd",
+            Self::Child => "child",
+        }
+    }
 }
 
 /// The settings in force.
@@ -56,6 +88,8 @@ pub struct Settings {
     pub log: String,
     /// The worker program; `None` for the one that was installed with the daemon.
     pub worker: Option<PathBuf>,
+    /// What starts workers; counts when the daemon starts.
+    pub launcher: LauncherChoice,
 }
 
 impl Default for Settings {
@@ -67,6 +101,7 @@ impl Default for Settings {
             history_keep_runs: 20,
             log: "info".to_owned(),
             worker: None,
+            launcher: LauncherChoice::Auto,
         }
     }
 }
@@ -85,6 +120,7 @@ pub fn parse_settings(file: &Path, text: &str) -> Result<SettingsLayer, Vec<Faul
     let worker = reader.parsed("worker", |text| {
         path::absolute(text, "/usr/libexec/backupd/backupd-worker")
     });
+    let launcher = reader.parsed("launcher", launcher);
     let layer = SettingsLayer {
         max_parallel_runs: max_parallel_runs.map(|value| value.value),
         cancel_grace: cancel_grace.map(|value| format_duration(value.value)),
@@ -92,6 +128,7 @@ pub fn parse_settings(file: &Path, text: &str) -> Result<SettingsLayer, Vec<Faul
         history_keep_runs: history_keep_runs.map(|value| value.value),
         log: log.map(|value| value.value),
         worker: worker.map(|value| value.value),
+        launcher: launcher.map(|value| value.value.as_str().to_owned()),
     };
     reader.finish(Some(layer), &[], "").map(|(layer, _)| layer)
 }
@@ -137,6 +174,9 @@ impl Settings {
             let checked = path::absolute(&file.to_string_lossy(), "/usr/libexec/backupd/backupd-worker");
             take("worker", checked.map(|value| settings.worker = Some(value)));
         }
+        if let Some(word) = &layer.launcher {
+            take("launcher", launcher(word).map(|value| settings.launcher = value));
+        }
         if complaints.is_empty() {
             Ok(settings)
         } else {
@@ -158,6 +198,7 @@ impl Settings {
             history_keep_runs: Some(self.history_keep_runs),
             log: Some(self.log.clone()),
             worker: self.worker.clone(),
+            launcher: Some(self.launcher.as_str().to_owned()),
         }
     }
 }
@@ -200,6 +241,14 @@ fn history_keep(text: &str) -> Result<SignedDuration, Complaint> {
     Ok(keep)
 }
 
+fn launcher(word: &str) -> Result<LauncherChoice, Complaint> {
+    let known = LauncherChoice::WORDS.iter().find(|(known, _)| *known == word);
+    known.map(|(_, choice)| *choice).ok_or_else(|| {
+        Complaint::new(format!("{} starts no workers", super::fault::quoted(word)))
+            .hint("write `auto`, `systemd` or `child`")
+    })
+}
+
 fn log(text: &str) -> Result<String, Complaint> {
     if ["error", "warn", "info", "debug", "trace"].contains(&text) {
         return Ok(text.to_owned());
@@ -216,23 +265,23 @@ mod tests {
 
     #[test]
     fn all_faults_of_a_file_come_at_once() {
-        let text = "max_parallel_runs = 0\ncancel_grace = \"soon\"\nlog = \"loud\"\nworker = \"bin/w\"\nmax_paralel = 1\n";
+        let text = "max_parallel_runs = 0\ncancel_grace = \"soon\"\nlog = \"loud\"\nworker = \"bin/w\"\nlauncher = \"cron\"\nmax_paralel = 1\n";
         let faults = parse_settings(Path::new("backupd.toml"), text).unwrap_err();
         let lines: Vec<_> = faults.iter().map(|fault| (fault.line, fault.column)).collect();
         assert_eq!(
             lines,
-            [(1, 21), (2, 16), (3, 7), (4, 10), (5, 1)].map(|(l, c)| (Some(l), Some(c)))
+            [(1, 21), (2, 16), (3, 7), (4, 10), (5, 12), (6, 1)].map(|(l, c)| (Some(l), Some(c)))
         );
         assert!(
-            faults[4].hint.as_deref().unwrap().contains("max_parallel_runs"),
+            faults[5].hint.as_deref().unwrap().contains("max_parallel_runs"),
             "{}",
-            faults[4]
+            faults[5]
         );
     }
 
     #[test]
     fn settings_survive_their_layer() {
-        let text = "max_parallel_runs = 4\ncancel_grace = \"5s\"\nhistory_keep = \"30d\"\nlog = \"debug\"\n";
+        let text = "max_parallel_runs = 4\ncancel_grace = \"5s\"\nhistory_keep = \"30d\"\nlog = \"debug\"\nlauncher = \"child\"\n";
         let layer = parse_settings(Path::new("backupd.toml"), text).unwrap();
         let settings = Settings::from_layer(&layer).unwrap();
         assert_eq!(settings.max_parallel_runs, 4);

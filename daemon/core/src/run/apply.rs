@@ -26,6 +26,8 @@ pub enum RunEvent {
     LaunchFailed(Failure),
     /// The worker is gone; what it wrote was read to the end.
     WorkerGone,
+    /// The same, where somebody knows why.
+    WorkerKilled(Failure),
 }
 
 /// A move that the state does not allow.
@@ -66,11 +68,15 @@ impl Run {
             }
             (Starting | Running | Finishing, RunEvent::Worker(event)) => Ok(self.take(event)),
             (Starting | Running | Finishing, RunEvent::WorkerGone) => {
-                self.worker_gone(now);
+                self.worker_gone(None, now);
+                Ok(true)
+            }
+            (Starting | Running | Finishing, RunEvent::WorkerKilled(why)) => {
+                self.worker_gone(Some(why), now);
                 Ok(true)
             }
             // The end is the end: what comes late from a worker's file was counted before.
-            (Finished, RunEvent::Worker(_) | RunEvent::WorkerGone) => Ok(false),
+            (Finished, RunEvent::Worker(_) | RunEvent::WorkerGone | RunEvent::WorkerKilled(_)) => Ok(false),
             (state, event) => Err(IllegalMove {
                 run: self.id.to_string(),
                 state,
@@ -121,6 +127,7 @@ impl Run {
             result: None,
             failure: None,
             pid: None,
+            unit: None,
             last_event: 0,
             warned: 0,
             outcome: None,
@@ -163,7 +170,7 @@ impl Run {
         true
     }
 
-    fn worker_gone(&mut self, now: Timestamp) {
+    fn worker_gone(&mut self, why: Option<Failure>, now: Timestamp) {
         let (outcome, failure, done) = match self.attempts.last() {
             Some(attempt) => (attempt.outcome, attempt.failure.clone(), attempt.done),
             None => (None, None, None),
@@ -195,15 +202,22 @@ impl Run {
                 self.end_attempt(RunResult::Cancelled, Some(failure), now);
             }
             None => {
-                let failure = Failure::new(
+                let unknown = || {
+                    Failure::new(
                     FailureClass::Interrupted,
                     "the worker ended without a result: it was killed, it crashed, or the machine went down",
                 )
                 .hint(format!(
                     "nothing stored before is harmed; start the job again, and read `backupctl log {}`",
                     self.id
-                ));
-                self.end_attempt(RunResult::Interrupted, Some(failure), now);
+                ))
+                };
+                let failure = why.unwrap_or_else(unknown);
+                let result = match failure.class {
+                    FailureClass::TimedOut => RunResult::TimedOut,
+                    _ => RunResult::Interrupted,
+                };
+                self.end_attempt(result, Some(failure), now);
             }
         }
     }
@@ -239,7 +253,7 @@ impl RunEvent {
             Self::Worker(_) => "worker event",
             Self::CancelRequested => "cancel",
             Self::LaunchFailed(_) => "launch failed",
-            Self::WorkerGone => "worker gone",
+            Self::WorkerGone | Self::WorkerKilled(_) => "worker gone",
         }
     }
 }

@@ -75,6 +75,9 @@ pub struct Attempt {
     pub failure: Option<Failure>,
     /// The worker's process id, once it said hello.
     pub pid: Option<u32>,
+    /// The unit of systemd that its worker is; `None` for a plain child.
+    #[serde(default)]
+    pub unit: Option<String>,
     /// The last event taken from its file: replay goes on after it.
     pub last_event: u64,
     /// Warnings taken from its file.

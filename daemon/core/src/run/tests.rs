@@ -146,6 +146,23 @@ fn a_worker_that_vanishes_leaves_an_interrupted_run() {
 }
 
 #[test]
+fn who_knows_why_a_worker_is_gone_is_believed() {
+    for (class, result) in [
+        (FailureClass::Interrupted, RunResult::Interrupted),
+        (FailureClass::TimedOut, RunResult::TimedOut),
+    ] {
+        let why = Failure::new(class, "the worker was killed by SIGKILL");
+        let mut run = started();
+        run.apply(RunEvent::WorkerKilled(why.clone()), at(2)).unwrap();
+        assert_eq!((run.result, run.failure), (Some(result), Some(why.clone())));
+        let mut run = started();
+        run.apply(RunEvent::CancelRequested, at(2)).unwrap();
+        run.apply(RunEvent::WorkerKilled(why), at(2)).unwrap();
+        assert_eq!(run.result, Some(RunResult::Cancelled));
+    }
+}
+
+#[test]
 fn a_cancelled_worker_that_had_to_be_killed_is_cancelled() {
     let mut run = started();
     assert!(run.apply(RunEvent::CancelRequested, at(2)).unwrap());

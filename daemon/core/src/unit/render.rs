@@ -37,7 +37,7 @@ fn text(value: &Value) -> String {
     match value {
         Value::Flag(true) | Value::NoNamespaces => "yes".to_owned(),
         Value::Flag(false) => "no".to_owned(),
-        Value::Word(word) => (*word).to_owned(),
+        Value::Word(word) | Value::Errno(word, _) => (*word).to_owned(),
         Value::Text(text) => without_specifiers(text),
         Value::Number(number) => number.to_string(),
         Value::Signed(number) => number.to_string(),

@@ -207,7 +207,7 @@ fn kernel(spec: &Spec) -> Vec<Setting> {
         )),
     }
     // A call that is not there is an error that libraries know to live with, and no end.
-    settings.push(Setting::new("SystemCallErrorNumber", Value::Word("EPERM")));
+    settings.push(Setting::new("SystemCallErrorNumber", Value::Errno("EPERM", 1)));
     settings
 }
 

@@ -57,6 +57,8 @@ pub enum Value {
     Number(u64),
     /// A niceness.
     Signed(i32),
+    /// An error of system calls, by its name and number.
+    Errno(&'static str, i32),
     /// Permission bits.
     Mode(u32),
     /// How long.

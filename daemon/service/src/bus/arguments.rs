@@ -6,7 +6,10 @@ use std::{
     path::{Component, PathBuf},
 };
 
-use backupd_core::name::{JobName, RepositoryName};
+use backupd_core::{
+    name::{JobName, RepositoryName},
+    resources::Limits,
+};
 use backupd_dbus::Error;
 
 use super::options::Options;
@@ -123,4 +126,21 @@ pub(super) fn paths(options: &mut Options) -> Vec<PathBuf> {
         }
     }
     good
+}
+
+/// The limits that a run is to have; at least one.
+pub(super) fn limits(options: &mut Options) -> Limits {
+    let mut take = |key| options.take(key, "a number (`t`)");
+    let limits = Limits {
+        cpu_weight: take("cpu-weight"),
+        io_weight: take("io-weight"),
+        memory_high: take("memory-high"),
+        memory_max: take("memory-max"),
+    };
+    match limits.fault() {
+        Some((key, wrong)) => options.fault(format!("`{key}`: {wrong}")),
+        None if limits.is_empty() => options.fault("no limit is named".to_owned()),
+        None => {}
+    }
+    limits
 }

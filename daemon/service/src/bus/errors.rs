@@ -8,7 +8,7 @@ use backupd_dbus::Error;
 
 use crate::{
     coordinator::{Refusal, RefusalKind},
-    ports::AskError,
+    ports::{AskError, LaunchError},
 };
 
 #[allow(
@@ -31,12 +31,20 @@ pub(super) fn of_refusal(refusal: Refusal) -> Error {
         RefusalKind::LimitsExceeded => Error::LimitsExceeded(text),
         RefusalKind::StateUnavailable => Error::StateUnavailable(text),
         RefusalKind::ShuttingDown => Error::ShuttingDown(text),
+        RefusalKind::NotSupported => Error::NotSupported(text),
         RefusalKind::Failed => Error::Failed(text),
     }
 }
 
 pub(super) fn of_question(error: AskError) -> Error {
     match error {
+        AskError::Launch(LaunchError::Unit {
+            unit,
+            reason,
+            journal,
+        }) => Error::WorkerFailed(format!(
+            "the unit `{unit}` could not be started: {reason}\nhint: `{journal}` shows what systemd says of it"
+        )),
         AskError::Launch(error) => Error::WorkerFailed(format!(
             "{error}\nhint: the program belongs to the backupd package: install it again, or set `worker` in \
              `backupd.toml`"

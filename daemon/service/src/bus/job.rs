@@ -181,6 +181,26 @@ impl Job {
             .map_err(of_refusal)
     }
 
+    /// The unit that the job's next backup would be, as the text of a unit file: its limits and its sandbox. `RUN`
+    /// stands for the id of the run.
+    #[zbus(out_args("unit"))]
+    async fn get_unit(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<String, Error> {
+        self.service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
+        Options::new(options).finish()?;
+        self.service
+            .handle
+            .unit_text(self.name.clone())
+            .await
+            .map_err(of_refusal)
+    }
+
     /// Name.
     #[zbus(property(emits_changed_signal = "const"))]
     fn name(&self) -> String {

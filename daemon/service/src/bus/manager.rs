@@ -22,6 +22,7 @@ use crate::{configuration::Kind, coordinator::shown};
 pub(crate) struct Facts {
     pub(crate) scope: &'static str,
     pub(crate) launcher: &'static str,
+    pub(crate) launcher_reason: String,
     pub(crate) started: Timestamp,
     pub(crate) configuration: String,
     pub(crate) state: String,
@@ -33,6 +34,7 @@ impl Facts {
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             scope: Some(self.scope.to_owned()),
             launcher: Some(self.launcher.to_owned()),
+            launcher_reason: Some(self.launcher_reason.clone()),
             started_usec: Some(super::properties::usec(Some(self.started))),
             configuration_directory: Some(self.configuration.clone()),
             state_directory: Some(self.state.clone()),
@@ -362,10 +364,16 @@ impl Manager {
         self.shown.get(|properties| properties.queued_runs)
     }
 
-    /// How workers are started: `child`.
+    /// How workers are started: `systemd`, as transient units, or `child`.
     #[zbus(property(emits_changed_signal = "const"))]
     fn launcher(&self) -> String {
         self.shown.get(|properties| properties.launcher.clone())
+    }
+
+    /// Why it is not systemd, for people; empty where it is.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn launcher_reason(&self) -> String {
+        self.shown.get(|properties| properties.launcher_reason.clone())
     }
 
     /// When the daemon started.

@@ -1,9 +1,12 @@
 //! From views to the property shapes of the contract.
 
-use backupd_core::run::{Attempt, BlockedBy, Run, Statistics};
+use backupd_core::{
+    resources::Limits,
+    run::{Attempt, BlockedBy, Run, Statistics},
+};
 use backupd_dbus::{
     AttemptProperties, Blocked, JobProperties, ManagerProperties, ProgressProperties, RepositoryProperties,
-    RunProperties, StatisticsProperties, job_path, repository_path, run_path,
+    RunLimits, RunProperties, StatisticsProperties, job_path, repository_path, run_path,
 };
 use jiff::{SignedDuration, Timestamp};
 use zbus::OwnedObjectPath;
@@ -113,6 +116,12 @@ pub(super) fn of_run(run: &Run) -> RunProperties {
         blocked_by: Some(blocked(&run.blocked_by)),
         attempt: Some(run.attempts.last().map_or(0, |attempt| attempt.number)),
         attempts: Some(run.attempts.iter().map(of_attempt).collect()),
+        unit: Some(
+            run.attempts
+                .last()
+                .and_then(|attempt| attempt.unit.clone())
+                .unwrap_or_default(),
+        ),
         queued_usec: Some(usec(Some(run.queued))),
         started_usec: Some(usec(run.started)),
         finished_usec: Some(usec(run.finished)),
@@ -127,6 +136,15 @@ pub(super) fn of_run(run: &Run) -> RunProperties {
         failure_hint: Some(failure.and_then(|f| f.hint.clone()).unwrap_or_default()),
         description: Some(run.description.clone().unwrap_or_default()),
         metadata: Some(serde_json::to_string(&run.metadata).unwrap_or_else(|_| "{}".to_owned())),
+    }
+}
+
+pub(super) fn of_limits(limits: &Limits) -> RunLimits {
+    RunLimits {
+        cpu_weight: limits.cpu_weight,
+        io_weight: limits.io_weight,
+        memory_high: limits.memory_high,
+        memory_max: limits.memory_max,
     }
 }
 

@@ -2,15 +2,17 @@
 
 use backupd_core::name::RunId;
 use backupd_dbus::{
-    AttemptProperties, Blocked, Error, ProgressProperties, RunProperties, StatisticsProperties,
+    AttemptProperties, Blocked, Error, ProgressProperties, RunLimits, RunProperties, StatisticsProperties,
 };
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
+    arguments::limits,
     authority::{About, Action},
     errors::of_refusal,
     objects::{Dictionary, Service, Shown},
     options::Options,
+    properties::of_limits,
 };
 
 /// See the module.
@@ -89,6 +91,32 @@ impl Run {
                 ))
             })?;
         Ok(OwnedFd::from(std::os::fd::OwnedFd::from(events)))
+    }
+
+    /// Changes limits of the run while it is at work, until its end; answers those that are in force then.
+    ///
+    /// Options, and the answer's members where there is a limit: `cpu-weight`, `io-weight` (t, 1 to 10000),
+    /// `memory-high`, `memory-max` (t, bytes).
+    #[zbus(out_args("limits"))]
+    async fn set_limits(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<RunLimits, Error> {
+        self.service
+            .allow(connection, &header, Action::Cancel, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let limits = limits(&mut options);
+        options.finish()?;
+        let limits = self
+            .service
+            .handle
+            .limit(self.id, limits)
+            .await
+            .map_err(of_refusal)?;
+        Ok(of_limits(&limits))
     }
 
     /// 26 letters and digits that sort by time.
@@ -174,6 +202,12 @@ impl Run {
     #[zbus(property)]
     fn attempts(&self) -> Vec<AttemptProperties> {
         self.shown.get(|properties| properties.attempts.clone())
+    }
+
+    /// The unit of systemd that its last attempt is or was; empty for a plain child.
+    #[zbus(property)]
+    fn unit(&self) -> String {
+        self.shown.get(|properties| properties.unit.clone())
     }
 
     /// When it was accepted.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backupd_core::{
     audit::Action,
-    failure::FailureClass,
+    failure::{Failure, FailureClass},
     name::{JobName, RunId},
     protocol::{Event, EventKind, Work},
     run::{Operation, Run, RunEvent, RunResult},
@@ -70,11 +70,12 @@ impl Coordinator {
     }
 
     /// The worker is gone: the run ends with what it said, or as `interrupted`.
-    pub(super) async fn worker_gone(&mut self, id: RunId, attempt: u32) {
+    pub(super) async fn worker_gone(&mut self, id: RunId, attempt: u32, why: Option<Failure>) {
         let Some(mut run) = self.at_attempt(id, attempt) else {
             return;
         };
-        match run.apply(RunEvent::WorkerGone, self.parts.clock.now()) {
+        let event = why.map_or(RunEvent::WorkerGone, RunEvent::WorkerKilled);
+        match run.apply(event, self.parts.clock.now()) {
             Ok(true) => {
                 mirror::tell_left_out(&run);
                 if run
@@ -105,7 +106,7 @@ impl Coordinator {
         });
     }
 
-    fn at_attempt(&self, id: RunId, attempt: u32) -> Option<Run> {
+    pub(super) fn at_attempt(&self, id: RunId, attempt: u32) -> Option<Run> {
         let run = &self.runs.get(&id)?.run;
         run.attempts
             .last()

@@ -7,7 +7,7 @@ use backupd_core::{
     config::{Fault, Repository},
     name::{JobName, RepositoryName, RunId},
     protocol::{CredentialStores, RepositorySpec, SPEC_VERSION, Spec, Work},
-    resources::Resources,
+    resources::{Limits, Resources},
     run::Run,
 };
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
@@ -21,7 +21,7 @@ use crate::{
     audit::{Refusals, daemon},
     configuration::Kind,
     ids::Ids,
-    ports::{AskError, AuditQuery, Caller, Clock, Launcher, RunQuery, Store},
+    ports::{AskError, AuditQuery, Caller, Clock, Launcher, LimitError, RunQuery, Store},
 };
 
 /// Sends wishes to the coordinator; answers come when all that follows from them is published.
@@ -174,6 +174,21 @@ impl Handle {
         self.request(Message::Settings).await
     }
 
+    /// The unit of a job's next backup, as text.
+    pub(crate) async fn unit_text(&self, job: JobName) -> Result<String, Refusal> {
+        self.request(|answer| Message::Unit(job, answer)).await
+    }
+
+    /// Changes the limits of a run at work; answers what is in force then.
+    pub(crate) async fn limit(&self, run: RunId, limits: Limits) -> Result<Limits, Refusal> {
+        self.request(|answer| Message::AtWork(run, answer)).await?;
+        // systemd may take its time, which is not the coordinator's.
+        self.launcher
+            .limit(run, limits)
+            .await
+            .map_err(|error| limit_refusal(run, error))
+    }
+
     /// A page of history; the coordinator is not in the way.
     pub(crate) async fn list_runs(&self, query: RunQuery) -> Result<Vec<Run>, Refusal> {
         Ok(self.store.list(query).await?)
@@ -269,6 +284,22 @@ pub(super) fn unfold<T>(
         Ok(answer) => Ok(Ok(answer)),
         Err(Ok(error)) => Ok(Err(error)),
         Err(Err(refusal)) => Err(refusal),
+    }
+}
+
+fn limit_refusal(run: RunId, error: LimitError) -> Refusal {
+    match error {
+        LimitError::Unsupported => Refusal::new(
+            RefusalKind::NotSupported,
+            "the worker is a plain child of backupd, which nobody limits",
+        )
+        .hint("systemd keeps limits, where it starts the workers: `backupctl status` says why it does not"),
+        LimitError::NoWorker => Refusal::new(RefusalKind::NotRunning, format!("run {run} has no worker now"))
+            .hint(format!("`backupctl show {run}` shows where it is")),
+        LimitError::Refused(reason) => Refusal::new(
+            RefusalKind::Failed,
+            format!("systemd does not change the limits of run {run}: {reason}"),
+        ),
     }
 }
 

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use backupd_core::{
     audit::Who,
     config::{Fault, Repository},
+    failure::Failure,
     name::{JobName, RepositoryName, RunId},
     protocol::{Event, Progress},
 };
 use tokio::sync::{mpsc, oneshot};
 
 use super::{password::PasswordWish, refusal::Refusal};
-use crate::configuration::Kind;
+use crate::{configuration::Kind, ports::LaunchError};
 
 /// Messages that may wait; a flood of calls is refused before it costs memory.
 const QUEUE: usize = 256;
@@ -65,7 +66,13 @@ pub(crate) enum Message {
     Reload(Option<(Who, Answer<Vec<Fault>>)>),
     Settings(Answer<String>),
     WorkerEvents(RunId, u32, Vec<Event>),
-    WorkerGone(RunId, u32),
+    WorkerGone(RunId, u32, Option<Failure>),
+    /// No worker was started after all.
+    LaunchFailed(RunId, u32, LaunchError),
+    /// The text of the unit of a job's next backup.
+    Unit(JobName, Answer<String>),
+    /// Whether a worker is at a run.
+    AtWork(RunId, Answer<()>),
     Progress(Progress),
     /// The time that was asked for has come, or the clock was set.
     Wake,
@@ -88,9 +95,14 @@ impl Inbox {
         let _ = self.0.send(Message::WorkerEvents(run, attempt, events)).await;
     }
 
-    /// The worker is gone and its file was read to the end.
-    pub(crate) async fn worker_gone(&self, run: RunId, attempt: u32) {
-        let _ = self.0.send(Message::WorkerGone(run, attempt)).await;
+    /// The worker is gone and its file was read to the end; `why`, where anybody knows.
+    pub(crate) async fn worker_gone(&self, run: RunId, attempt: u32, why: Option<Failure>) {
+        let _ = self.0.send(Message::WorkerGone(run, attempt, why)).await;
+    }
+
+    /// No worker was started after all.
+    pub(crate) async fn launch_failed(&self, run: RunId, attempt: u32, error: LaunchError) {
+        let _ = self.0.send(Message::LaunchFailed(run, attempt, error)).await;
     }
 
     /// Progress; lost while the coordinator is busy.

@@ -70,6 +70,9 @@ impl Coordinator {
             tracing::error!(%error, "the queue wanted to start a run that cannot start");
             return true;
         }
+        if let Some(attempt) = run.attempts.last_mut() {
+            attempt.unit = self.parts.launcher.unit_name(id);
+        }
         // Kept before the worker is: a daemon that dies in between finds a run without a worker. What cannot be
         // kept is not started, or the next daemon would start it again beside this one's worker.
         if let Err(error) = self.try_save(&run, None).await {
@@ -110,6 +113,21 @@ impl Coordinator {
         }
     }
 
+    /// A worker that was to be started is not there.
+    pub(super) async fn launch_failed(&mut self, id: RunId, attempt: u32, error: &LaunchError) {
+        let Some(mut run) = self.at_attempt(id, attempt) else {
+            return;
+        };
+        let now = self.parts.clock.now();
+        match run.apply(RunEvent::LaunchFailed(launch_failure(error)), now) {
+            Ok(_) => {
+                self.conclude(run).await;
+                self.pump().await;
+            }
+            Err(error) => tracing::warn!(%error, "a start that failed is passed over"),
+        }
+    }
+
     /// Says what a run waits for. That follows from the others and is not kept.
     fn block(&mut self, id: RunId, reasons: Vec<BlockedBy>) {
         let Some(live) = self.runs.get(&id) else { return };
@@ -132,6 +150,8 @@ fn launch_failure(error: &LaunchError) -> Failure {
         LaunchError::Program(..) => Failure::new(FailureClass::Configuration, error.to_string()).hint(
             "the program belongs to the backupd package: install it again, or set `worker` in `backupd.toml`",
         ),
+        LaunchError::Unit { journal, .. } => Failure::new(FailureClass::Engine, error.to_string())
+            .hint(format!("`{journal}` shows what systemd says of it")),
         LaunchError::Directory(..) | LaunchError::Exists(_) => {
             Failure::new(FailureClass::Engine, error.to_string())
                 .hint("see the free space and the owner of the state directory")

@@ -20,6 +20,7 @@ pub(crate) enum RefusalKind {
     LimitsExceeded,
     StateUnavailable,
     ShuttingDown,
+    NotSupported,
     Failed,
 }
 

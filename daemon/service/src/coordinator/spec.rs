@@ -3,12 +3,17 @@
 use backupd_core::{
     config::Job,
     failure::{Failure, FailureClass},
+    name::{JobName, RunId},
     protocol::{BackupWork, SPEC_VERSION, Spec, Work},
     resources::Resources,
-    run::{Operation, Run},
+    run::{Operation, Run, Trigger},
 };
 
-use super::{Coordinator, handle::repository_spec};
+use super::{
+    Coordinator,
+    handle::repository_spec,
+    refusal::{Refusal, RefusalKind},
+};
 
 impl Coordinator {
     /// The spec of a run's last attempt, by the configuration as it is now.
@@ -41,6 +46,29 @@ impl Coordinator {
             progress_socket: self.parts.progress_socket.clone(),
             work,
         })
+    }
+
+    /// The unit of a job's next backup, as text.
+    pub(super) fn unit_text(&self, name: &JobName) -> Result<String, Refusal> {
+        let Some(job) = self.catalog.jobs.get(name) else {
+            return Err(self.unknown_job(name.as_str()));
+        };
+        let run = Run::new(
+            RunId::from_parts(0, 0),
+            Some(name.clone()),
+            job.repository.clone(),
+            Operation::Backup,
+            Trigger::Manual,
+            self.parts.clock.now(),
+        );
+        let spec = self.spec(&run).map_err(|failure| {
+            let refusal = Refusal::new(RefusalKind::Failed, failure.message);
+            match failure.hint {
+                Some(hint) => refusal.hint(hint),
+                None => refusal,
+            }
+        })?;
+        Ok(self.parts.launcher.describe(&spec))
     }
 
     fn job(&self, run: &Run) -> Result<&Job, Failure> {

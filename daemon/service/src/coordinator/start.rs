@@ -172,6 +172,20 @@ impl Coordinator {
         Ok(())
     }
 
+    /// Whether a worker is at a run.
+    pub(super) async fn at_work(&mut self, id: RunId) -> Result<(), Refusal> {
+        match self.runs.get(&id) {
+            Some(live) if live.run.state.has_worker() => Ok(()),
+            Some(live) if live.run.result.is_none() => Err(Refusal::new(
+                RefusalKind::NotRunning,
+                format!("run {id} has not started yet"),
+            )
+            .hint(format!("`backupctl show {id}` shows what it waits for"))),
+            Some(_) => Err(over(id)),
+            None => Err(self.missing_run(id).await),
+        }
+    }
+
     /// Makes a run of history an object again, for as long as finished runs are.
     pub(super) async fn recall(&mut self, id: RunId) -> Result<(), Refusal> {
         if self.runs.contains_key(&id) {
@@ -198,11 +212,15 @@ impl Coordinator {
 
     async fn missing_run(&mut self, id: RunId) -> Refusal {
         match self.recall(id).await {
-            Ok(()) => Refusal::new(RefusalKind::NotRunning, format!("run {id} is over already"))
-                .hint(format!("`backupctl show {id}` shows how it went")),
+            Ok(()) => over(id),
             Err(refusal) => refusal,
         }
     }
+}
+
+fn over(id: RunId) -> Refusal {
+    Refusal::new(RefusalKind::NotRunning, format!("run {id} is over already"))
+        .hint(format!("`backupctl show {id}` shows how it went"))
 }
 
 fn unknown_run(id: RunId) -> Refusal {

@@ -260,6 +260,29 @@ impl Coordinator {
             Message::Settings(answer) => {
                 let _ = answer.send(self.settings_text());
             }
+            message @ (Message::WorkerEvents(..)
+            | Message::WorkerGone(..)
+            | Message::LaunchFailed(..)
+            | Message::Progress(..)) => self.hear(message).await,
+            Message::Unit(job, answer) => {
+                let _ = answer.send(self.unit_text(&job));
+            }
+            Message::AtWork(run, answer) => {
+                let outcome = self.at_work(run).await;
+                self.publish();
+                let _ = answer.send(outcome);
+            }
+            Message::Wake => {
+                self.catch_up_with_store().await;
+                self.publish();
+            }
+            Message::Stop => {}
+        }
+    }
+
+    /// What workers do.
+    async fn hear(&mut self, message: Message) {
+        match message {
             Message::WorkerEvents(run, attempt, events) => {
                 if self.worker_events(run, attempt, events).await {
                     self.publish();
@@ -267,8 +290,12 @@ impl Coordinator {
                     self.publish_run(run);
                 }
             }
-            Message::WorkerGone(run, attempt) => {
-                self.worker_gone(run, attempt).await;
+            Message::WorkerGone(run, attempt, why) => {
+                self.worker_gone(run, attempt, why).await;
+                self.publish();
+            }
+            Message::LaunchFailed(run, attempt, error) => {
+                self.launch_failed(run, attempt, &error).await;
                 self.publish();
             }
             Message::Progress(progress) => {
@@ -286,11 +313,7 @@ impl Coordinator {
                     self.publish_run(run);
                 }
             }
-            Message::Wake => {
-                self.catch_up_with_store().await;
-                self.publish();
-            }
-            Message::Stop => {}
+            _ => {}
         }
     }
 

@@ -182,7 +182,7 @@ async fn a_restart_takes_up_what_runs_and_what_waits() {
     // And the queue goes on.
     assert_eq!(stage.launcher.launched.lock().unwrap()[0].run, runs[2]);
     // The other worker died with the machine.
-    stage.inbox.worker_gone(runs[2], 1).await;
+    stage.inbox.worker_gone(runs[2], 1, None).await;
     let lost = stage.stored(runs[2]).await;
     assert_eq!(lost.result, Some(RunResult::Interrupted));
     assert_eq!(lost.failure.unwrap().class, FailureClass::Interrupted);

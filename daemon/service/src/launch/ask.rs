@@ -2,9 +2,8 @@
 
 use std::{
     fs::{File, OpenOptions},
-    os::{fd::OwnedFd, unix::fs::OpenOptionsExt as _},
-    path::Path,
-    process::Stdio,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -13,79 +12,88 @@ use backupd_core::{
     protocol::{EventKind, LOG_FILE, Spec, Work},
     run::RunResult,
 };
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::{child::ChildLauncher, follow::Tail, process, rundir::RunDirectory};
+use super::{base::Base, follow::Tail, rundir::RunDirectory};
 use crate::ports::{AskError, LaunchError};
 
 /// A repository that has not answered by then will not.
-const LONGEST: Duration = Duration::from_mins(15);
+pub(super) const LONGEST: Duration = Duration::from_mins(15);
 
-/// The directory of one question; gone when this is dropped.
-struct Question(RunDirectory);
+/// One question: its directory, which is gone when this is dropped, and its turn.
+pub(super) struct Question {
+    pub(super) directory: RunDirectory,
+    answer: PathBuf,
+    _permits: [OwnedSemaphorePermit; 2],
+}
 
 impl Drop for Question {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(self.0.path());
+        let _ = std::fs::remove_dir_all(self.directory.path());
     }
 }
 
-impl ChildLauncher {
-    pub(super) async fn answer(&self, spec: &Spec, input: Option<OwnedFd>) -> Result<File, AskError> {
-        let _asker = self.askers.try_acquire().map_err(|_| AskError::Busy)?;
-        let _turn = self
+impl Base {
+    /// Waits for its turn, and makes a directory for the question and a file for its answer.
+    pub(super) async fn question(&self, spec: &Spec) -> Result<(Question, File), AskError> {
+        let asker = self
+            .askers
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| AskError::Busy)?;
+        let turn = self
             .questions
-            .acquire()
+            .clone()
+            .acquire_owned()
             .await
             .map_err(|_| AskError::NoAnswer("the daemon takes no questions any more".to_owned()))?;
-        let question = Question(RunDirectory::at(
-            self.settings().questions.join(spec.run.to_string()),
-        ));
-        let directory = &question.0;
-        let unwritable = |error: std::io::Error| {
-            AskError::Launch(LaunchError::Directory(
-                directory.path().to_owned(),
-                error.to_string(),
-            ))
+        let directory = RunDirectory::at(self.settings().questions.join(spec.run.to_string()));
+        let question = Question {
+            answer: directory.path().join("answer.jsonl"),
+            directory,
+            _permits: [asker, turn],
         };
-        directory.create(spec).map_err(unwritable)?;
-        let path = directory.path().join("answer.jsonl");
+        question
+            .directory
+            .create(spec)
+            .map_err(|error| question.unwritable(&error))?;
         let output = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&path)
-            .map_err(unwritable)?;
-        let mut child = self
-            .command(directory, spec)
-            .map_err(unwritable)?
-            .stdin(input.map_or_else(Stdio::null, Stdio::from))
-            .stdout(Stdio::from(output))
-            // Nobody waits for the answer any more when the daemon is told to stop; but nothing is left half made.
-            .kill_on_drop(matches!(
-                spec.work,
-                Work::Test | Work::Snapshots { .. } | Work::List(_)
-            ))
-            .spawn()
-            .map_err(|error| AskError::Launch(self.program_error(&error)))?;
-        match tokio::time::timeout(LONGEST, child.wait()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(AskError::NoAnswer(error.to_string())),
-            Err(_) => {
-                if let Some(pid) = child.id() {
-                    process::stop(pid, self.settings().grace, || directory.is_held()).await;
-                }
-                return Err(AskError::NoAnswer(format!(
-                    "it took longer than {} s",
-                    LONGEST.as_secs()
-                )));
-            }
-        }
-        match outcome(directory) {
-            Outcome::Answered => File::open(&path).map_err(unwritable),
+            .open(&question.answer)
+            .map_err(|error| question.unwritable(&error))?;
+        Ok((question, output))
+    }
+}
+
+impl Question {
+    pub(super) fn unwritable(&self, error: &std::io::Error) -> AskError {
+        AskError::Launch(LaunchError::Directory(
+            self.directory.path().to_owned(),
+            error.to_string(),
+        ))
+    }
+
+    /// What its worker, which has ended, left; `silent` says why where it left nothing.
+    pub(super) fn answer(&self, silent: Option<String>) -> Result<File, AskError> {
+        match outcome(&self.directory) {
+            Outcome::Answered => File::open(&self.answer).map_err(|error| self.unwritable(&error)),
             Outcome::Failed(failure) => Err(AskError::Failure(failure)),
-            Outcome::Silent => Err(AskError::NoAnswer(last_words(directory.path()))),
+            Outcome::Silent => Err(AskError::NoAnswer(
+                silent.unwrap_or_else(|| last_words(self.directory.path())),
+            )),
         }
     }
+
+    pub(super) fn too_long() -> AskError {
+        AskError::NoAnswer(format!("it took longer than {} s", LONGEST.as_secs()))
+    }
+}
+
+/// Whether a question leaves nothing half made when nobody waits for its answer any more.
+pub(super) fn may_be_dropped(work: &Work) -> bool {
+    matches!(work, Work::Test | Work::Snapshots { .. } | Work::List(_))
 }
 
 enum Outcome {

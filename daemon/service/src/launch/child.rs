@@ -3,13 +3,11 @@
 use std::{
     collections::HashMap,
     os::fd::OwnedFd,
-    path::PathBuf,
     process::Stdio,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use backupd_core::{
@@ -18,13 +16,10 @@ use backupd_core::{
     protocol::Spec,
     resources::{Limits, Resources},
 };
-use tokio::{process::Command, sync::Semaphore};
+use tokio::process::Command;
 
-use super::{follow, follow::Tail, process, rundir::RunDirectory};
-use crate::{
-    coordinator::Inbox,
-    ports::{AskError, LaunchError, Launcher, Reply},
-};
+use super::{ask, base::Base, follow, process, rundir::RunDirectory};
+use crate::ports::{AskError, LaunchError, Launcher, LimitError, Reply};
 
 /// Variables that are the daemon's own; a worker that inherited them would speak in its name.
 const NOT_INHERITED: &[&str] = &[
@@ -38,77 +33,28 @@ const NOT_INHERITED: &[&str] = &[
     "INVOCATION_ID",
 ];
 
-/// Where things are, and how long a worker may take to stop.
-#[derive(Debug, Clone)]
-pub(crate) struct LauncherSettings {
-    /// The worker program.
-    pub(crate) worker: PathBuf,
-    /// Run directories are made below this one.
-    pub(crate) runs: PathBuf,
-    /// Directories of questions are made below this one.
-    pub(crate) questions: PathBuf,
-    /// From SIGTERM to SIGKILL.
-    pub(crate) grace: Duration,
-    /// Variables that hold secrets: inherited only by a worker whose spec names them.
-    pub(crate) secret_variables: Vec<String>,
-}
-
 /// Starts workers as children.
 #[derive(Clone)]
 pub(crate) struct ChildLauncher {
-    settings: Arc<Mutex<LauncherSettings>>,
-    pub(super) questions: Arc<Semaphore>,
-    pub(super) askers: Arc<Semaphore>,
-    inbox: Inbox,
+    base: Base,
     /// Somebody was told already that nothing is limited here.
     told: Arc<AtomicBool>,
     /// Process ids of our own children; of adopted workers the event file tells.
     pids: Arc<Mutex<HashMap<(RunId, u32), u32>>>,
 }
 
-/// Attempts that are looked for; no retry goes as far.
-const MOST_ATTEMPTS: u32 = 1000;
-
-/// Questions that may wait for their turn.
-const WAITING_QUESTIONS: usize = 32;
-
-/// Most questions at once; each is a process that opens a repository.
-const QUESTIONS: usize = 4;
-
 impl ChildLauncher {
-    pub(crate) fn new(settings: LauncherSettings, inbox: Inbox) -> Self {
+    pub(crate) fn new(base: Base) -> Self {
         Self {
-            settings: Arc::new(Mutex::new(settings)),
-            questions: Arc::new(Semaphore::new(QUESTIONS)),
-            askers: Arc::new(Semaphore::new(QUESTIONS + WAITING_QUESTIONS)),
-            inbox,
+            base,
             told: Arc::default(),
             pids: Arc::default(),
         }
     }
 
-    /// What is in force now.
-    pub(super) fn settings(&self) -> LauncherSettings {
-        self.settings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Takes over new settings, for workers that start from now on.
-    pub(crate) fn configure(&self, worker: PathBuf, grace: Duration) {
-        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        settings.worker = worker;
-        settings.grace = grace;
-    }
-
-    fn directory(&self, run: RunId, attempt: u32) -> RunDirectory {
-        RunDirectory::of(&self.settings().runs, run, attempt)
-    }
-
     /// The command that works on a run directory.
-    pub(super) fn command(&self, directory: &RunDirectory, spec: &Spec) -> std::io::Result<Command> {
-        let settings = self.settings();
+    fn command(&self, directory: &RunDirectory, spec: &Spec) -> std::io::Result<Command> {
+        let settings = self.base.settings();
         let mut command = Command::new(&settings.worker);
         command
             .arg(directory.path())
@@ -128,20 +74,16 @@ impl ChildLauncher {
         Ok(command)
     }
 
-    pub(super) fn program_error(&self, error: &std::io::Error) -> LaunchError {
-        LaunchError::Program(self.settings().worker, error.to_string())
+    fn program_error(&self, error: &std::io::Error) -> LaunchError {
+        LaunchError::Program(self.base.settings().worker, error.to_string())
     }
 
     fn start(&self, spec: &Spec) -> Result<(), LaunchError> {
         let (run, attempt) = (spec.run, spec.attempt);
         self.tell_of_limits(spec);
-        let directory = self.directory(run, attempt);
+        let directory = self.base.create(spec)?;
         let unwritable =
             |error: std::io::Error| LaunchError::Directory(directory.path().to_owned(), error.to_string());
-        directory.create(spec).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => LaunchError::Exists(directory.path().to_owned()),
-            _ => unwritable(error),
-        })?;
         let mut child = self
             .command(&directory, spec)
             .map_err(unwritable)?
@@ -161,8 +103,15 @@ impl ChildLauncher {
                 Err(error) => tracing::warn!(%run, attempt, %error, "the worker's end cannot be awaited"),
             }
             pids.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            None
         };
-        tokio::spawn(follow::follow(directory, run, attempt, gone, self.inbox.clone()));
+        tokio::spawn(follow::follow(
+            directory,
+            run,
+            attempt,
+            gone,
+            self.base.inbox.clone(),
+        ));
         Ok(())
     }
 
@@ -198,10 +147,30 @@ impl ChildLauncher {
             .unwrap_or_else(PoisonError::into_inner)
             .get(&(run, attempt))
             .copied();
-        own.or_else(|| {
-            let events = Tail::new(self.directory(run, attempt).events()).read().ok()??;
-            follow::pid_of(&events)
-        })
+        own.or_else(|| self.base.told_pid(run, attempt))
+    }
+
+    async fn answer(&self, spec: &Spec, input: Option<OwnedFd>) -> Result<std::fs::File, AskError> {
+        let (question, output) = self.base.question(spec).await?;
+        let mut child = self
+            .command(&question.directory, spec)
+            .map_err(|error| question.unwritable(&error))?
+            .stdin(input.map_or_else(Stdio::null, Stdio::from))
+            .stdout(Stdio::from(output))
+            // Nobody waits for the answer any more when the daemon is told to stop; but nothing is left half made.
+            .kill_on_drop(ask::may_be_dropped(&spec.work))
+            .spawn()
+            .map_err(|error| AskError::Launch(self.program_error(&error)))?;
+        match tokio::time::timeout(ask::LONGEST, child.wait()).await {
+            Ok(Ok(_)) => question.answer(None),
+            Ok(Err(error)) => Err(AskError::NoAnswer(error.to_string())),
+            Err(_) => {
+                if let Some(pid) = child.id() {
+                    process::stop(pid, self.base.settings().grace, || question.directory.is_held()).await;
+                }
+                Err(ask::Question::too_long())
+            }
+        }
     }
 }
 
@@ -216,25 +185,26 @@ impl Launcher for ChildLauncher {
     }
 
     fn adopt(&self, run: RunId, attempt: u32) {
-        let directory = self.directory(run, attempt);
+        let directory = self.base.directory(run, attempt);
         let waiting = directory.clone();
-        let gone = async move { waiting.abandoned().await };
-        tokio::spawn(follow::follow(directory, run, attempt, gone, self.inbox.clone()));
+        let gone = async move {
+            waiting.abandoned().await;
+            None
+        };
+        let inbox = self.base.inbox.clone();
+        tokio::spawn(follow::follow(directory, run, attempt, gone, inbox));
     }
 
     fn stop(&self, run: RunId, attempt: u32) {
         let Some(pid) = self.pid(run, attempt) else { return };
-        let directory = self.directory(run, attempt);
         let pids = Arc::clone(&self.pids);
         // Our own child lives until it was awaited, even before it came to its lock.
         let lives = move || {
             pids.lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .contains_key(&(run, attempt))
-                || directory.is_held()
         };
-        let grace = self.settings().grace;
-        tokio::spawn(async move { process::stop(pid, grace, lives).await });
+        self.base.stop_process(run, attempt, pid, lives);
     }
 
     fn ask(&self, spec: &Spec, input: Option<OwnedFd>) -> Reply<'_, Result<std::fs::File, AskError>> {
@@ -242,34 +212,30 @@ impl Launcher for ChildLauncher {
         Box::pin(async move { self.answer(&spec, input).await })
     }
 
+    fn unit_name(&self, _run: RunId) -> Option<String> {
+        None
+    }
+
+    fn describe(&self, spec: &Spec) -> String {
+        format!(
+            "# without effect: backupd starts workers as plain children here, and not through systemd\n{}",
+            self.base.next_unit(spec)
+        )
+    }
+
+    fn limit(&self, _run: RunId, _limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {
+        Box::pin(async { Err(LimitError::Unsupported) })
+    }
+
     fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<std::fs::File> {
-        std::fs::File::open(self.directory(run, attempt).events())
+        self.base.open_events(run, attempt)
     }
 
     fn survey(&self) -> Vec<(RunId, Option<Spec>)> {
-        let Ok(entries) = std::fs::read_dir(self.settings().runs) else {
-            return Vec::new();
-        };
-        let runs = entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        runs.map(|run| {
-            let held = (1..=MOST_ATTEMPTS)
-                .map(|attempt| self.directory(run, attempt))
-                .take_while(|directory| directory.path().exists())
-                .find(RunDirectory::is_held);
-            (run, held.and_then(|directory| directory.spec().ok()))
-        })
-        .collect()
+        self.base.survey()
     }
 
     fn forget(&self, run: RunId) {
-        let directory = self.settings().runs.join(run.to_string());
-        match std::fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::warn!(%error, directory = %directory.display(), "a forgotten run cannot be removed");
-            }
-            _ => {}
-        }
+        self.base.forget(run);
     }
 }

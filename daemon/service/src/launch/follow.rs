@@ -9,6 +9,7 @@ use std::{
 };
 
 use backupd_core::{
+    failure::Failure,
     name::RunId,
     protocol::{Event, EventKind},
 };
@@ -24,12 +25,12 @@ const CHUNK: u64 = 256 * 1024;
 const LAST_TRIES: u32 = 12;
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// Tells the inbox every event, and at last that the worker is gone.
+/// Tells the inbox every event, and at last that the worker is gone; `gone` knows why, where anybody does.
 pub(super) async fn follow(
     directory: RunDirectory,
     run: RunId,
     attempt: u32,
-    gone: impl Future<Output = ()>,
+    gone: impl Future<Output = Option<Failure>>,
     inbox: Inbox,
 ) {
     let mut tail = Tail::new(directory.events());
@@ -42,13 +43,13 @@ pub(super) async fn follow(
         }
     };
     tokio::pin!(gone);
-    loop {
+    let why = loop {
         deliver(&mut tail, &mut pid, run, attempt, &inbox).await;
         tokio::select! {
             () = changed(watch.as_ref()) => {}
-            () = &mut gone => break,
+            why = &mut gone => break why,
         }
-    }
+    };
     // What it said last decides: a moment without descriptors must not make a good run a lost one.
     for _ in 0..LAST_TRIES {
         if deliver(&mut tail, &mut pid, run, attempt, &inbox).await {
@@ -59,7 +60,7 @@ pub(super) async fn follow(
     if let Some(pid) = pid {
         process::kill_left_behind(pid);
     }
-    inbox.worker_gone(run, attempt).await;
+    inbox.worker_gone(run, attempt, why).await;
 }
 
 /// Answers whether the file could be read to its end.

@@ -4,15 +4,22 @@
 //! file. Neither needs the daemon that started it, so that the next one can take it up.
 
 mod ask;
+mod base;
 mod child;
+mod choice;
 mod follow;
 mod process;
 mod progress;
 mod rundir;
+mod systemd;
+mod units;
 
 pub(crate) use ask::clean as clean_questions;
-pub(crate) use child::{ChildLauncher, LauncherSettings};
+pub(crate) use base::{Base, LauncherSettings};
+pub(crate) use child::ChildLauncher;
+pub(crate) use choice::{Unavailable, choose};
 pub(crate) use progress::ProgressSocket;
+pub(crate) use systemd::SystemdLauncher;
 
 #[cfg(test)]
 mod tests;

@@ -73,6 +73,7 @@ fn facts() -> Facts {
     Facts {
         scope: "user",
         launcher: "child",
+        launcher_reason: "`launcher` is `child`".into(),
         started: jiff::Timestamp::UNIX_EPOCH,
         configuration: "/etc/backupd".into(),
         state: "/var/lib/backupd".into(),

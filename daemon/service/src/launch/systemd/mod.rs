@@ -1,0 +1,232 @@
+//! The systemd launcher: each worker is a transient service, which the daemon's end does not touch.
+
+mod end;
+mod manager;
+mod properties;
+
+use std::{
+    fs::File,
+    io::{Seek as _, Write as _},
+    os::fd::OwnedFd,
+};
+
+use backupd_core::{
+    config::PasswordSource,
+    failure::Failure,
+    name::RunId,
+    protocol::Spec,
+    resources::Limits,
+    unit::{ServiceManager, Unit, run_unit_name},
+};
+
+pub(crate) use self::manager::{NAME, Systemd};
+use self::{end::End, manager::Extra};
+use super::{ask, base::Base, follow, rundir::RunDirectory};
+use crate::ports::{AskError, LaunchError, Launcher, LimitError, Reply};
+
+/// Standard input of a unit.
+const INPUT: &str = "StandardInputFileDescriptor";
+
+/// Starts workers as transient services.
+#[derive(Clone)]
+pub(crate) struct SystemdLauncher {
+    base: Base,
+    systemd: Systemd,
+}
+
+impl SystemdLauncher {
+    pub(crate) fn new(base: Base, systemd: Systemd) -> Self {
+        Self { base, systemd }
+    }
+
+    async fn run(self, spec: Spec, directory: RunDirectory) {
+        let (run, attempt, inbox) = (spec.run, spec.attempt, self.base.inbox.clone());
+        let unit = self.base.unit(&spec, directory.path());
+        match self.start(&unit, &spec, Vec::new()).await {
+            Ok(()) => {
+                let waiting = directory.clone();
+                let gone = async move {
+                    let end = self.systemd.ended(&unit.name).await;
+                    // What systemd says is believed when the lock says so too.
+                    waiting.abandoned().await;
+                    self.why(end, &unit.name, &spec)
+                };
+                follow::follow(directory, run, attempt, gone, inbox).await;
+            }
+            Err(error) => match directory.claim() {
+                Ok(true) => inbox.launch_failed(run, attempt, error).await,
+                // systemd said no, or nothing, and the worker came all the same.
+                _ => self.adopt(run, attempt),
+            },
+        }
+    }
+
+    async fn start(&self, unit: &Unit, spec: &Spec, mut extra: Vec<Extra>) -> Result<(), LaunchError> {
+        // A variable would be seen by everybody who looks at the unit.
+        if let PasswordSource::Environment(variable) = &spec.repository.password
+            && !extra.iter().any(|(name, _)| *name == INPUT)
+            && let Some(secret) = std::env::var_os(variable)
+        {
+            let file = in_memory(secret.as_encoded_bytes())
+                .map_err(|error| self.failed(unit, &error.to_string()))?;
+            extra.push((INPUT, file));
+        }
+        self.systemd
+            .start(unit, extra)
+            .await
+            .map_err(|reason| self.failed(unit, &reason))
+    }
+
+    fn failed(&self, unit: &Unit, reason: &str) -> LaunchError {
+        LaunchError::Unit {
+            unit: unit.name.clone(),
+            reason: reason.to_owned(),
+            journal: self.journal(&unit.name),
+        }
+    }
+
+    /// The command that shows what the journal has of a unit.
+    fn journal(&self, unit: &str) -> String {
+        match self.base.settings().manager {
+            ServiceManager::System => format!("journalctl -u {unit}"),
+            ServiceManager::User => format!("journalctl --user -u {unit}"),
+        }
+    }
+
+    fn why(&self, end: Option<End>, unit: &str, spec: &Spec) -> Option<Failure> {
+        let end = end?;
+        tracing::debug!(unit, ?end, "the unit has ended");
+        end.failure(spec, &self.journal(unit))
+    }
+
+    async fn answer(&self, spec: &Spec, input: Option<OwnedFd>) -> Result<File, AskError> {
+        let (question, output) = self.base.question(spec).await?;
+        let unit = self.base.unit(spec, question.directory.path());
+        let mut extra = vec![("StandardOutputFileDescriptor", OwnedFd::from(output))];
+        extra.extend(input.map(|input| (INPUT, input)));
+        self.start(&unit, spec, extra).await.map_err(AskError::Launch)?;
+        // Nobody waits for the answer any more when the client has gone; but nothing is left half made.
+        let mut leash = Leash {
+            systemd: &self.systemd,
+            unit: ask::may_be_dropped(&spec.work).then_some(unit.name.as_str()),
+        };
+        let end = tokio::time::timeout(ask::LONGEST, self.systemd.ended(&unit.name)).await;
+        leash.unit = None;
+        let Ok(end) = end else {
+            if self.systemd.stop(&unit.name).await {
+                self.systemd.ended(&unit.name).await;
+            }
+            return Err(ask::Question::too_long());
+        };
+        let journal = self.journal(&unit.name);
+        let silent = match self.why(end, &unit.name, spec) {
+            Some(failure) => failure.message,
+            None => format!("it ended without a word; `{journal}` may say more"),
+        };
+        question.answer(Some(silent))
+    }
+}
+
+/// Stops a unit that nobody waits for any more.
+struct Leash<'a> {
+    systemd: &'a Systemd,
+    unit: Option<&'a str>,
+}
+
+impl Drop for Leash<'_> {
+    fn drop(&mut self) {
+        if let (Some(unit), Ok(runtime)) = (self.unit, tokio::runtime::Handle::try_current()) {
+            let (systemd, unit) = (self.systemd.clone(), unit.to_owned());
+            runtime.spawn(async move { systemd.stop(&unit).await });
+        }
+    }
+}
+
+/// A file that has no name, to be read from its start.
+fn in_memory(bytes: &[u8]) -> std::io::Result<OwnedFd> {
+    let mut file = File::from(rustix::fs::memfd_create(
+        "backupd-password",
+        rustix::fs::MemfdFlags::CLOEXEC,
+    )?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+impl Launcher for SystemdLauncher {
+    fn name(&self) -> &'static str {
+        "systemd"
+    }
+
+    fn launch(&self, spec: &Spec) -> Reply<'_, Result<(), LaunchError>> {
+        // systemd may take its time, which is not the coordinator's.
+        let outcome = self.base.create(spec).map(|directory| {
+            tokio::spawn(self.clone().run(spec.clone(), directory));
+        });
+        Box::pin(async move { outcome })
+    }
+
+    fn adopt(&self, run: RunId, attempt: u32) {
+        let (this, directory) = (self.clone(), self.base.directory(run, attempt));
+        let waiting = directory.clone();
+        let spec = directory.spec().ok();
+        let gone = async move {
+            let unit = run_unit_name(&run.to_string());
+            // While we refer to the unit, systemd keeps what there is to know of its end.
+            let known = this.systemd.refer(&unit).await;
+            waiting.abandoned().await;
+            let end = if known {
+                this.systemd.ended_soon(&unit).await
+            } else {
+                None
+            };
+            this.why(end, &unit, &spec?)
+        };
+        let inbox = self.base.inbox.clone();
+        tokio::spawn(follow::follow(directory, run, attempt, gone, inbox));
+    }
+
+    fn stop(&self, run: RunId, attempt: u32) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let stopped = this.systemd.stop(&run_unit_name(&run.to_string())).await;
+            // It is a plain child of an earlier daemon, or has no unit yet: then it is told again after its first word.
+            if !stopped && let Some(pid) = this.base.told_pid(run, attempt) {
+                this.base.stop_process(run, attempt, pid, || false);
+            }
+        });
+    }
+
+    fn ask(&self, spec: &Spec, input: Option<OwnedFd>) -> Reply<'_, Result<File, AskError>> {
+        let spec = spec.clone();
+        Box::pin(async move { self.answer(&spec, input).await })
+    }
+
+    fn unit_name(&self, run: RunId) -> Option<String> {
+        Some(run_unit_name(&run.to_string()))
+    }
+
+    fn describe(&self, spec: &Spec) -> String {
+        self.base.next_unit(spec).to_text()
+    }
+
+    fn limit(&self, run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {
+        let unit = run_unit_name(&run.to_string());
+        Box::pin(async move { self.systemd.limit(&unit, limits).await })
+    }
+
+    fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<File> {
+        self.base.open_events(run, attempt)
+    }
+
+    fn survey(&self) -> Vec<(RunId, Option<Spec>)> {
+        self.base.survey()
+    }
+
+    fn forget(&self, run: RunId) {
+        self.base.forget(run);
+    }
+}
+
+#[cfg(test)]
+mod tests;

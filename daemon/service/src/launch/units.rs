@@ -1,0 +1,110 @@
+//! What the unit of a worker follows from: the settings, and what the file system says.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use backupd_core::{
+    protocol::{Spec, Work},
+    unit::{Request, Unit, unit},
+};
+use jiff::SignedDuration;
+
+use super::base::Base;
+
+/// Stands for the id where there is no run yet.
+const NO_RUN: &str = "RUN";
+
+/// Homes of others. The daemon's own sandbox hides what is in them, so that what is missing there may be there all
+/// the same.
+const OTHERS_HOMES: [&str; 2] = ["/home", "/run/user"];
+
+impl Base {
+    /// The unit that does what the spec says in this run directory.
+    pub(super) fn unit(&self, spec: &Spec, directory: &Path) -> Unit {
+        self.unit_named(spec, &spec.run.to_string(), directory)
+    }
+
+    /// The unit that an attempt for this spec would be, with a word for its id.
+    pub(super) fn next_unit(&self, spec: &Spec) -> Unit {
+        let attempt = format!("attempt-{}", spec.attempt);
+        let directory = self.settings().runs.join(NO_RUN).join(attempt);
+        self.unit_named(spec, NO_RUN, &directory)
+    }
+
+    fn unit_named(&self, spec: &Spec, id: &str, directory: &Path) -> Unit {
+        let settings = self.settings();
+        let repository = spec.repository.local_path();
+        let ground = match &spec.work {
+            Work::Restore(work) => Some(ground(&work.target)),
+            Work::Initialize => repository.as_deref().map(ground),
+            // Folders of secrets are made below the directory of configuration, which is there.
+            Work::StorePassword(work) => Some(ground(&work.secrets)),
+            _ => None,
+        };
+        unit(&Request {
+            manager: settings.manager,
+            spec,
+            id,
+            worker: &settings.worker,
+            directory,
+            grace: SignedDuration::try_from(settings.grace).unwrap_or(SignedDuration::MAX),
+            ground: ground.as_deref(),
+            credential: spec.repository.credential(Path::exists),
+            foreign: repository.as_deref().is_some_and(is_foreign),
+        })
+    }
+}
+
+/// The nearest directory above `path`, or itself, that is there as far as anybody can see.
+fn ground(path: &Path) -> PathBuf {
+    let seen = seen(path);
+    // Of the homes themselves nobody sees what is in them: each belongs to one user, and is there.
+    let hidden = OTHERS_HOMES.iter().find(|home| seen == Path::new(home));
+    let one = hidden.and_then(|home| path.strip_prefix(home).ok()?.components().next());
+    match one {
+        Some(user) => seen.join(user),
+        None => seen.to_owned(),
+    }
+}
+
+fn seen(path: &Path) -> &Path {
+    path.ancestors()
+        .find(|path| fs::metadata(path).is_ok_and(|found| found.is_dir()))
+        .unwrap_or(Path::new("/"))
+}
+
+/// Whether the repository, or where it will be, belongs to somebody else than us.
+fn is_foreign(path: &Path) -> bool {
+    let seen = seen(path);
+    let hidden = seen != path && OTHERS_HOMES.iter().any(|home| seen == Path::new(home));
+    hidden || fs::metadata(seen).is_ok_and(|found| found.uid() != rustix::process::getuid().as_raw())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ground_is_what_is_there() {
+        let base = tempfile::tempdir().unwrap();
+        let there = base.path();
+        assert_eq!(ground(&there.join("a/b")), there);
+        assert_eq!(ground(there), there);
+        assert_eq!(ground(Path::new("/no-such-directory/x")), Path::new("/"));
+        assert_eq!(
+            ground(Path::new("/home/nobody-of-this-name/x/y")),
+            Path::new("/home/nobody-of-this-name")
+        );
+    }
+
+    #[test]
+    fn a_home_that_nobody_sees_belongs_to_somebody_else() {
+        let base = tempfile::tempdir().unwrap();
+        assert!(!is_foreign(base.path()));
+        assert!(!is_foreign(&base.path().join("new")));
+        assert!(is_foreign(Path::new("/home/nobody-of-this-name/repository")));
+    }
+}

@@ -62,7 +62,9 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         (MANAGER_INTERFACE, "GetSettings" | "OpenAudit")
         | (REPOSITORY_INTERFACE, "Test" | "OpenSnapshots")
         | (JOB_INTERFACE | REPOSITORY_INTERFACE, "GetConfiguration")
-        | (RUN_INTERFACE, "OpenLog") => (none, None),
+        | (JOB_INTERFACE, "GetUnit")
+        // Limits are gone with the run; nothing that lasts is changed.
+        | (RUN_INTERFACE, "OpenLog" | "SetLimits") => (none, None),
         _ => panic!("{interface}.{method} has no entry"),
     }
 }

@@ -20,7 +20,6 @@ on_each_release!(
 
 /// Bob may start and cancel the job `nightly`, by the rule that the package brings as an example.
 const DELEGATED: &str = "
-    groupadd backup-operators
     usermod --append --groups backup-operators bob
     cp /usr/share/doc/backupd/examples/polkit/50-backup-operators.rules /etc/polkit-1/rules.d/
 ";

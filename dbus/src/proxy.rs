@@ -140,7 +140,7 @@ proxies! {
     JobProxy: JOB_INTERFACE {
         /// As `Manager.StartJob`.
         fn start = "Start"(options: &Options<'_>) -> OwnedObjectPath;
-        /// Restores a snapshot of this job (`latest` is the newest of this job) into an empty directory.
+        /// Restores a snapshot of this job into an empty directory; another job's is not found.
         /// Options: `paths` aay (absolute, in the snapshot), `description` s, `metadata` s.
         fn restore = "Restore"(snapshot: &str, target: &[u8], options: &Options<'_>) -> OwnedObjectPath;
         /// Writes `enabled` into the job's file, keeping its comments. Options: `revision` s.

@@ -69,7 +69,7 @@ pub enum VerifyLevel {
 pub struct ListRequest {
     /// Id, unique prefix of one, or `latest`.
     pub snapshot: String,
-    /// Narrows `latest`.
+    /// Which ones `snapshot` may name.
     pub query: SnapshotQuery,
     /// Absolute path in the snapshot; `/` is its root.
     pub path: PathBuf,
@@ -82,7 +82,7 @@ pub struct ListRequest {
 pub struct RestoreRequest {
     /// Id, unique prefix of one, or `latest`.
     pub snapshot: String,
-    /// Narrows `latest`.
+    /// Which ones `snapshot` may name.
     pub query: SnapshotQuery,
     /// Absolute paths in the snapshot; empty for all of it.
     pub paths: Vec<PathBuf>,

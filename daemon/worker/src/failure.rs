@@ -183,7 +183,16 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
             "see whether {} can be reached; transient failures are tried again",
             place(spec)
         ),
-        ErrorKind::SnapshotNotFound => format!("list what is there: `backupctl snapshots{of_job}`"),
+        ErrorKind::SnapshotNotFound => {
+            let list = format!("list what is there: `backupctl snapshots{of_job}`");
+            match &spec.work {
+                Work::Restore(work) if work.filter.job.is_some() => format!(
+                    "{list}; one of another job is restored with \
+                     `backupctl restore SNAPSHOT --repository {repository} --to DIR`"
+                ),
+                _ => list,
+            }
+        }
         ErrorKind::PathNotFound => "list what is in the snapshot: `backupctl ls SNAPSHOT`".to_owned(),
         ErrorKind::TargetUnusable => {
             "choose an empty or a new directory that is not inside a repository".to_owned()

@@ -137,7 +137,7 @@ pub struct BackupWork {
 pub struct RestoreWork {
     /// Id, unique prefix, or `latest`.
     pub snapshot: String,
-    /// Which one `latest` is.
+    /// Which ones `snapshot` may name.
     pub filter: SnapshotFilter,
     /// Absolute paths in the snapshot; empty for all of it.
     pub paths: Vec<PathBuf>,
@@ -151,7 +151,7 @@ pub struct RestoreWork {
 pub struct ListWork {
     /// Id, unique prefix, or `latest`.
     pub snapshot: String,
-    /// Which one `latest` is.
+    /// Which ones `snapshot` may name.
     pub filter: SnapshotFilter,
     /// Absolute path in the snapshot.
     pub path: PathBuf,

@@ -65,7 +65,8 @@ pub(super) fn newest<S: Open>(
     Ok(matching(session, repository, &query)?.pop())
 }
 
-/// The snapshot that an id, a unique prefix of one, or `latest` names.
+/// The snapshot that an id, a unique prefix of one, or `latest` names among those that match: who may have some of
+/// them alone does not get another by its id.
 pub(super) fn find<S: Open>(
     session: &Session,
     repository: &Repository<S>,
@@ -88,28 +89,36 @@ pub(super) fn find<S: Open>(
     let prefix = name.to_ascii_lowercase();
     let list = session.guard.list_strictly(FileType::Snapshot);
     let list = list.map_err(|error| session.failed_because("list the snapshots of", Cause::of(&error)))?;
-    let mut ids = list
+    let ids: Vec<_> = list
         .into_iter()
         .map(|(id, _)| id)
-        .filter(|id| id.to_hex().starts_with(&prefix));
-    let id = match (ids.next(), ids.next()) {
-        (Some(id), None) => id.into(),
-        (None, _) => return refuse(format!("there is no snapshot `{name}`")),
-        (Some(_), Some(_)) => {
-            return refuse(format!(
-                "there is more than one snapshot that begins with `{name}`"
-            ));
-        }
+        .filter(|id| id.to_hex().starts_with(&prefix))
+        .collect();
+    let ambiguous = || {
+        refuse(format!(
+            "there is more than one snapshot that begins with `{name}`"
+        ))
     };
-    let mut snapshot: SnapshotFile = repository.get_file(&id).map_err(|error| {
-        failure::caused(
-            format!("cannot read the snapshot `{name}`"),
-            Cause::of(&error),
-            ErrorKind::Corrupt,
-        )
-    })?;
-    snapshot.id = id;
-    Ok(snapshot)
+    // Where all match, none has to be read to know that there are too many.
+    if ids.len() > 1 && query.host.is_none() && query.tags.is_empty() {
+        return ambiguous();
+    }
+    let mut found = None;
+    for id in ids {
+        let id = id.into();
+        let mut snapshot: SnapshotFile = repository.get_file(&id).map_err(|error| {
+            failure::caused(
+                format!("cannot read the snapshot `{name}`"),
+                Cause::of(&error),
+                ErrorKind::Corrupt,
+            )
+        })?;
+        snapshot.id = id;
+        if matches(&snapshot, query) && found.replace(snapshot).is_some() {
+            return ambiguous();
+        }
+    }
+    found.map_or_else(|| refuse(format!("there is no matching snapshot `{name}`")), Ok)
 }
 
 /// What we say of a snapshot.

@@ -205,3 +205,38 @@ fn unknown_snapshots_are_named() {
     let said = plain(&list(&twice[..1]).unwrap_err(), ErrorKind::SnapshotNotFound);
     assert!(said.contains("more than one"), "{said}");
 }
+
+#[test]
+fn a_name_means_one_of_the_snapshots_that_match() {
+    let world = World::new();
+    world.write("file", "x");
+    let list = |snapshot: &str, tags: &[&str], host: Option<&str>| {
+        let request = ListRequest {
+            snapshot: snapshot.to_owned(),
+            query: SnapshotQuery {
+                host: host.map(str::to_owned),
+                tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            },
+            path: "/".into(),
+            recursive: false,
+        };
+        Embedded::new().list(&world.access(), &request, &mut |_| Ok(()))
+    };
+    let id = world.backup().snapshot.id;
+    for name in ["latest", &id, &id[..8]] {
+        list(name, &["job"], Some("box")).unwrap();
+        for error in [list(name, &["other"], None), list(name, &[], Some("elsewhere"))] {
+            plain(&error.unwrap_err(), ErrorKind::SnapshotNotFound);
+        }
+    }
+    // A beginning is unique where it is so among those.
+    let mut request = world.request();
+    request.tags = vec!["other".to_owned()];
+    let begins = |other: &str| other[..1] == id[..1];
+    while !begins(&world.backup_as(&request).unwrap().snapshot.id) {}
+    list(&id[..1], &["job"], None).unwrap();
+    plain(
+        &list(&id[..1], &[], None).unwrap_err(),
+        ErrorKind::SnapshotNotFound,
+    );
+}

@@ -55,7 +55,8 @@ impl Job {
     }
 
     /// Restores a snapshot of this job into a directory that is empty or does not exist, below which absolute
-    /// source paths are made. `snapshot` is an id, a unique beginning of one, or `latest`.
+    /// source paths are made. `snapshot` is an id, a unique beginning of one among this job's, or `latest`;
+    /// another job's is not found.
     ///
     /// Options: `paths` (aay), absolute paths in the snapshot, all if not given; `description`, `metadata` (s).
     #[zbus(out_args("run"))]

@@ -104,7 +104,7 @@ impl Repository {
     /// with one JSON record a line.
     ///
     /// Options: `path` (ay), absolute, the root if not given; `recursive` (b); `job`, `host` (s), `tags` (as),
-    /// which narrow `latest`.
+    /// which narrow the snapshots that `snapshot` may name.
     #[zbus(out_args("entries"))]
     async fn open_listing(
         &self,

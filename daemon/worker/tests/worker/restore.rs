@@ -29,17 +29,22 @@ fn what_was_stored_comes_back() {
 }
 
 #[test]
-fn the_filter_says_which_one_latest_is() {
+fn a_snapshot_of_another_job_is_not_found_by_any_name() {
     let bench = Bench::new();
-    assert_eq!(bench.run(&bench.backup(|_| ())).code, 0);
-    let mut spec = bench.restore("latest");
-    let Work::Restore(work) = &mut spec.work else {
-        panic!()
-    };
-    work.filter.job = Some("other".parse().unwrap());
-    let failure = bench.run(&spec).failure();
-    assert_eq!(failure.class, FailureClass::SnapshotNotFound);
-    assert!(failure.hint.unwrap().contains("backupctl snapshots"));
+    let id = bench.run(&bench.backup(|_| ())).snapshot().unwrap();
+    for name in ["latest", &id, &id[..8]] {
+        let mut spec = bench.restore(name);
+        let Work::Restore(work) = &mut spec.work else {
+            panic!()
+        };
+        work.filter.job = Some("other".parse().unwrap());
+        let failure = bench.run(&spec).failure();
+        assert_eq!(failure.class, FailureClass::SnapshotNotFound, "{name}");
+        let hint = failure.hint.unwrap();
+        assert!(hint.contains("backupctl snapshots"), "{hint}");
+        assert!(hint.contains("--repository nas"), "{hint}");
+        assert!(!bench.path("target").exists());
+    }
 }
 
 #[test]

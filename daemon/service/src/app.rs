@@ -2,10 +2,7 @@
 
 use std::{fs::File, path::PathBuf, sync::Arc, time::Duration};
 
-use backupd_core::{
-    config::{LauncherChoice, Settings},
-    unit::ServiceManager,
-};
+use backupd_core::{config::Settings, unit::ServiceManager};
 use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -238,8 +235,8 @@ async fn launcher(
     let base = Base::new(base, inbox);
     match launch::choose(settings.launcher, manager, connection).await {
         Ok(systemd) => Ok((Arc::new(SystemdLauncher::new(base.clone(), systemd)), None, base)),
-        Err(reason) if settings.launcher == LauncherChoice::Systemd => Err(Failure::Launcher(reason)),
         Err(reason) => {
+            launch::children_serve(settings.launcher, &reason, launch::is_confined(manager))?;
             tracing::info!("workers are plain children, and not units of systemd: {reason}");
             let launcher = Arc::new(ChildLauncher::new(base.clone()));
             Ok((launcher, Some(reason.to_string()), base))

@@ -43,12 +43,19 @@ pub(crate) enum Failure {
         /// What the bus says.
         reason: String,
     },
-    /// No systemd, where the settings want nothing else.
+    /// No systemd, and children cannot serve in its place.
     #[error(
-        "`launcher` is `systemd`, and workers cannot be started so: {0}\nhint: with `launcher = \"auto\"` they are \
-         plain children then"
+        "workers cannot be started through systemd: {0}\nhint: look at `systemctl status` and `busctl list`; where \
+         there is no systemd and `launcher` is `auto`, they are plain children of a daemon that is not in a sandbox"
     )]
     Launcher(Unavailable),
+    /// Children are wanted, and would be in our sandbox.
+    #[error(
+        "`launcher` is `child`, and children would share the sandbox of `backupd.service`: they could not read what \
+         they are to back up, and would end with it\nhint: write `launcher = \"auto\"`, or take the sandbox away in a \
+         drop-in with `systemctl edit backupd`"
+    )]
+    Confined,
     /// A system call.
     #[error("{0}: {1}\nhint: the machine may lack memory, descriptors or space; look at `journalctl -k`")]
     System(&'static str, std::io::Error),
@@ -78,7 +85,7 @@ impl Failure {
             {
                 code::IO_ERROR
             }
-            Self::Directory(_) | Self::Open(OpenError::Newer { .. }) => code::CONFIGURATION,
+            Self::Directory(_) | Self::Open(OpenError::Newer { .. }) | Self::Confined => code::CONFIGURATION,
             Self::Open(OpenError::Unusable { .. }) | Self::Store(_) => code::IO_ERROR,
             // It may be about to end.
             Self::AnotherDaemon { .. } => code::TRY_AGAIN,
@@ -92,9 +99,11 @@ impl Failure {
     /// The id of the journal's entry.
     pub(crate) fn message_id(&self) -> &'static str {
         match self {
-            Self::Directory(_) | Self::AnotherDaemon { .. } | Self::Launcher(_) | Self::System(..) => {
-                messages::START_FAILED
-            }
+            Self::Directory(_)
+            | Self::AnotherDaemon { .. }
+            | Self::Launcher(_)
+            | Self::Confined
+            | Self::System(..) => messages::START_FAILED,
             Self::Open(OpenError::Newer { .. }) => messages::STORE_NEWER,
             Self::Open(OpenError::Unusable { .. }) | Self::Store(_) => messages::STORE_TROUBLE,
             Self::Bus(_) | Self::Forbidden { .. } => messages::BUS_TROUBLE,
@@ -142,11 +151,14 @@ mod tests {
             directory(ErrorKind::NotADirectory.into()),
             newer(),
             forbidden,
+            Failure::Confined,
         ];
         let transient = [
             directory(ErrorKind::StorageFull.into()),
             another,
             Failure::Store(StoreError("disk I/O error".to_owned())),
+            Failure::Launcher(Unavailable::Silent("no".to_owned())),
+            Failure::Launcher(Unavailable::NotOnBus),
             Failure::Bus("it does not answer\nhint: is it there?".to_owned()),
             Failure::System("no", Error::other("no")),
             Failure::Ended("the store", "no".to_owned()),

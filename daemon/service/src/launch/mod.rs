@@ -17,7 +17,7 @@ mod units;
 pub(crate) use ask::clean as clean_questions;
 pub(crate) use base::{Base, LauncherSettings};
 pub(crate) use child::ChildLauncher;
-pub(crate) use choice::{Unavailable, choose};
+pub(crate) use choice::{Unavailable, children_serve, choose, is_confined};
 pub(crate) use progress::ProgressSocket;
 pub(crate) use systemd::SystemdLauncher;
 

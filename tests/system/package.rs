@@ -1,6 +1,6 @@
 //! What the package brings, and what goes with it.
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
 use backupd_tests::{
     Machine,
@@ -12,6 +12,7 @@ on_each_release!(
     the_daemon_runs_after_boot,
     installing_starts_the_daemon,
     removing_keeps_what_is_the_users,
+    removing_ends_what_is_at_work,
     purging_keeps_repositories,
 );
 
@@ -73,10 +74,28 @@ fn removing_keeps_what_is_the_users(release: Release) {
     assert!(said.stdout.contains("home"), "{}", said.stdout);
 }
 
+fn removing_ends_what_is_at_work(release: Release) {
+    let machine = Machine::boot(release).with_job();
+    let held = machine.start_and_hold();
+    let unit = machine.bus().run(&held.run).unit.unwrap();
+    machine.run(["dpkg", "--remove", "backupd"]).well();
+    assert!(!Path::new(&format!("/proc/{}", held.worker)).exists());
+    assert_eq!(machine.property(&unit, "LoadState"), "not-found");
+    let last = machine.events(&held.run).pop().unwrap();
+    assert_eq!(last["event"], "done", "{last}");
+    // And it is told as what it was.
+    machine.install(&package());
+    let run = machine.bus().wait_for_end(&held.run);
+    assert_ne!(run.result.as_deref(), Some("success"), "{run:?}");
+}
+
 fn purging_keeps_repositories(release: Release) {
     let machine = with_a_repository_in_the_state(release);
-    machine.run(["dpkg", "--purge", "backupd"]).well();
-    for gone in ["/etc/backupd", STORE, "/var/cache/backupd"] {
+    let said = machine.run(["dpkg", "--purge", "backupd"]).well().stdout;
+    let secrets = "/etc/backupd/secrets";
+    assert!(said.contains(&format!("backupd: {secrets} stays: ")), "{said}");
+    assert!(machine.exists(&format!("{secrets}/main")));
+    for gone in [CONFIGURATION, "/etc/backupd/jobs.d", STORE, "/var/cache/backupd"] {
         assert!(!machine.exists(gone), "`{gone}` is still there");
     }
     for kept in ["config", "keys/file", "data/00/file"] {

@@ -208,13 +208,48 @@ fn what_was_installed_can_be_removed() {
     }
 }
 
-/// What `dpkg --purge` does with the directories of the daemon.
+/// What `dpkg --purge` does with a directory of the daemon.
 fn purge(directory: &Path) -> String {
+    purge_by("remove", directory)
+}
+
+/// The same, with the function of its script for that.
+fn purge_by(function: &str, directory: &Path) -> String {
     let script = fs::read_to_string(checkout().join("packaging/debian/backupd.postrm")).unwrap();
-    let (_, function) = script.split_once("remove() {").unwrap();
-    let (function, _) = function.split_once("\n}\n").unwrap();
-    let script = format!("set -e\nremove() {{{function}\n}}\nremove \"$1\"\n");
+    let (functions, _) = script.split_once("\nif [ \"$1\" = purge ]").unwrap();
+    let script = format!("{functions}\n{function} \"$1\"\n");
     output(Command::new("sh").args(["-c", &script, "-"]).arg(directory))
+}
+
+#[test]
+fn purging_keeps_passwords() {
+    let scratch = scratch();
+    let configuration = scratch.path().join("the etc");
+    let files = [
+        "backupd.toml",
+        "jobs.d/home.toml",
+        ".hidden",
+        "secrets/main",
+        "mine/keys/1",
+        "mine/data/x",
+    ];
+    for file in files {
+        let path = configuration.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, file).unwrap();
+    }
+    let said = purge_by("remove_configuration", &configuration);
+    assert!(said.contains("the etc/secrets stays: "), "{said}");
+    assert!(said.contains("the etc/mine is a repository and stays"), "{said}");
+    let kept = ["/mine/data/x", "/mine/keys/1", "/secrets/main"];
+    assert_eq!(self::files(&configuration), kept.map(str::to_owned).into());
+
+    fs::remove_dir_all(configuration.join("mine")).unwrap();
+    fs::remove_file(configuration.join("secrets/main")).unwrap();
+    fs::write(configuration.join("backupd.toml"), "").unwrap();
+    assert_eq!(purge_by("remove_configuration", &configuration), "");
+    assert!(!configuration.exists());
+    assert_eq!(purge_by("remove_configuration", &configuration), "");
 }
 
 #[test]
@@ -227,6 +262,8 @@ fn purging_passes_by_repositories() {
         "mine/data/00/x",
         "deep/er/my\nown/config",
         "deep/er/my\nown/keys/2",
+        "no-config/keys/3",
+        "no-config/data/00/y",
     ];
     let gone = [
         "backupd.db",
@@ -254,7 +291,7 @@ fn purging_passes_by_repositories() {
     }
     assert!(!state.join("runs").exists());
 
-    for directory in ["mine", "deep"] {
+    for directory in ["mine", "deep", "no-config"] {
         fs::remove_dir_all(state.join(directory)).unwrap();
     }
     fs::create_dir_all(state.join("runs/3")).unwrap();

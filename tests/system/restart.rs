@@ -13,6 +13,7 @@ on_each_release!(
     a_backup_outlives_an_upgrade,
     a_backup_outlives_a_crash,
     a_backup_outlives_fifty_restarts_and_twenty_crashes,
+    children_are_refused_in_the_sandbox_and_outlive_a_daemon_without_one,
 );
 
 fn bytes_done(run: &RunProperties) -> u64 {
@@ -69,5 +70,36 @@ fn a_backup_outlives_fifty_restarts_and_twenty_crashes(release: Release) {
     for _ in 0..20 {
         machine.crash();
     }
+    assert_taken_up(&machine, &held);
+}
+
+fn children_are_refused_in_the_sandbox_and_outlive_a_daemon_without_one(release: Release) {
+    let machine = Machine::boot(release).with_job();
+    machine.write("/etc/backupd/conf.d/child.toml", "launcher = \"child\"\n");
+    machine.run(["systemctl", "stop", "backupd"]).well();
+    let said = machine.run(["systemctl", "start", "backupd"]);
+    assert_ne!(said.code, Some(0), "{said:?}");
+    // No restart is tried.
+    assert_eq!(machine.property("backupd", "ActiveState"), "failed");
+    assert_eq!(machine.property("backupd", "ExecMainStatus"), "78");
+    assert_eq!(machine.property("backupd", "NRestarts"), "0");
+    let journal = machine.journal(Some("backupd"));
+    assert!(
+        journal.contains("`launcher` is `child`, and children would share the sandbox"),
+        "{journal}"
+    );
+
+    // As the daemon was before workers were units: what an upgrade from there finds.
+    machine.write(
+        "/etc/systemd/system/backupd.service.d/open.conf",
+        "[Service]\nCapabilityBoundingSet=~\nPrivateUsers=no\nPrivateTmp=no\nProtectSystem=no\n\
+         RestrictAddressFamilies=\nSystemCallFilter=\n",
+    );
+    machine.run(["systemctl", "daemon-reload"]).well();
+    machine.run(["systemctl", "start", "backupd"]).well();
+    let held = machine.start_and_hold();
+    machine.run(["systemctl", "revert", "backupd"]).well();
+    machine.run(["rm", "/etc/backupd/conf.d/child.toml"]).well();
+    machine.install(&package());
     assert_taken_up(&machine, &held);
 }

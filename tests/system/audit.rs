@@ -1,6 +1,6 @@
 //! The audit log beside its copy in a real journal.
 
-use std::path::PathBuf;
+use std::{fs, path::Path};
 
 use backupd_core::audit::{Action, Outcome, Record};
 use backupd_tests::{
@@ -15,8 +15,18 @@ on_each_release!(
     a_user_who_may_not_is_recorded,
 );
 
-fn store(machine: &Machine) -> PathBuf {
-    machine.path("/var/lib/backupd/backupd.db")
+/// Hands over the store as a file of this system, which SQLite cannot open in another one; what is done to it is done
+/// while no daemon runs.
+fn with_store<T>(machine: &Machine, work: impl FnOnce(&Path) -> T) -> T {
+    machine.run(["systemctl", "stop", "backupd"]).well();
+    let inside = machine.path("/var/lib/backupd/backupd.db");
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("backupd.db");
+    fs::copy(&inside, &store).unwrap();
+    let done = work(&store);
+    fs::write(&inside, fs::read(&store).unwrap()).unwrap();
+    machine.run(["systemctl", "start", "backupd"]).well();
+    done
 }
 
 fn the_journal_tells_what_the_chain_cannot(release: Release) {
@@ -27,13 +37,15 @@ fn the_journal_tells_what_the_chain_cannot(release: Release) {
     assert_eq!(good["good"], true);
     assert_eq!(good["journal"]["compared"], good["records"], "{good}");
 
-    audit::outside(&store(&machine))
-        .execute(
-            "UPDATE audit SET record = replace(record, 'home', 'root') WHERE seq = 3",
-            [],
-        )
-        .unwrap();
-    audit::recompute(&store(&machine));
+    with_store(&machine, |store| {
+        audit::outside(store)
+            .execute(
+                "UPDATE audit SET record = replace(record, 'home', 'root') WHERE seq = 4",
+                [],
+            )
+            .unwrap();
+        audit::recompute(store);
+    });
     let forged = machine
         .backupctl(["audit", "verify", "--json"])
         .with_code(1)
@@ -42,12 +54,12 @@ fn the_journal_tells_what_the_chain_cannot(release: Release) {
     let difference = &forged["journal"]["difference"];
     assert_eq!(
         (&difference["record"], &difference["kind"]),
-        (&json!(3), &json!("differs"))
+        (&json!(4), &json!("differs"))
     );
     machine
         .backupctl(["audit", "verify"])
         .with_code(1)
-        .complains("record 3: the journal has another one");
+        .complains("record 4: the journal has another one");
 }
 
 fn a_user_who_may_not_is_recorded(release: Release) {
@@ -58,7 +70,7 @@ fn a_user_who_may_not_is_recorded(release: Release) {
     machine
         .backupctl_as(ALICE, ["--system", "--no-ask-password", "audit"])
         .with_code(4);
-    let refused: Vec<Record> = audit::sealed(&store(&machine))
+    let refused: Vec<Record> = with_store(&machine, audit::sealed)
         .iter()
         .map(|sealed| serde_json::from_str::<Record>(&sealed.record).unwrap())
         .filter(|record| record.entry.action == Action::Call)

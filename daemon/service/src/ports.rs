@@ -198,6 +198,9 @@ pub(crate) enum LaunchError {
         /// A command that says more.
         journal: String,
     },
+    /// systemd could not load the credential with the repository's password.
+    #[error("{}", .0.message)]
+    Credential(backupd_core::failure::Failure),
     /// The run directory could not be made.
     #[error("the run directory `{path}` cannot be written: {reason}", path = .0.display(), reason = .1)]
     Directory(PathBuf, String),

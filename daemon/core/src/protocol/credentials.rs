@@ -65,11 +65,31 @@ impl CredentialStores {
 
 /// What is there and cannot be decrypted.
 pub fn undecryptable(repository: &RepositoryName, name: &CredentialName, file: &Path) -> Failure {
-    let message = format!(
-        "repository `{repository}`: credential `{name}` cannot be decrypted from `{}`: it was encrypted on another \
-         machine or under another name",
+    let why = format!(
+        "cannot be decrypted from `{}`: it was encrypted on another machine or under another name",
         file.display()
     );
+    failure(repository, name, &why)
+}
+
+/// What systemd could not load for a worker, from where it was found.
+pub fn unloadable(
+    repository: &RepositoryName,
+    name: &CredentialName,
+    stored: Option<&StoredCredential>,
+) -> Failure {
+    match stored {
+        Some(StoredCredential::Encrypted(file)) => undecryptable(repository, name, file),
+        Some(StoredCredential::Plain(file)) => {
+            let why = format!("cannot be loaded from `{}`", file.display());
+            failure(repository, name, &why)
+        }
+        None => failure(repository, name, "cannot be loaded: it is not there"),
+    }
+}
+
+fn failure(repository: &RepositoryName, name: &CredentialName, why: &str) -> Failure {
+    let message = format!("repository `{repository}`: credential `{name}` {why}");
     Failure::new(FailureClass::Credentials, message).hint(format!(
         "set the password with `backupctl repository set-password {repository}`, then test it: `backupctl repository \
          test {repository}`"

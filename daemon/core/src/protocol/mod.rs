@@ -11,7 +11,7 @@ mod rundir;
 mod spec;
 mod told;
 
-pub use credentials::{CredentialStores, StoredCredential, undecryptable};
+pub use credentials::{CredentialStores, StoredCredential, undecryptable, unloadable};
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind};
 pub use output::{EntryRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
 pub use progress::Progress;

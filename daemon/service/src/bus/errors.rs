@@ -45,6 +45,9 @@ pub(super) fn of_question(error: AskError) -> Error {
         }) => Error::WorkerFailed(format!(
             "the unit `{unit}` could not be started: {reason}\nhint: `{journal}` shows what systemd says of it"
         )),
+        AskError::Launch(LaunchError::Credential(failure)) | AskError::Failure(failure) => {
+            of_failure(&failure)
+        }
         AskError::Launch(error) => Error::WorkerFailed(format!(
             "{error}\nhint: the program belongs to the backupd package: install it again, or set `worker` in \
              `backupd.toml`"
@@ -55,7 +58,6 @@ pub(super) fn of_question(error: AskError) -> Error {
         AskError::NoAnswer(why) => Error::WorkerFailed(format!(
             "the worker ended without an answer: {why}\nhint: the daemon's log may say more"
         )),
-        AskError::Failure(failure) => of_failure(&failure),
     }
 }
 

@@ -152,6 +152,7 @@ fn launch_failure(error: &LaunchError) -> Failure {
         ),
         LaunchError::Unit { journal, .. } => Failure::new(FailureClass::Engine, error.to_string())
             .hint(format!("`{journal}` shows what systemd says of it")),
+        LaunchError::Credential(failure) => failure.clone(),
         LaunchError::Directory(..) | LaunchError::Exists(_) => {
             Failure::new(FailureClass::Engine, error.to_string())
                 .hint("see the free space and the owner of the state directory")

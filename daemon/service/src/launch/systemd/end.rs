@@ -1,10 +1,15 @@
 //! How a unit ended, in words.
 
+use std::path::Path;
+
 use backupd_core::{
-    config::format_size,
+    config::{PasswordSource, format_size},
     failure::{Failure, FailureClass},
-    protocol::Spec,
+    protocol::{Spec, unloadable},
 };
+
+/// `EXIT_CREDENTIALS` of `systemd.exec(5)`.
+const WITHOUT_CREDENTIAL: i32 = 243;
 
 /// What systemd says of a service that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +21,24 @@ pub(super) struct End {
 }
 
 impl End {
+    /// The failure where systemd could not hand over the credential with the password.
+    pub(super) fn without_credential(&self, spec: &Spec) -> Option<Failure> {
+        let repository = &spec.repository;
+        match (&repository.password, self.result.as_str(), self.status) {
+            (PasswordSource::Credential(name), "exit-code", WITHOUT_CREDENTIAL) => {
+                let stored = repository.credential(Path::exists);
+                Some(unloadable(&repository.name, name, stored.as_ref()))
+            }
+            _ => None,
+        }
+    }
+
     /// In a few words, for a start that failed.
     pub(super) fn in_words(&self) -> String {
         match (self.result.as_str(), self.status) {
             ("exit-code", 203) => "the worker program cannot be executed (203/EXEC)".to_owned(),
             ("exit-code", 226) => "its sandbox could not be set up (226/NAMESPACE)".to_owned(),
-            ("exit-code", 243) => {
+            ("exit-code", WITHOUT_CREDENTIAL) => {
                 "its password's credential could not be loaded (243/CREDENTIALS)".to_owned()
             }
             ("exit-code", status) => format!("it exited with {status}"),
@@ -36,6 +53,9 @@ impl End {
         let says_more = format!("`{journal}` shows what it did; start the run again");
         let interrupted =
             |message: String, hint: String| Some(Failure::new(FailureClass::Interrupted, message).hint(hint));
+        if let Some(failure) = self.without_credential(spec) {
+            return Some(failure);
+        }
         match self.result.as_str() {
             "success" => None,
             "oom-kill" => {

@@ -25,6 +25,20 @@ const LONGEST_START: Duration = Duration::from_mins(2);
 /// systemd learns of the end of a process as soon as anybody.
 const SOON: Duration = Duration::from_secs(10);
 
+/// A unit that was not started.
+#[derive(Debug)]
+pub(super) struct NotStarted {
+    pub(super) reason: String,
+    /// Where it got far enough to end.
+    pub(super) end: Option<End>,
+}
+
+impl From<String> for NotStarted {
+    fn from(reason: String) -> Self {
+        Self { reason, end: None }
+    }
+}
+
 /// Properties of a unit as they are sent.
 type Properties<'a> = Vec<(String, Variant<'a>)>;
 
@@ -82,27 +96,30 @@ impl Systemd {
     }
 
     /// Starts a unit; on failure says why not.
-    pub(super) async fn start(&self, unit: &Unit, extra: Vec<Extra>) -> Result<(), String> {
+    pub(super) async fn start(&self, unit: &Unit, extra: Vec<Extra>) -> Result<(), NotStarted> {
         let started = tokio::time::timeout(LONGEST_START, self.try_start(unit, extra)).await;
         let result = match started {
             Ok(Ok(result)) => result,
-            Ok(Err(error)) => return Err(in_words(&error)),
+            Ok(Err(error)) => return Err(in_words(&error).into()),
             Err(_) => {
                 self.stop(&unit.name).await;
                 return Err(format!(
                     "systemd did not say within {} s whether it has",
                     LONGEST_START.as_secs()
-                ));
+                )
+                .into());
             }
         };
         if result == "done" {
             return Ok(());
         }
         let end = self.ended_soon(&unit.name).await;
-        Err(match end {
-            Some(end) if end.result != "success" => end.in_words(),
-            _ => format!("systemd says `{result}`"),
-        })
+        let end = end.filter(|end| end.result != "success");
+        let reason = match &end {
+            Some(end) => end.in_words(),
+            None => format!("systemd says `{result}`"),
+        };
+        Err(NotStarted { reason, end })
     }
 
     /// The result of the job that starts the unit.

@@ -71,10 +71,10 @@ impl SystemdLauncher {
                 .map_err(|error| self.failed(unit, &error.to_string()))?;
             extra.push((INPUT, file));
         }
-        self.systemd
-            .start(unit, extra)
-            .await
-            .map_err(|reason| self.failed(unit, &reason))
+        self.systemd.start(unit, extra).await.map_err(|not| {
+            let without = not.end.and_then(|end| end.without_credential(spec));
+            without.map_or_else(|| self.failed(unit, &not.reason), LaunchError::Credential)
+        })
     }
 
     fn failed(&self, unit: &Unit, reason: &str) -> LaunchError {

@@ -322,6 +322,37 @@ async fn a_start_that_fails_says_why_and_where_to_read_more() {
 }
 
 #[tokio::test]
+async fn a_credential_that_cannot_be_loaded_is_told_as_that() {
+    let mut stage = Stage::new(Start::Job("failed")).await;
+    let mut spec = spec();
+    let name_of_it = "nas-password".parse().unwrap();
+    spec.repository.password = PasswordSource::Credential(name_of_it);
+    let store = stage.directory.path().join("credstore.encrypted");
+    fs::create_dir(&store).unwrap();
+    fs::write(store.join("nas-password"), "sealed elsewhere").unwrap();
+    spec.repository.credentials.encrypted = vec![store.clone()];
+    stage.unit(&name(spec.run), "failed", "exit-code", 243).await;
+    stage.launcher.launch(&spec).await.unwrap();
+    match stage.next().await {
+        Message::LaunchFailed(_, 1, LaunchError::Credential(failure)) => {
+            assert_eq!(failure.class, FailureClass::Credentials);
+            let path = store.join("nas-password").display().to_string();
+            assert!(
+                failure.message.contains("`nas-password`") && failure.message.contains(&path),
+                "{failure}"
+            );
+            assert!(
+                failure
+                    .hint
+                    .unwrap()
+                    .contains("backupctl repository set-password")
+            );
+        }
+        _ => panic!("the start did not fail"),
+    }
+}
+
+#[tokio::test]
 async fn a_worker_that_came_all_the_same_is_followed() {
     let mut stage = Stage::new(Start::Refused).await;
     let spec = spec();
@@ -415,6 +446,10 @@ fn every_end_has_its_words() {
         assert!(failure.message.contains(words), "{failure}");
         assert!(failure.hint.unwrap().contains("`journalctl -u X`"));
     }
+    spec.repository.password = PasswordSource::Credential("nas".parse().unwrap());
+    let credential = failure(&spec, "exit-code", 243).unwrap();
+    assert_eq!(credential.class, FailureClass::Credentials);
+    assert!(credential.message.contains("not there"), "{credential}");
     spec.resources.memory_max = Some(64 << 20);
     spec.resources.max_runtime = Some(jiff::SignedDuration::from_hours(1));
     let memory = failure(&spec, "oom-kill", 9).unwrap();

@@ -8,7 +8,7 @@ mod render;
 mod sandbox;
 mod setting;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 
@@ -46,8 +46,8 @@ pub struct Request<'a> {
     pub directory: &'a Path,
     /// From asking the worker to stop to killing it.
     pub grace: SignedDuration,
-    /// What exists of the way to a directory that the work may have to make: its own path where it is there.
-    pub ground: Option<&'a Path>,
+    /// What exists of the way to each directory that the work may have to make: its own path where it is there.
+    pub grounds: &'a [PathBuf],
     /// Where the repository's credential is, if it has one and it is there: see [`RepositorySpec::credential`](crate::protocol::RepositorySpec::credential).
     pub credential: Option<StoredCredential>,
     /// Whether the repository belongs to another user than the worker's.

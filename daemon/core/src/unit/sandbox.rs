@@ -89,7 +89,7 @@ fn capabilities(request: &Request<'_>) -> Vec<Capability> {
 fn files(request: &Request<'_>) -> Vec<Setting> {
     let writable = writable(request);
     // Something new right below `/` cannot be made while `/` is read-only.
-    let system = if request.ground == Some(Path::new("/")) {
+    let system = if request.grounds.iter().any(|ground| ground == Path::new("/")) {
         "full"
     } else {
         "strict"
@@ -131,7 +131,7 @@ fn writable(request: &Request<'_>) -> Vec<PathBuf> {
         paths.extend(spec.repository.local_path());
         paths.extend(spec.repository.cache.clone());
     }
-    paths.extend(request.ground.map(Path::to_owned));
+    paths.extend_from_slice(request.grounds);
     if has_command(spec) {
         paths.extend(["/tmp", "/var/tmp"].map(PathBuf::from));
     }

@@ -76,7 +76,7 @@ fn request<'a>(manager: ServiceManager, spec: &'a Spec, directory: &'a Path) -> 
         worker: Path::new("/usr/libexec/backupd/backupd-worker"),
         directory,
         grace: SignedDuration::from_secs(30),
-        ground: None,
+        grounds: &[],
         credential: None,
         foreign: false,
     }
@@ -153,21 +153,21 @@ fn kinds() -> Vec<(&'static str, Unit)> {
         (
             "restore",
             unit(&Request {
-                ground: Some(Path::new("/home/alice")),
+                grounds: &["/home/alice".into()],
                 ..request(ServiceManager::System, &into_home, &run)
             }),
         ),
         (
             "restore-below-root",
             unit(&Request {
-                ground: Some(Path::new("/")),
+                grounds: &["/".into()],
                 ..request(ServiceManager::System, &below_root, &run)
             }),
         ),
         (
             "initialize",
             unit(&Request {
-                ground: Some(Path::new("/srv")),
+                grounds: &["/srv".into()],
                 ..request(ServiceManager::System, &spec(Work::Initialize), &question)
             }),
         ),
@@ -222,7 +222,7 @@ fn a_name_that_the_bus_cannot_say_is_reached_from_above() {
     let target = Path::new(OsStr::from_bytes(b"/home/alice/\xff/x"));
     let spec = spec(backup());
     let unit = unit(&Request {
-        ground: Some(target),
+        grounds: &[target.to_owned()],
         ..request(ServiceManager::System, &spec, Path::new("/r"))
     });
     let writable = unit

@@ -37,12 +37,18 @@ impl Base {
     fn unit_named(&self, spec: &Spec, id: &str, directory: &Path) -> Unit {
         let settings = self.settings();
         let repository = spec.repository.local_path();
-        let ground = match &spec.work {
-            Work::Restore(work) => Some(ground(&work.target)),
-            Work::Initialize => repository.as_deref().map(ground),
-            // Folders of secrets are made below the directory of configuration, which is there.
-            Work::StorePassword(work) => Some(ground(&work.secrets)),
-            _ => None,
+        let grounds: Vec<PathBuf> = match &spec.work {
+            Work::Restore(work) => vec![ground(&work.target)],
+            Work::Initialize => repository.as_deref().map(ground).into_iter().collect(),
+            Work::StorePassword(work) => {
+                let encrypted = spec.repository.credentials.encrypted.first();
+                [Some(&work.secrets), encrypted]
+                    .into_iter()
+                    .flatten()
+                    .map(|folder| ground(folder))
+                    .collect()
+            }
+            _ => Vec::new(),
         };
         unit(&Request {
             manager: settings.manager,
@@ -51,7 +57,7 @@ impl Base {
             worker: &settings.worker,
             directory,
             grace: SignedDuration::try_from(settings.grace).unwrap_or(SignedDuration::MAX),
-            ground: ground.as_deref(),
+            grounds: &grounds,
             credential: spec.repository.credential(Path::exists),
             foreign: repository.as_deref().is_some_and(is_foreign),
         })

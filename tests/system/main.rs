@@ -15,6 +15,7 @@
 mod activation;
 mod audit;
 mod authority;
+mod credentials;
 mod package;
 mod reload;
 mod restart;

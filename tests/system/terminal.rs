@@ -19,7 +19,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 on_each_release!(a_password_is_asked_for_at_a_terminal);
 
 /// A command at a terminal of its own.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     pieces: mpsc::Receiver<Vec<u8>>,
     seen: String,
@@ -28,11 +28,11 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn open(machine: &Machine, command: &str) -> Self {
+    pub(crate) fn open(machine: &Machine, user: &str, command: &str) -> Self {
         let mut child = machine
             .command()
             // A session, without which polkit takes no agent for one that stands back for a desktop's.
-            .args(["su", "--login", ALICE.name, "--command"])
+            .args(["su", "--login", user, "--command"])
             .arg(format!(
                 "script --quiet --return --command 'tty; {command}' /dev/null"
             ))
@@ -63,7 +63,7 @@ impl Terminal {
     }
 
     /// Waits until this stands there.
-    fn expect(&mut self, text: &str) {
+    pub(crate) fn expect(&mut self, text: &str) {
         let until = Instant::now() + wait::DEADLINE;
         while !self.seen.contains(text) {
             match self
@@ -77,7 +77,7 @@ impl Terminal {
     }
 
     /// Answers when what is entered is not shown: the agent takes nothing that was entered before.
-    fn enter_secret(&mut self, line: &str) {
+    pub(crate) fn enter_secret(&mut self, line: &str) {
         let device = File::open(&self.device).unwrap();
         let until = Instant::now() + wait::DEADLINE;
         // There is no event for that.
@@ -90,7 +90,7 @@ impl Terminal {
     }
 
     /// All that stood there, and the exit code.
-    fn end(mut self) -> (String, Option<i32>) {
+    pub(crate) fn end(mut self) -> (String, Option<i32>) {
         while let Ok(piece) = self.pieces.recv_timeout(wait::DEADLINE) {
             self.seen.push_str(&String::from_utf8_lossy(&piece));
         }
@@ -109,7 +109,7 @@ fn a_password_is_asked_for_at_a_terminal(release: Release) {
     let start = "backupctl --system start home";
     let question = "Authentication is required to start the backup job “home”";
 
-    let mut terminal = Terminal::open(&machine, start);
+    let mut terminal = Terminal::open(&machine, ALICE.name, start);
     terminal.expect(question);
     terminal.expect("Password: ");
     terminal.enter_secret("a-wrong-one");
@@ -121,17 +121,22 @@ fn a_password_is_asked_for_at_a_terminal(release: Release) {
     );
     assert!(!seen.contains("a-wrong-one"), "it is echoed: {seen}");
 
-    let mut terminal = Terminal::open(&machine, start);
+    let mut terminal = Terminal::open(&machine, ALICE.name, start);
     terminal.expect("Password: ");
     terminal.enter_secret("the-right-one");
     let (seen, code) = terminal.end();
     assert_eq!(code, Some(0), "{seen}");
 
     // Nobody is asked who does not want to be, and who only looks.
-    let (seen, code) = Terminal::open(&machine, "backupctl --system --no-ask-password start home").end();
+    let (seen, code) = Terminal::open(
+        &machine,
+        ALICE.name,
+        "backupctl --system --no-ask-password start home",
+    )
+    .end();
     assert_eq!(code, Some(4), "{seen}");
     assert!(seen.contains("nobody could ask you"), "{seen}");
-    let (seen, code) = Terminal::open(&machine, "backupctl --system --no-pager history").end();
+    let (seen, code) = Terminal::open(&machine, ALICE.name, "backupctl --system --no-pager history").end();
     assert_eq!(code, Some(0), "{seen}");
     assert!(!seen.contains("AUTHENTICATING"), "{seen}");
     // The agent ends with the command.

@@ -1,6 +1,6 @@
 //! Calls that make no sense: each is answered with an error, and the daemon goes on.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs::File};
 
 use backupd_dbus::{
     JOB_INTERFACE, MANAGER_INTERFACE, REPOSITORY_INTERFACE, ROOT_PATH, RUN_INTERFACE, job_path,
@@ -111,6 +111,10 @@ fn every_method_names_an_option_that_it_does_not_know() {
         let answer = match types.as_slice() {
             ["a{sv}"] => bus.call(&path, &interface, &method, &(&options,)),
             ["a{sv}", "a{sv}"] => bus.call(&path, &interface, &method, &(&empty, &options)),
+            ["h", "a{sv}"] => {
+                let file = File::open("/dev/null").unwrap();
+                bus.call(&path, &interface, &method, &(zbus::Fd::from(&file), &options))
+            }
             ["b", "a{sv}"] => bus.call(&path, &interface, &method, &(true, &options)),
             ["s", "a{sv}"] => bus.call(&path, &interface, &method, &("home", &options)),
             ["s", "s", "a{sv}"] => bus.call(&path, &interface, &method, &("new", &text, &options)),

@@ -139,7 +139,8 @@ pub(super) fn limits(options: &mut Options) -> Limits {
     };
     match limits.fault() {
         Some((key, wrong)) => options.fault(format!("`{key}`: {wrong}")),
-        None if limits.is_empty() => options.fault("no limit is named".to_owned()),
+        // An option that is not known was meant to be one.
+        None if limits.is_empty() && options.is_spent() => options.fault("no limit is named".to_owned()),
         None => {}
     }
     limits

@@ -61,6 +61,11 @@ impl Options {
         }
     }
 
+    /// Whether every option was taken.
+    pub(super) fn is_spent(&self) -> bool {
+        self.left.is_empty()
+    }
+
     /// Notes what is wrong with the value of an option.
     pub(super) fn fault(&mut self, message: String) {
         self.faults.push(message);

@@ -16,6 +16,7 @@ mod activation;
 mod audit;
 mod authority;
 mod credentials;
+mod journal;
 mod package;
 mod reload;
 mod restart;

@@ -1,6 +1,11 @@
 //! Commands in a machine.
 
-use std::{ffi::OsStr, process::Command, time::Instant};
+use std::{
+    ffi::OsStr,
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+    time::Instant,
+};
 
 use super::{Machine, User};
 use crate::{Said, wait::DEADLINE};
@@ -88,6 +93,17 @@ impl Machine {
         self.run(arguments.into_iter().chain(unit.as_deref()))
             .well()
             .stdout
+    }
+
+    /// Waits until the journal has an entry that matches all of these.
+    pub fn wait_for_journal(&self, matches: &[&str]) {
+        let mut command = self.command();
+        command.args(["journalctl", "--boot", "--output=cat", "--lines=all", "--follow"]);
+        let mut child = command.args(matches).stdout(Stdio::piped()).spawn().unwrap();
+        let first = BufReader::new(child.stdout.take().unwrap()).lines().next();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(first.is_some(), "the journal never has {matches:?}");
     }
 
     /// A property of a unit.

@@ -18,6 +18,7 @@ mod authority;
 mod credentials;
 mod journal;
 mod package;
+mod power;
 mod reload;
 mod restart;
 mod surroundings;

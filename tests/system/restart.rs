@@ -12,6 +12,7 @@ use backupd_tests::{
 on_each_release!(
     a_backup_outlives_an_upgrade,
     a_backup_outlives_a_crash,
+    a_daemon_that_hangs_is_replaced,
     a_backup_outlives_fifty_restarts_and_twenty_crashes,
     children_are_refused_in_the_sandbox_and_outlive_a_daemon_without_one,
 );
@@ -53,6 +54,26 @@ fn a_backup_outlives_a_crash(release: Release) {
     let held = machine.start_and_hold();
     machine.crash();
     assert_taken_up(&machine, &held);
+}
+
+fn a_daemon_that_hangs_is_replaced(release: Release) {
+    let machine = Machine::boot(release).with_job();
+    machine.write(
+        "/etc/systemd/system/backupd.service.d/watchdog.conf",
+        "[Service]\nWatchdogSec=2s\nRestartSec=50ms\n",
+    );
+    machine.run(["systemctl", "daemon-reload"]).well();
+    machine.run(["systemctl", "restart", "backupd"]).well();
+    let held = machine.start_and_hold();
+    machine.hang();
+    machine.wait_for_property("backupd", "ActiveState", "active");
+    assert_eq!(machine.property("backupd", "NRestarts"), "1");
+    machine.run(["journalctl", "--sync"]).well();
+    let journal = machine.journal(Some("backupd"));
+    assert!(journal.contains("Watchdog timeout"), "{journal}");
+    assert_taken_up(&machine, &held);
+    // The new one says in time that it is well.
+    assert_eq!(machine.property("backupd", "NRestarts"), "1");
 }
 
 fn a_backup_outlives_fifty_restarts_and_twenty_crashes(release: Release) {

@@ -93,10 +93,19 @@ impl Machine {
 
     /// Kills the daemon as a crash would, and waits until another one is there.
     pub fn crash(&self) {
+        self.end_by(Signal::SIGKILL);
+    }
+
+    /// Makes the daemon stand still, and waits until it is gone and another one is there.
+    pub fn hang(&self) {
+        self.end_by(Signal::SIGSTOP);
+    }
+
+    fn end_by(&self, signal: Signal) {
         let bus = self.bus();
         let owners = bus.listen_for_name();
         let daemon = self.daemon();
-        send(daemon, Signal::SIGKILL);
+        send(daemon, signal);
         wait::for_end("the daemon", daemon);
         owners.expect("another daemon", |change| {
             let (_, _, new): (String, String, String) = change.message.body().deserialize().unwrap();

@@ -1,6 +1,6 @@
 //! What the coordinator needs from the world: traits, so that it knows no SQLite, no process and no bus.
 
-use std::{fs::File, future::Future, os::fd::OwnedFd, path::PathBuf, pin::Pin};
+use std::{fs::File, future::Future, os::fd::OwnedFd, path::PathBuf, pin::Pin, time::Duration};
 
 use backupd_core::{
     audit::{Entry, Record, Sealed, Who},
@@ -168,7 +168,7 @@ pub(crate) trait Launcher: Send + Sync {
     /// The unit that does a run, where there is one.
     fn unit_name(&self, run: RunId) -> Option<String>;
     /// The text of the unit that would do what the spec says.
-    fn describe(&self, spec: &Spec) -> String;
+    fn describe(&self, spec: &Spec) -> Reply<'_, Result<String, LaunchError>>;
     /// Changes the limits of a run at work; answers what is in force then.
     fn limit(&self, run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>>;
     /// The event file of an attempt, opened for reading.
@@ -201,6 +201,9 @@ pub(crate) enum LaunchError {
     /// systemd could not load the credential with the repository's password.
     #[error("{}", .0.message)]
     Credential(backupd_core::failure::Failure),
+    /// Nobody can say what there is at a path that the unit depends on.
+    #[error("the file system of `{path}` does not answer within {seconds} s", path = .0.display(), seconds = .1.as_secs())]
+    Silent(PathBuf, Duration),
     /// The run directory could not be made.
     #[error("the run directory `{path}` cannot be written: {reason}", path = .0.display(), reason = .1)]
     Directory(PathBuf, String),

@@ -98,8 +98,9 @@ impl Launcher for ScriptedLauncher {
         None
     }
 
-    fn describe(&self, spec: &Spec) -> String {
-        format!("# unit of {}", spec.repository.name)
+    fn describe(&self, spec: &Spec) -> Reply<'_, Result<String, LaunchError>> {
+        let text = format!("# unit of {}", spec.repository.name);
+        Box::pin(async move { Ok(text) })
     }
 
     fn limit(&self, _run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {

@@ -48,6 +48,9 @@ pub(super) fn of_question(error: AskError) -> Error {
         AskError::Launch(LaunchError::Credential(failure)) | AskError::Failure(failure) => {
             of_failure(&failure)
         }
+        AskError::Launch(error @ LaunchError::Silent(..)) => {
+            Error::WorkerFailed(format!("{error}\nhint: see whether its server or disk is there"))
+        }
         AskError::Launch(error) => Error::WorkerFailed(format!(
             "{error}\nhint: the program belongs to the backupd package: install it again, or set `worker` in \
              `backupd.toml`"

@@ -15,7 +15,9 @@ use tokio::sync::{mpsc::error::TrySendError, oneshot};
 use super::{
     message::{Answer, Inbox, Message, RestoreRequest, StartOptions},
     outbox::Outbox,
+    queue::launch_failure,
     refusal::{Refusal, RefusalKind},
+    spec::refusal,
 };
 use crate::{
     audit::{Refusals, daemon},
@@ -176,7 +178,10 @@ impl Handle {
 
     /// The unit of a job's next backup, as text.
     pub(crate) async fn unit_text(&self, job: JobName) -> Result<String, Refusal> {
-        self.request(|answer| Message::Unit(job, answer)).await
+        let spec = self.request(|answer| Message::NextSpec(job, answer)).await?;
+        // The file system may take its time, which is not the coordinator's.
+        let text = self.launcher.describe(&spec).await;
+        text.map_err(|error| refusal(launch_failure(&error)))
     }
 
     /// Changes the limits of a run at work; answers what is in force then.

@@ -7,7 +7,7 @@ use backupd_core::{
     config::{Fault, Repository},
     failure::Failure,
     name::{JobName, RepositoryName, RunId},
-    protocol::{Event, Progress},
+    protocol::{Event, Progress, Spec},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -69,8 +69,8 @@ pub(crate) enum Message {
     WorkerGone(RunId, u32, Option<Failure>),
     /// No worker was started after all.
     LaunchFailed(RunId, u32, LaunchError),
-    /// The text of the unit of a job's next backup.
-    Unit(JobName, Answer<String>),
+    /// What the worker of the job's next backup would be told.
+    NextSpec(JobName, Answer<Box<Spec>>),
     /// Whether a worker is at a run.
     AtWork(RunId, Answer<()>),
     Progress(Progress),

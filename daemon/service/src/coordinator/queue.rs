@@ -145,7 +145,7 @@ impl Coordinator {
     }
 }
 
-fn launch_failure(error: &LaunchError) -> Failure {
+pub(super) fn launch_failure(error: &LaunchError) -> Failure {
     match error {
         LaunchError::Program(..) => Failure::new(FailureClass::Configuration, error.to_string()).hint(
             "the program belongs to the backupd package: install it again, or set `worker` in `backupd.toml`",
@@ -153,6 +153,12 @@ fn launch_failure(error: &LaunchError) -> Failure {
         LaunchError::Unit { journal, .. } => Failure::new(FailureClass::Engine, error.to_string())
             .hint(format!("`{journal}` shows what systemd says of it")),
         LaunchError::Credential(failure) => failure.clone(),
+        LaunchError::Silent(path, _) => {
+            let path = path.display();
+            Failure::new(FailureClass::Network, error.to_string()).hint(format!(
+                "see whether its server or disk is there: `findmnt --target {path}`"
+            ))
+        }
         LaunchError::Directory(..) | LaunchError::Exists(_) => {
             Failure::new(FailureClass::Engine, error.to_string())
                 .hint("see the free space and the owner of the state directory")

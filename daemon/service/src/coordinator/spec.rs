@@ -48,8 +48,8 @@ impl Coordinator {
         })
     }
 
-    /// The unit of a job's next backup, as text.
-    pub(super) fn unit_text(&self, name: &JobName) -> Result<String, Refusal> {
+    /// The spec of a job's next backup.
+    pub(super) fn next_spec(&self, name: &JobName) -> Result<Box<Spec>, Refusal> {
         let Some(job) = self.catalog.jobs.get(name) else {
             return Err(self.unknown_job(name.as_str()));
         };
@@ -61,14 +61,7 @@ impl Coordinator {
             Trigger::Manual,
             self.parts.clock.now(),
         );
-        let spec = self.spec(&run).map_err(|failure| {
-            let refusal = Refusal::new(RefusalKind::Failed, failure.message);
-            match failure.hint {
-                Some(hint) => refusal.hint(hint),
-                None => refusal,
-            }
-        })?;
-        Ok(self.parts.launcher.describe(&spec))
+        self.spec(&run).map(Box::new).map_err(refusal)
     }
 
     fn job(&self, run: &Run) -> Result<&Job, Failure> {
@@ -77,6 +70,15 @@ impl Coordinator {
             .jobs
             .get(name)
             .ok_or_else(|| gone(&format!("the job `{name}` is not configured any more")))
+    }
+}
+
+/// The same, to who asked.
+pub(super) fn refusal(failure: Failure) -> Refusal {
+    let refusal = Refusal::new(RefusalKind::Failed, failure.message);
+    match failure.hint {
+        Some(hint) => refusal.hint(hint),
+        None => refusal,
     }
 }
 

@@ -264,8 +264,8 @@ impl Coordinator {
             | Message::WorkerGone(..)
             | Message::LaunchFailed(..)
             | Message::Progress(..)) => self.hear(message).await,
-            Message::Unit(job, answer) => {
-                let _ = answer.send(self.unit_text(&job));
+            Message::NextSpec(job, answer) => {
+                let _ = answer.send(self.next_spec(&job));
             }
             Message::AtWork(run, answer) => {
                 let outcome = self.at_work(run).await;

@@ -216,11 +216,14 @@ impl Launcher for ChildLauncher {
         None
     }
 
-    fn describe(&self, spec: &Spec) -> String {
-        format!(
-            "# without effect: backupd starts workers as plain children here, and not through systemd\n{}",
-            self.base.next_unit(spec)
-        )
+    fn describe(&self, spec: &Spec) -> Reply<'_, Result<String, LaunchError>> {
+        let spec = spec.clone();
+        Box::pin(async move {
+            let unit = self.base.next_unit(&spec).await?;
+            Ok(format!(
+                "# without effect: backupd starts workers as plain children here, and not through systemd\n{unit}"
+            ))
+        })
     }
 
     fn limit(&self, _run: RunId, _limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {

@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use backupd_core::{
@@ -13,6 +14,10 @@ use backupd_core::{
 use jiff::SignedDuration;
 
 use super::base::Base;
+use crate::ports::LaunchError;
+
+/// A file system that has not answered by then, such as that of a server that is gone, will not.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Stands for the id where there is no run yet.
 const NO_RUN: &str = "RUN";
@@ -23,34 +28,38 @@ const OTHERS_HOMES: [&str; 2] = ["/home", "/run/user"];
 
 impl Base {
     /// The unit that does what the spec says in this run directory.
-    pub(super) fn unit(&self, spec: &Spec, directory: &Path) -> Unit {
-        self.unit_named(spec, &spec.run.to_string(), directory)
+    pub(super) async fn unit(&self, spec: &Spec, directory: &Path) -> Result<Unit, LaunchError> {
+        self.unit_named(spec, &spec.run.to_string(), directory).await
     }
 
     /// The unit that an attempt for this spec would be, with a word for its id.
-    pub(super) fn next_unit(&self, spec: &Spec) -> Unit {
+    pub(super) async fn next_unit(&self, spec: &Spec) -> Result<Unit, LaunchError> {
         let attempt = format!("attempt-{}", spec.attempt);
         let directory = self.settings().runs.join(NO_RUN).join(attempt);
-        self.unit_named(spec, NO_RUN, &directory)
+        self.unit_named(spec, NO_RUN, &directory).await
     }
 
-    fn unit_named(&self, spec: &Spec, id: &str, directory: &Path) -> Unit {
+    async fn unit_named(&self, spec: &Spec, id: &str, directory: &Path) -> Result<Unit, LaunchError> {
         let settings = self.settings();
         let repository = spec.repository.local_path();
-        let grounds: Vec<PathBuf> = match &spec.work {
-            Work::Restore(work) => vec![ground(&work.target)],
-            Work::Initialize => repository.as_deref().map(ground).into_iter().collect(),
+        let foreign = match repository.clone() {
+            Some(path) => look(path, ANSWER, is_foreign).await?,
+            None => false,
+        };
+        let made: Vec<PathBuf> = match &spec.work {
+            Work::Restore(work) => vec![work.target.clone()],
+            Work::Initialize => repository.into_iter().collect(),
             Work::StorePassword(work) => {
                 let encrypted = spec.repository.credentials.encrypted.first();
-                [Some(&work.secrets), encrypted]
-                    .into_iter()
-                    .flatten()
-                    .map(|folder| ground(folder))
-                    .collect()
+                [Some(&work.secrets), encrypted].into_iter().flatten().cloned().collect()
             }
             _ => Vec::new(),
         };
-        unit(&Request {
+        let mut grounds = Vec::new();
+        for path in made {
+            grounds.push(look(path, ANSWER, ground).await?);
+        }
+        Ok(unit(&Request {
             manager: settings.manager,
             spec,
             id,
@@ -59,8 +68,24 @@ impl Base {
             grace: SignedDuration::try_from(settings.grace).unwrap_or(SignedDuration::MAX),
             grounds: &grounds,
             credential: spec.repository.credential(Path::exists),
-            foreign: repository.as_deref().is_some_and(is_foreign),
-        })
+            foreign,
+        }))
+    }
+}
+
+/// Looks at a path of the user's choice on a thread that may hang: the daemon's own must not.
+async fn look<T: Send + 'static>(
+    path: PathBuf,
+    patience: Duration,
+    at: impl FnOnce(&Path) -> T + Send + 'static,
+) -> Result<T, LaunchError> {
+    let looking = tokio::task::spawn_blocking({
+        let path = path.clone();
+        move || at(&path)
+    });
+    match tokio::time::timeout(patience, looking).await {
+        Ok(Ok(seen)) => Ok(seen),
+        _ => Err(LaunchError::Silent(path, patience)),
     }
 }
 
@@ -104,6 +129,17 @@ mod tests {
             ground(Path::new("/home/nobody-of-this-name/x/y")),
             Path::new("/home/nobody-of-this-name")
         );
+    }
+
+    #[tokio::test]
+    async fn a_file_system_that_is_silent_stops_a_launch_and_not_the_daemon() {
+        let (tell, told) = std::sync::mpsc::channel::<()>();
+        let path = PathBuf::from("/mnt/gone");
+        let silent = look(path.clone(), Duration::from_millis(1), move |_| told.recv()).await;
+        let error = silent.err().unwrap().to_string();
+        assert!(error.contains("`/mnt/gone` does not answer"), "{error}");
+        drop(tell);
+        assert_eq!(look(path, ANSWER, Path::is_absolute).await.ok(), Some(true));
     }
 
     #[test]

@@ -41,15 +41,18 @@ impl SystemdLauncher {
 
     async fn run(self, spec: Spec, directory: RunDirectory) {
         let (run, attempt, inbox) = (spec.run, spec.attempt, self.base.inbox.clone());
-        let unit = self.base.unit(&spec, directory.path());
-        match self.start(&unit, &spec, Vec::new()).await {
-            Ok(()) => {
+        let started = match self.base.unit(&spec, directory.path()).await {
+            Ok(unit) => self.start(&unit, &spec, Vec::new()).await.map(|()| unit.name),
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(unit) => {
                 let waiting = directory.clone();
                 let gone = async move {
-                    let end = self.systemd.ended(&unit.name).await;
+                    let end = self.systemd.ended(&unit).await;
                     // What systemd says is believed when the lock says so too.
                     waiting.abandoned().await;
-                    self.why(end, &unit.name, &spec)
+                    self.why(end, &unit, &spec)
                 };
                 follow::follow(directory, run, attempt, gone, inbox).await;
             }
@@ -101,7 +104,8 @@ impl SystemdLauncher {
 
     async fn answer(&self, spec: &Spec, input: Option<OwnedFd>) -> Result<File, AskError> {
         let (question, output) = self.base.question(spec).await?;
-        let unit = self.base.unit(spec, question.directory.path());
+        let unit = self.base.unit(spec, question.directory.path()).await;
+        let unit = unit.map_err(AskError::Launch)?;
         let mut extra = vec![("StandardOutputFileDescriptor", OwnedFd::from(output))];
         extra.extend(input.map(|input| (INPUT, input)));
         self.start(&unit, spec, extra).await.map_err(AskError::Launch)?;
@@ -206,8 +210,9 @@ impl Launcher for SystemdLauncher {
         Some(run_unit_name(&run.to_string()))
     }
 
-    fn describe(&self, spec: &Spec) -> String {
-        self.base.next_unit(spec).to_text()
+    fn describe(&self, spec: &Spec) -> Reply<'_, Result<String, LaunchError>> {
+        let spec = spec.clone();
+        Box::pin(async move { Ok(self.base.next_unit(&spec).await?.to_text()) })
     }
 
     fn limit(&self, run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {

@@ -20,7 +20,7 @@ use crate::ports::{AskError, LaunchError};
 /// A repository that has not answered by then will not.
 pub(super) const LONGEST: Duration = Duration::from_mins(15);
 
-/// One question: its directory, which is gone when this is dropped, and its turn.
+/// One question: its directory, which is gone with its worker when this is dropped, and its turn.
 pub(super) struct Question {
     pub(super) directory: RunDirectory,
     answer: PathBuf,
@@ -29,7 +29,10 @@ pub(super) struct Question {
 
 impl Drop for Question {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(self.directory.path());
+        // A worker that lives, or will, has its directory; the next daemon cleans up.
+        if matches!(self.directory.claim(), Ok(true)) {
+            let _ = std::fs::remove_dir_all(self.directory.path());
+        }
     }
 }
 

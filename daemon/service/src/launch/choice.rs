@@ -108,7 +108,9 @@ async fn reach(manager: ServiceManager, connection: &Connection) -> Result<Syste
         .await
         .map_err(silent)?;
     let name = NAME.try_into().map_err(silent)?;
-    let owned = bus.name_has_owner(name).await;
+    let owned = tokio::time::timeout(SOON, bus.name_has_owner(name))
+        .await
+        .map_err(|_| Unavailable::Silent("the bus does not say whether it is there".to_owned()))?;
     if !owned.map_err(|error| silent(error.into()))? {
         // A bus that has just been started for us is joined by the manager a moment after us. A private one is not:
         // whoever runs on it is not of that manager's world.

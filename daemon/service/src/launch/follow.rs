@@ -149,16 +149,16 @@ fn event(line: &str) -> Option<Event> {
 }
 
 /// Tells when something in a directory was written.
-struct Watch(Readiness<Inotify>);
+pub(super) struct Watch(Readiness<Inotify>);
 
 impl Watch {
-    fn new(directory: &Path) -> io::Result<Self> {
+    pub(super) fn new(directory: &Path) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         inotify.add_watch(directory, AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE)?;
         Ok(Self(Readiness::new(inotify)?))
     }
 
-    async fn changed(&self) {
+    pub(super) async fn changed(&self) {
         // What happened is read from the file itself; here it is only taken off the queue.
         let drained = self
             .0

@@ -13,6 +13,8 @@ use backupd_core::{
     protocol::{EVENTS_FILE, LOCK_FILE, LOG_FILE, SPEC_FILE, Spec},
 };
 
+use super::follow::Watch;
+
 /// How long to wait before asking again what could not be told.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -99,6 +101,18 @@ impl RunDirectory {
     /// What its worker was told.
     pub(super) fn spec(&self) -> io::Result<Spec> {
         Ok(serde_json::from_slice(&fs::read(self.0.join(SPEC_FILE))?)?)
+    }
+
+    /// Waits until its worker has come to its lock, or is gone again.
+    ///
+    /// The event file is the first thing that it writes then.
+    pub(super) async fn begun(&self) {
+        let Ok(watch) = Watch::new(&self.0) else {
+            return std::future::pending().await;
+        };
+        while !self.is_held() && !self.events().exists() {
+            watch.changed().await;
+        }
     }
 
     /// Waits until its worker is gone, and claims it.

@@ -51,7 +51,11 @@ impl Base {
             Work::Initialize => repository.into_iter().collect(),
             Work::StorePassword(work) => {
                 let encrypted = spec.repository.credentials.encrypted.first();
-                [Some(&work.secrets), encrypted].into_iter().flatten().cloned().collect()
+                [Some(&work.secrets), encrypted]
+                    .into_iter()
+                    .flatten()
+                    .cloned()
+                    .collect()
             }
             _ => Vec::new(),
         };

@@ -1,5 +1,7 @@
 //! The locks of logind, and what it tells.
 
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use zbus::{
@@ -12,6 +14,9 @@ use crate::{coordinator::Inbox, ports::PowerLocks};
 const NAME: &str = "org.freedesktop.login1";
 const PATH: &str = "/org/freedesktop/login1";
 const INTERFACE: &str = "org.freedesktop.login1.Manager";
+
+/// A logind that has not answered by then is stopped: neither wakes nor the end of work wait for it.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Locks that logind gave; it takes them back when their descriptors are closed.
 #[derive(Default)]
@@ -91,10 +96,13 @@ async fn change(held: &mut Option<OwnedFd>, wanted: bool, logind: &Proxy<'_>, mo
     match (wanted, held.is_some()) {
         (true, false) => {
             let arguments = ("sleep:shutdown", "backupd", why, mode);
-            match logind.call::<_, _, OwnedFd>("Inhibit", &arguments).await {
-                Ok(lock) => *held = Some(lock),
+            let lock = logind.call::<_, _, OwnedFd>("Inhibit", &arguments);
+            match tokio::time::timeout(ANSWER, lock).await {
+                Ok(Ok(lock)) => *held = Some(lock),
                 // A user who is not at the machine may delay, but not block.
-                Err(error) => tracing::debug!(%error, mode, "logind gives no lock"),
+                Ok(Err(error)) => tracing::debug!(%error, mode, "logind gives no lock"),
+                // A lock that comes later is closed at once.
+                Err(_) => tracing::debug!(mode, "logind does not answer"),
             }
         }
         (false, true) => *held = None,

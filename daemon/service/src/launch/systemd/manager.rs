@@ -23,7 +23,9 @@ const SERVICE: &str = "org.freedesktop.systemd1.Service";
 /// A start that has not come to an end by then will not.
 const LONGEST_START: Duration = Duration::from_mins(2);
 /// systemd learns of the end of a process as soon as anybody.
-const SOON: Duration = Duration::from_secs(10);
+pub(super) const SOON: Duration = Duration::from_secs(10);
+/// A manager that has not answered a call by then is stopped, or worse.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// A unit that was not started.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ trait Manager {
 #[derive(Clone)]
 pub(crate) struct Systemd {
     manager: ManagerProxy<'static>,
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 /// Where a unit is in its life.
@@ -88,7 +90,12 @@ impl Systemd {
             .cache_properties(CacheProperties::No)
             .build()
             .await?;
-        manager.subscribe().await?;
+        if let Ok(subscribed) = tokio::time::timeout(ANSWER, manager.subscribe()).await {
+            subscribed?;
+        } else {
+            // It hears us when it is well again.
+            tracing::warn!("systemd does not answer: workers start when it does");
+        }
         Ok(Self {
             manager,
             connection: connection.clone(),
@@ -142,7 +149,7 @@ impl Systemd {
 
     /// Asks a unit to stop. Answers whether there is one.
     pub(super) async fn stop(&self, unit: &str) -> bool {
-        match self.manager.stop_unit(unit, "replace").await {
+        match answered(self.manager.stop_unit(unit, "replace")).await {
             Ok(_) => true,
             Err(error) => {
                 tracing::debug!(unit, %error, "the unit cannot be stopped");
@@ -153,26 +160,27 @@ impl Systemd {
 
     /// Keeps a unit known for as long as we are. Answers whether there is one.
     pub(super) async fn refer(&self, unit: &str) -> bool {
-        self.manager.ref_unit(unit).await.is_ok()
+        answered(self.manager.ref_unit(unit)).await.is_ok()
     }
 
     /// [`Self::ended`] for a unit that is over, or about to be.
     pub(super) async fn ended_soon(&self, unit: &str) -> Option<End> {
-        tokio::time::timeout(SOON, self.ended(unit)).await.ok().flatten()
+        let end = tokio::time::timeout(SOON, self.watch(unit)).await;
+        self.let_go(unit).await;
+        end.ok()?.ok()?
     }
 
-    /// Waits for the end of a unit, and lets it go; answers how it ended where systemd still knows.
-    pub(super) async fn ended(&self, unit: &str) -> Option<End> {
-        let end = match self.watch(unit).await {
-            Ok(end) => end,
-            Err(error) => {
-                tracing::warn!(unit, %error, "the unit cannot be watched");
-                None
-            }
-        };
-        // There is nothing to let go where we did not refer to it.
-        let _ = self.manager.unref_unit(unit).await;
+    /// Waits for the end of a unit, and lets it go; answers how it ended where systemd still knows. An error says
+    /// that nobody can tell.
+    pub(super) async fn ended(&self, unit: &str) -> zbus::Result<Option<End>> {
+        let end = self.watch(unit).await;
+        self.let_go(unit).await;
         end
+    }
+
+    /// There is nothing to let go where we did not refer to it.
+    async fn let_go(&self, unit: &str) {
+        let _ = answered(self.manager.unref_unit(unit)).await;
     }
 
     async fn watch(&self, unit: &str) -> zbus::Result<Option<End>> {
@@ -182,10 +190,14 @@ impl Systemd {
         // Not on a connection without a bus.
         let mut owner = self.manager.inner().receive_owner_changed().await.ok();
         loop {
-            if let State::Over(end) = self.state(&properties).await {
-                return Ok(end);
-            }
+            let unknown = match self.state(&properties).await {
+                State::Over(end) => return Ok(end),
+                State::AtWork => false,
+                State::Unknown => true,
+            };
             tokio::select! {
+                // Its end may have been told already.
+                () = tokio::time::sleep(ANSWER), if unknown => {}
                 Some(_) = changed.next() => {}
                 Some(_) = removed.next() => {}
                 Some(_) = async {
@@ -195,7 +207,7 @@ impl Systemd {
                     }
                 } => {
                     // It began anew, or somebody else did: who listens has to say so again.
-                    let _ = self.manager.subscribe().await;
+                    let _ = answered(self.manager.subscribe()).await;
                 }
                 else => return Ok(None),
             }
@@ -214,7 +226,7 @@ impl Systemd {
 
     async fn state(&self, properties: &PropertiesProxy<'_>) -> State {
         let text = async |interface: &'static str, name| {
-            let value: OwnedVariant = properties.get(interface.try_into()?, name).await?;
+            let value: OwnedVariant = answered(properties.get(interface.try_into()?, name)).await?;
             String::try_from(value).map_err(|error| fdo::Error::Failed(error.to_string()))
         };
         match text(UNIT, "LoadState").await {
@@ -250,8 +262,7 @@ impl Systemd {
         let wanted = wanted
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), Variant::from(value?))));
-        self.manager
-            .set_unit_properties(unit, true, wanted.collect())
+        answered(self.manager.set_unit_properties(unit, true, wanted.collect()))
             .await
             .map_err(refused)?;
         Ok(Limits {
@@ -264,13 +275,23 @@ impl Systemd {
 }
 
 async fn number<T: TryFrom<OwnedVariant>>(properties: &PropertiesProxy<'_>, name: &str) -> Option<T> {
-    let value = properties.get(SERVICE.try_into().ok()?, name).await.ok()?;
+    let value = answered(properties.get(SERVICE.try_into().ok()?, name))
+        .await
+        .ok()?;
     T::try_from(value).ok()
 }
 
 /// The largest number says that there is no limit.
 async fn limit_of(properties: &PropertiesProxy<'_>, name: &str) -> Option<u64> {
     number(properties, name).await.filter(|limit| *limit != u64::MAX)
+}
+
+/// A call that the manager answers at once when it is well.
+async fn answered<T, E: From<fdo::Error>>(call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    tokio::time::timeout(ANSWER, call).await.unwrap_or_else(|_| {
+        let reason = format!("systemd does not answer within {} s", ANSWER.as_secs());
+        Err(fdo::Error::Timeout(reason).into())
+    })
 }
 
 /// What systemd says, without the name of the error.

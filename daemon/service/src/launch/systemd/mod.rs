@@ -20,7 +20,10 @@ use backupd_core::{
 };
 
 pub(crate) use self::manager::{NAME, Systemd};
-use self::{end::End, manager::Extra};
+use self::{
+    end::End,
+    manager::{Extra, SOON},
+};
 use super::{ask, base::Base, follow, rundir::RunDirectory};
 use crate::ports::{AskError, LaunchError, Launcher, LimitError, Reply};
 
@@ -49,9 +52,7 @@ impl SystemdLauncher {
             Ok(unit) => {
                 let waiting = directory.clone();
                 let gone = async move {
-                    let end = self.systemd.ended(&unit).await;
-                    // What systemd says is believed when the lock says so too.
-                    waiting.abandoned().await;
+                    let end = self.over(&unit, &waiting).await;
                     self.why(end, &unit, &spec)
                 };
                 follow::follow(directory, run, attempt, gone, inbox).await;
@@ -109,17 +110,15 @@ impl SystemdLauncher {
         let mut extra = vec![("StandardOutputFileDescriptor", OwnedFd::from(output))];
         extra.extend(input.map(|input| (INPUT, input)));
         self.start(&unit, spec, extra).await.map_err(AskError::Launch)?;
-        // Nobody waits for the answer any more when the client has gone; but nothing is left half made.
-        let mut leash = Leash {
-            systemd: &self.systemd,
-            unit: ask::may_be_dropped(&spec.work).then_some(unit.name.as_str()),
-        };
-        let end = tokio::time::timeout(ask::LONGEST, self.systemd.ended(&unit.name)).await;
-        leash.unit = None;
-        let Ok(end) = end else {
-            if self.systemd.stop(&unit.name).await {
-                self.systemd.ended(&unit.name).await;
-            }
+        let Ok(end) = tokio::time::timeout(ask::LONGEST, self.over(&unit.name, &question.directory)).await
+        else {
+            let this = self.clone();
+            // Its directory stays for as long as it does, which is not the client's to wait for.
+            tokio::spawn(async move {
+                this.systemd.stop(&unit.name).await;
+                this.over(&unit.name, &question.directory).await;
+                drop(question);
+            });
             return Err(ask::Question::too_long());
         };
         let journal = self.journal(&unit.name);
@@ -129,20 +128,19 @@ impl SystemdLauncher {
         };
         question.answer(Some(silent))
     }
-}
 
-/// Stops a unit that nobody waits for any more.
-struct Leash<'a> {
-    systemd: &'a Systemd,
-    unit: Option<&'a str>,
-}
-
-impl Drop for Leash<'_> {
-    fn drop(&mut self) {
-        if let (Some(unit), Ok(runtime)) = (self.unit, tokio::runtime::Handle::try_current()) {
-            let (systemd, unit) = (self.systemd.clone(), unit.to_owned());
-            runtime.spawn(async move { systemd.stop(&unit).await });
-        }
+    /// Waits for the end of a worker that was started. What systemd says is believed when the lock says so too.
+    async fn over(&self, unit: &str, directory: &RunDirectory) -> Option<End> {
+        let end = match self.systemd.ended(unit).await {
+            Ok(end) => end,
+            Err(error) => {
+                tracing::warn!(unit, %error, "the unit cannot be watched: its lock tells of its end");
+                let _ = tokio::time::timeout(SOON, directory.begun()).await;
+                None
+            }
+        };
+        directory.abandoned().await;
+        end
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
     collections::HashMap,
     fs,
     os::unix::net::UnixStream,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -18,8 +19,10 @@ use std::{
 use backupd_core::{
     failure::FailureClass,
     name::RunId,
-    protocol::{LOCK_FILE, Work},
+    protocol::{EVENTS_FILE, Event, EventKind, LOCK_FILE, Work},
+    run::RunResult,
 };
+use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use zbus::{
@@ -41,6 +44,10 @@ const ROOT: &str = "/org/freedesktop/systemd1";
 enum Start {
     Refused,
     Job(&'static str),
+    /// A worker comes to its lock.
+    Held,
+    /// Nobody answers, this or anything after it.
+    Frozen,
 }
 
 #[derive(Default)]
@@ -48,6 +55,15 @@ struct Seen {
     calls: Vec<String>,
     properties: HashMap<String, OwnedVariant>,
     start: Option<Start>,
+    held: Option<fs::File>,
+}
+
+/// Does not come back from a manager that is frozen.
+async fn thawed(seen: &Mutex<Seen>) {
+    let frozen = matches!(seen.lock().unwrap().start, Some(Start::Frozen));
+    if frozen {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// `org.freedesktop.systemd1.Manager`, as far as it is asked.
@@ -55,7 +71,9 @@ struct Manager(Arc<Mutex<Seen>>);
 
 #[interface(name = "org.freedesktop.systemd1.Manager")]
 impl Manager {
-    fn subscribe(&self) {}
+    async fn subscribe(&self) {
+        thawed(&self.0).await;
+    }
 
     async fn start_transient_unit(
         &self,
@@ -72,9 +90,21 @@ impl Manager {
             seen.properties = properties.into_iter().collect();
             seen.start.clone()
         };
+        thawed(&self.0).await;
         let job: OwnedObjectPath = "/org/freedesktop/systemd1/job/7".try_into().unwrap();
-        match start {
-            Some(Start::Job(result)) => {
+        let result = match &start {
+            Some(Start::Job(result)) => Some(*result),
+            Some(Start::Held) => {
+                let mut seen = self.0.lock().unwrap();
+                let lock = fs::File::create(directory_of(&seen.properties).join(LOCK_FILE)).unwrap();
+                lock.lock().unwrap();
+                seen.held = Some(lock);
+                Some("done")
+            }
+            _ => None,
+        };
+        match result {
+            Some(result) => {
                 // The end of another's job comes first.
                 let other = ObjectPath::try_from("/org/freedesktop/systemd1/job/6").unwrap();
                 Self::job_removed(&emitter, 6, other, "other.service", "failed").await?;
@@ -85,17 +115,20 @@ impl Manager {
         }
     }
 
-    fn stop_unit(&self, name: &str, mode: &str) -> fdo::Result<OwnedObjectPath> {
+    async fn stop_unit(&self, name: &str, mode: &str) -> fdo::Result<OwnedObjectPath> {
         self.0.lock().unwrap().calls.push(format!("stop {name} {mode}"));
+        thawed(&self.0).await;
         Ok("/org/freedesktop/systemd1/job/8".try_into().unwrap())
     }
 
-    fn ref_unit(&self, name: &str) {
+    async fn ref_unit(&self, name: &str) {
         self.0.lock().unwrap().calls.push(format!("ref {name}"));
+        thawed(&self.0).await;
     }
 
-    fn unref_unit(&self, name: &str) {
+    async fn unref_unit(&self, name: &str) {
         self.0.lock().unwrap().calls.push(format!("unref {name}"));
+        thawed(&self.0).await;
     }
 
     fn set_unit_properties(&self, name: &str, runtime: bool, properties: Vec<(String, OwnedVariant)>) {
@@ -112,6 +145,13 @@ impl Manager {
         unit: &str,
         result: &str,
     ) -> zbus::Result<()>;
+}
+
+/// The directory that the worker of these properties is told.
+fn directory_of(properties: &HashMap<String, OwnedVariant>) -> PathBuf {
+    let command = properties.get("ExecStart").unwrap().try_clone().unwrap();
+    let command = Vec::<(String, Vec<String>, bool)>::try_from(command).unwrap();
+    PathBuf::from(&command[0].1[1])
 }
 
 /// `org.freedesktop.systemd1.Unit`.
@@ -386,6 +426,52 @@ async fn an_answer_goes_through_a_file_that_the_unit_is_handed() {
         seen.calls,
         [format!("start {unit} fail"), format!("unref {unit}")]
     );
+}
+
+#[tokio::test]
+async fn a_question_is_over_when_its_worker_says_so_whatever_systemd_knows() {
+    let stage = Stage::new(Start::Held).await;
+    let mut spec = spec();
+    spec.work = Work::Test;
+    let launcher = stage.launcher.clone();
+    let asked = tokio::spawn(async move { launcher.ask(&spec, None).await });
+    // There is no object of the unit: it is over, as far as systemd says.
+    while !stage.calls().iter().any(|call| call.starts_with("unref")) {
+        tokio::task::yield_now().await;
+    }
+    let directory = directory_of(&stage.seen.lock().unwrap().properties);
+    assert!(directory.exists() && !asked.is_finished());
+    let done = Event {
+        seq: 1,
+        time: Timestamp::UNIX_EPOCH,
+        kind: EventKind::Done {
+            result: RunResult::Success,
+        },
+    };
+    fs::write(directory.join(EVENTS_FILE), done.to_line().unwrap()).unwrap();
+    stage.seen.lock().unwrap().held = None;
+    asked.await.unwrap().unwrap();
+    assert!(!directory.exists());
+}
+
+#[tokio::test]
+async fn a_manager_that_is_frozen_leaves_nobody_waiting() {
+    let mut stage = Stage::new(Start::Refused).await;
+    stage.seen.lock().unwrap().start = Some(Start::Frozen);
+    tokio::time::pause();
+    Systemd::new(&stage.launcher.systemd.connection).await.unwrap();
+    let spec = spec();
+    stage.launcher.launch(&spec).await.unwrap();
+    match stage.messages.recv().await.unwrap() {
+        Message::LaunchFailed(_, 1, error) => assert!(error.to_string().contains("within 120 s"), "{error}"),
+        _ => panic!("the start did not fail"),
+    }
+    // An attempt of an earlier daemon whose worker is gone.
+    stage.launcher.adopt(spec.run, 1);
+    assert!(matches!(
+        stage.messages.recv().await.unwrap(),
+        Message::WorkerGone(_, 1, None)
+    ));
 }
 
 #[tokio::test]

@@ -4,13 +4,13 @@ use std::{
     fs,
     io::{Seek as _, Write as _},
     os::unix::fs::PermissionsExt as _,
-    process::Stdio,
+    process::{Command, Stdio},
     time::SystemTime,
 };
 
 use backupd_tests::{
     Machine, Said,
-    machine::{Held, Release, Setup},
+    machine::{ALICE, Held, Release, Setup},
     on_each_release,
 };
 
@@ -23,11 +23,14 @@ on_each_release!(
     what_another_machine_has_encrypted_fails_the_run,
     what_is_not_there_fails_the_run,
     a_password_is_asked_for_twice,
+    a_user_keeps_a_password_as_the_release_can,
 );
 
 const NAME: &str = "backupd-repository-main";
 const ENCRYPTED: &str = "/etc/credstore.encrypted/backupd-repository-main";
 const KEY: &str = "/var/lib/systemd/credential.secret";
+/// Of the catalog.
+const TROUBLE: &str = "MESSAGE_ID=9196420bf62749bfade55a356222c31c";
 const HINT: &str = "hint: set the password with `backupctl repository set-password main`";
 
 /// A password that stands nowhere by chance.
@@ -49,14 +52,18 @@ fn machine(setup: Setup) -> Machine {
 
 /// `backupctl repository set-password main --stdin …`.
 fn set_password(machine: &Machine, password: &str, more: &[&str]) -> Said {
-    let mut input = tempfile::tempfile().unwrap();
-    writeln!(input, "{password}").unwrap();
-    input.rewind().unwrap();
     let mut command = machine.command();
     command
         .args(["backupctl", "repository", "set-password", "main", "--stdin"])
         .args(more);
-    Said::reading(&mut command, Stdio::from(input))
+    with_input(&mut command, password)
+}
+
+fn with_input(command: &mut Command, line: &str) -> Said {
+    let mut input = tempfile::tempfile().unwrap();
+    writeln!(input, "{line}").unwrap();
+    input.rewind().unwrap();
+    Said::reading(command, Stdio::from(input))
 }
 
 /// With a password, and a repository that it opens.
@@ -125,9 +132,11 @@ fn fails_with(machine: &Machine, why: &str) {
     let ended = machine.bus().wait_for_end(&run);
     assert_eq!(ended.result.as_deref(), Some("failed"), "{ended:?}");
     assert_eq!(ended.failure_class.as_deref(), Some("credentials"), "{ended:?}");
-    let shown = machine.backupctl(["show", &run]).stdout;
-    for text in [why, NAME, HINT] {
-        assert!(shown.contains(text), "`{text}` is not in:\n{shown}");
+    for of in [run.as_str(), "home"] {
+        let shown = machine.backupctl(["show", of]).stdout;
+        for text in [why, NAME, HINT] {
+            assert!(shown.contains(text), "`{text}` is not in:\n{shown}");
+        }
     }
     machine
         .backupctl(["start", "home", "--wait"])
@@ -139,16 +148,13 @@ fn fails_with(machine: &Machine, why: &str) {
         .complains(why);
     let status = machine.backupctl(["status"]).with_code(7).stdout;
     assert!(status.contains("job `home` is failed"), "{status}");
-    machine.run(["journalctl", "--sync"]).well();
-    let journal = machine.run([
-        "journalctl",
-        "-o",
-        "cat",
-        "--unit=backupd",
-        &format!("BACKUPD_RUN={run}"),
-    ]);
+    let matches = ["--unit=backupd", TROUBLE, &format!("BACKUPD_RUN={run}")];
+    machine.wait_for_journal(&matches);
+    let journal = machine.run(["journalctl", "--catalog"].into_iter().chain(matches));
     let journal = journal.well().stdout;
-    assert!(journal.contains(why), "{journal}");
+    for text in [why, "A password for the repository main is wrong or missing"] {
+        assert!(journal.contains(text), "`{text}` is not in:\n{journal}");
+    }
     assert_eq!(
         (machine.daemon(), machine.property("backupd", "NRestarts")),
         (daemon, "0".to_owned())
@@ -239,4 +245,45 @@ fn a_password_is_asked_for_twice(release: Release) {
     );
     machine.backupctl(["repository", "init", "main"]).well();
     back_up_and_restore(&machine, &password);
+}
+
+/// Before version 256 systemd encrypts nothing for users: a file is used.
+fn a_user_keeps_a_password_as_the_release_can(release: Release) {
+    let machine = Machine::boot(release);
+    machine.start_user_manager(ALICE);
+    let backupctl = |arguments: &str| {
+        let all = ["--user"].into_iter().chain(arguments.split_whitespace());
+        machine.backupctl_as(ALICE, all).well()
+    };
+    machine
+        .run_as(ALICE, ["sh", "-euc", "mkdir data; echo words >data/letter"])
+        .well();
+    machine
+        .run_as(ALICE, ["systemctl", "--user", "start", "backupd"])
+        .well();
+    backupctl("repository add main --url /home/alice/repository");
+    let password = unique();
+    let mut command = machine.command_as(ALICE);
+    command.args([
+        "backupctl",
+        "--user",
+        "repository",
+        "set-password",
+        "main",
+        "--stdin",
+    ]);
+    let said = with_input(&mut command, &password).well();
+    let place = match release {
+        Release::Bookworm => "password file `/home/alice/.config/backupd/secrets/main`".to_owned(),
+        Release::Trixie => format!("credential `{NAME}`"),
+    };
+    assert!(said.stdout.contains(&place), "{said:?}");
+    backupctl("repository init main");
+    backupctl("job create data --repository main --source /home/alice/data");
+    backupctl("start data --wait");
+    backupctl("restore latest --job data --to /home/alice/back --wait");
+    assert_eq!(machine.read("/home/alice/back/home/alice/data/letter"), "words\n");
+    machine.run(["journalctl", "--sync"]).well();
+    let journal = machine.run(["journalctl", "--all", "--output=export"]).well();
+    assert!(!journal.stdout.contains(&password));
 }

@@ -24,24 +24,36 @@ pub struct Journal {
 impl Journal {
     /// Makes the journal, and daemons of the bed that start from now on write to it.
     pub fn new(bed: &mut Bed) -> Self {
+        let (journal, read) = Self::stopped(bed);
+        read();
+        journal
+    }
+
+    /// The same, but nobody reads, and there is no room for a word, until the function is called.
+    pub fn stopped(bed: &mut Bed) -> (Self, impl FnOnce() + use<>) {
         let run = bed.path("run");
         fs::create_dir_all(run.join("systemd/journal")).unwrap();
         let socket = UnixDatagram::bind(run.join("systemd/journal/socket")).unwrap();
         bed.run_directory = Some(run);
         let taken: Arc<(Mutex<Vec<Entry>>, Condvar)> = Arc::default();
         let here = Arc::clone(&taken);
-        // Somebody must always read: a writer waits when the socket is full.
-        std::thread::spawn(move || {
-            let mut buffer = vec![0; 256 * 1024];
-            while let Ok(length) = socket.recv(&mut buffer) {
-                // The first, empty one only tries whether there is a journal.
-                if length > 0 {
-                    here.0.lock().unwrap().push(parse(&buffer[..length]));
-                    here.1.notify_all();
+        let other = UnixDatagram::unbound().unwrap();
+        other.connect(bed.path("run/systemd/journal/socket")).unwrap();
+        other.set_nonblocking(true).unwrap();
+        while other.send(&[]).is_ok() {}
+        let read = || {
+            drop(std::thread::spawn(move || {
+                let mut buffer = vec![0; 256 * 1024];
+                while let Ok(length) = socket.recv(&mut buffer) {
+                    // Empty ones only fill the socket.
+                    if length > 0 {
+                        here.0.lock().unwrap().push(parse(&buffer[..length]));
+                        here.1.notify_all();
+                    }
                 }
-            }
-        });
-        Self { taken }
+            }));
+        };
+        (Self { taken }, read)
     }
 
     /// All entries so far.

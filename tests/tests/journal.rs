@@ -1,6 +1,11 @@
 //! What the daemon writes to the journal.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
 
 use backupd_tests::{Bed, Journal, journal::Entry};
 
@@ -181,4 +186,27 @@ fn the_daemon_outlives_a_journal_that_is_gone() {
     bed.ctl(["config", "reload"]).well();
     bed.ctl(["start", "home", "--wait"]).well();
     assert!(bed.stop().0.success());
+}
+
+#[test]
+fn the_daemon_works_while_the_journal_stands_still_and_tells_it_afterwards() {
+    let mut bed = Bed::with_job();
+    bed.stop();
+    let (journal, read) = Journal::stopped(&mut bed);
+    bed.start();
+    bed.ctl(["status"]).well();
+    bed.ctl(["config", "reload"]).well();
+    bed.ctl(["start", "home", "--wait"]).well();
+    let history = bed.bus().history(&HashMap::new());
+    let run = history[0].id.clone().unwrap();
+    bed.ctl(["status"]).well();
+    assert!(journal.entries().is_empty());
+    read();
+    let succeeded = id("A @BACKUPD_OPERATION@ on @BACKUPD_REPOSITORY@ succeeded");
+    let entries = journal.until("BACKUPD_RUN", &run, |entry| has(entry, "MESSAGE_ID", &succeeded));
+    assert_eq!(mirrored(&entries), log_of(&bed, &run));
+    // Its last words are waited for.
+    assert!(bed.stop().0.success());
+    let stopping = id("The backup daemon ends");
+    journal.until("MESSAGE_ID", &stopping, |_| true);
 }

@@ -1,9 +1,8 @@
 //! Where the daemon's own words go: to the journal under systemd, else to standard error.
 
-use std::{fmt, io::IsTerminal as _};
+use std::{fmt, io::IsTerminal as _, time::Duration};
 
 use tracing::{Event, Level, Subscriber, field::Field};
-use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::{
     Registry,
     filter::{Targets, filter_fn},
@@ -17,14 +16,29 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+use crate::journal::{self, JournalLayer};
+
+/// A journal that takes longer has other troubles.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Changes the level of a running daemon.
 #[derive(Clone)]
-pub(crate) struct LogLevel(reload::Handle<Targets, Registry>);
+pub(crate) struct LogLevel {
+    filter: reload::Handle<Targets, Registry>,
+    journal: Option<journal::Writer>,
+}
 
 impl LogLevel {
     pub(crate) fn set(&self, level: &str) {
-        if let Err(error) = self.0.reload(filter(level)) {
+        if let Err(error) = self.filter.reload(filter(level)) {
             tracing::warn!(%error, "the log level cannot be changed");
+        }
+    }
+
+    /// Waits for the last words, before the daemon ends.
+    pub(crate) fn flush(&self) {
+        if let Some(journal) = &self.journal {
+            journal.flush(LAST_WORDS);
         }
     }
 }
@@ -41,19 +55,8 @@ fn filter(level: &str) -> Targets {
 pub(crate) fn start(level: &str) -> LogLevel {
     let (filter, handle) = reload::Layer::new(filter(level));
     let journal = journal_is_ours()
-        .then(|| tracing_journald::layer().ok())
-        .flatten()
-        // Without this the fields arrive as `F_…`, and catalog entries never match.
-        .map(|layer| {
-            layer
-                .with_field_prefix(None)
-                .with_syslog_identifier("backupd".to_owned())
-                .with_priority_mappings(PriorityMappings {
-                    info: Priority::Informational,
-                    debug: Priority::Debug,
-                    ..PriorityMappings::new()
-                })
-        });
+        .then(|| journal::Writer::start(journal::lost).ok())
+        .flatten();
     let plain = journal.is_none().then(|| {
         tracing_subscriber::fmt::layer()
             .with_writer(std::io::stderr)
@@ -64,11 +67,14 @@ pub(crate) fn start(level: &str) -> LogLevel {
     });
     let subscriber = tracing_subscriber::registry()
         .with(filter)
-        .with(journal)
+        .with(journal.clone().map(JournalLayer))
         .with(plain);
     // Fails only where a logger was set before, which nobody does.
     let _ = subscriber.try_init();
-    LogLevel(handle)
+    LogLevel {
+        filter: handle,
+        journal,
+    }
 }
 
 /// Whether standard error goes to the journal, by the device and inode that systemd names.

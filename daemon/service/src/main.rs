@@ -30,6 +30,7 @@ use std::{
 };
 
 use failure::Failure;
+use logging::LogLevel;
 use notify::{Notifier as _, Systemd};
 use scope::{Directories, Scope};
 
@@ -115,11 +116,11 @@ fn run(scope: Scope) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return fail(&Failure::System("the runtime cannot be started", error));
+            return fail(&log, &Failure::System("the runtime cannot be started", error));
         }
     };
     let outcome = alone(scope).and_then(|(directories, alone)| {
-        let outcome = runtime.block_on(app::run(scope, directories, log));
+        let outcome = runtime.block_on(app::run(scope, directories, log.clone()));
         // The next daemon may come when nothing of this one can touch a file any more. Threads that wait for
         // the locks of workers are nobody to wait for.
         runtime.shutdown_timeout(Duration::from_secs(1));
@@ -127,16 +128,20 @@ fn run(scope: Scope) -> ExitCode {
         outcome
     });
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Ok(()) => {
+            log.flush();
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&log, &error),
     }
 }
 
 /// Tells why the daemon ends: the journal, and those who ask systemd.
-fn fail(error: &Failure) -> ExitCode {
+fn fail(log: &LogLevel, error: &Failure) -> ExitCode {
     tracing::error!(MESSAGE_ID = error.message_id(), "{error}");
     let text = error.to_string();
     Systemd.status(text.lines().next().unwrap_or_default());
+    log.flush();
     journal::settle();
     ExitCode::from(error.code())
 }

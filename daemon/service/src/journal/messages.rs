@@ -55,6 +55,8 @@ messages! {
     WORKER_EVENT = "bbc7585fa72546eb9edd7bf41cfc469a";
     /// A worker warned of more than the journal takes.
     WARNINGS_LEFT_OUT = "69851fc791af426f9fb4d54ab6f3c94d";
+    /// The journal did not take what was said in time.
+    ENTRIES_LOST = "9b8ccb4a11f44d7b8ed3c0a5a4e6d3f1";
     /// A worker cannot be started.
     LAUNCHER_TROUBLE = "27a1bd3e1cb745d091b06b26bb6a592e";
 

@@ -3,8 +3,10 @@
 //! The fields are `BACKUPD_RUN`, `BACKUPD_JOB`, `BACKUPD_REPOSITORY`, `BACKUPD_OPERATION`, `BACKUPD_ATTEMPT`,
 //! `BACKUPD_RESULT`, and those that an entry adds.
 
+mod layer;
 pub(crate) mod messages;
 mod settle;
+mod writer;
 
 /// An entry about a run: `of_run!(info, messages::RUN_STARTED, &run, "{} starts", title(&run))`.
 macro_rules! of_run {
@@ -22,8 +24,10 @@ macro_rules! of_run {
         )
     }};
 }
+pub(crate) use layer::{JournalLayer, lost};
 pub(crate) use of_run;
 pub(crate) use settle::settle;
+pub(crate) use writer::Writer;
 
 #[cfg(test)]
 mod tests;

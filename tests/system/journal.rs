@@ -104,6 +104,7 @@ fn a_run_has_its_fields_and_the_words_of_its_log(release: Release) {
         ("BACKUPD_JOB", "home"),
         ("BACKUPD_REPOSITORY", "main"),
         ("BACKUPD_ATTEMPT", "1"),
+        ("PRIORITY", "6"),
         ("_SYSTEMD_UNIT", &format!("backupd-run-{run}.service")),
         ("_SYSTEMD_SLICE", "backupd.slice"),
     ] {

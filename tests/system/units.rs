@@ -145,6 +145,21 @@ fn a_run_that_takes_too_long_is_timed_out(release: Release) {
     let run = machine.bus().wait_for_end(&held.run);
     assert_eq!(run.result.as_deref(), Some("timed-out"), "{run:?}");
     assert_eq!(run.failure_class.as_deref(), Some("timed-out"));
+    // The journal has the worker's warning as one.
+    let run = format!("BACKUPD_RUN={}", held.run);
+    machine.run(["journalctl", "--sync"]).well();
+    let warnings = machine
+        .run([
+            "journalctl",
+            "-o",
+            "cat",
+            "--priority=warning",
+            "SYSLOG_IDENTIFIER=backupd-worker",
+            &run,
+        ])
+        .well();
+    let first = warnings.stdout.lines().next();
+    assert_eq!(first, Some("`max_runtime` has passed"), "{warnings:?}");
 }
 
 fn a_restore_brings_back_owners_and_modes(release: Release) {

@@ -1,12 +1,16 @@
 //! Lines for people on standard error. No secret and no panic's payload goes there.
 
 use std::{
-    env, io, panic,
+    env, fmt, io, panic,
     sync::{Mutex, PoisonError},
 };
 
-use tracing::{error, warn};
-use tracing_subscriber::EnvFilter;
+use tracing::{Event, Level, Subscriber, error, warn};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, format, format::Writer},
+    registry::LookupSpan,
+};
 
 /// Where the last panic happened.
 static PANICKED: Mutex<Option<String>> = Mutex::new(None);
@@ -26,9 +30,8 @@ pub(crate) fn start() {
         .with_target(false)
         // Otherwise a log that cannot be written ends in a panic.
         .log_internal_errors(false);
-    // The journal knows the time itself.
     let started = if env::var_os("JOURNAL_STREAM").is_some() {
-        lines.without_time().try_init()
+        lines.event_format(ForJournal).try_init()
     } else {
         lines.try_init()
     };
@@ -46,7 +49,77 @@ pub(crate) fn start() {
     }));
 }
 
+/// The journal knows the time itself, and takes the level from what stands before a line: see `sd-daemon(3)`.
+struct ForJournal;
+
+impl<S, N> FormatEvent<S, N> for ForJournal
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        write!(writer, "<{}>", priority(*event.metadata().level()))?;
+        format()
+            .without_time()
+            .with_level(false)
+            .with_target(false)
+            .format_event(context, writer, event)
+    }
+}
+
+/// As `syslog(3)` counts.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        _ => 7,
+    }
+}
+
 /// Where the last panic happened, in back-ticks.
 pub(crate) fn panicked_at() -> Option<String> {
     PANICKED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_for_the_journal_have_their_level() {
+        let kept = Arc::default();
+        let writer = Arc::clone(&kept);
+        let lines = tracing_subscriber::fmt()
+            .with_writer(move || Kept(Arc::clone(&writer)))
+            .with_ansi(false)
+            .event_format(ForJournal)
+            .finish();
+        tracing::subscriber::with_default(lines, || {
+            error!("a fault");
+            warn!(path = "/x", "left out");
+            tracing::info!("said");
+        });
+        let text = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, "<3>a fault\n<4>left out path=\"/x\"\n<6>said\n");
+    }
 }

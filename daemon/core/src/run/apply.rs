@@ -62,6 +62,11 @@ impl Run {
                 self.cancel_requested = true;
                 Ok(first)
             }
+            // A worker that was stopped on its way to its first word is a start that failed, and was meant to.
+            (Starting, RunEvent::LaunchFailed(_)) if self.cancel_requested => {
+                self.end_attempt(RunResult::Cancelled, Some(cancelled_before_start()), now);
+                Ok(true)
+            }
             (Starting, RunEvent::LaunchFailed(failure)) => {
                 self.end_attempt(RunResult::Failed, Some(failure), now);
                 Ok(true)

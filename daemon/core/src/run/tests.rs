@@ -172,6 +172,17 @@ fn a_cancelled_worker_that_had_to_be_killed_is_cancelled() {
 }
 
 #[test]
+fn a_start_that_a_cancel_stopped_is_cancelled() {
+    let mut run = run();
+    run.apply(RunEvent::Starting, at(1)).unwrap();
+    run.apply(RunEvent::CancelRequested, at(2)).unwrap();
+    let failure = Failure::new(FailureClass::Engine, "systemd says `canceled`");
+    run.apply(RunEvent::LaunchFailed(failure), at(3)).unwrap();
+    assert_eq!(run.result, Some(RunResult::Cancelled));
+    assert_eq!(run.failure.unwrap().class, FailureClass::Cancelled);
+}
+
+#[test]
 fn replaying_the_file_from_its_start_changes_nothing() {
     let mut run = started();
     let warning = EventKind::Warning {

@@ -18,6 +18,9 @@ use super::follow::Watch;
 /// How long to wait before asking again what could not be told.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// From the start of the program to its lock.
+const SOON: Duration = Duration::from_secs(10);
+
 /// The directory of one attempt.
 #[derive(Debug, Clone)]
 pub(super) struct RunDirectory(PathBuf);
@@ -113,6 +116,11 @@ impl RunDirectory {
         while !self.is_held() && !self.events().exists() {
             watch.changed().await;
         }
+    }
+
+    /// The same for a worker whose program runs, if it does: it has its time to come to its lock.
+    pub(super) async fn begun_soon(&self) {
+        let _ = tokio::time::timeout(SOON, self.begun()).await;
     }
 
     /// Waits until its worker is gone, and claims it.

@@ -18,12 +18,13 @@ use crate::ports::LimitError;
 /// The name of every service manager on its bus.
 pub(crate) const NAME: &str = "org.freedesktop.systemd1";
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const NO_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
 
 /// A start that has not come to an end by then will not.
 const LONGEST_START: Duration = Duration::from_mins(2);
 /// systemd learns of the end of a process as soon as anybody.
-pub(super) const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(10);
 /// A manager that has not answered a call by then is stopped, or worse.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -158,9 +159,13 @@ impl Systemd {
         }
     }
 
-    /// Keeps a unit known for as long as we are. Answers whether there is one.
-    pub(super) async fn refer(&self, unit: &str) -> bool {
-        answered(self.manager.ref_unit(unit)).await.is_ok()
+    /// Keeps a unit known for as long as we are. Answers whether there is one; an error says that nobody can tell.
+    pub(super) async fn refer(&self, unit: &str) -> zbus::Result<bool> {
+        match answered(self.manager.ref_unit(unit)).await {
+            Ok(()) => Ok(true),
+            Err(zbus::Error::MethodError(name, ..)) if name.as_str() == NO_UNIT => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// [`Self::ended`] for a unit that is over, or about to be.
@@ -183,7 +188,8 @@ impl Systemd {
         let _ = answered(self.manager.unref_unit(unit)).await;
     }
 
-    async fn watch(&self, unit: &str) -> zbus::Result<Option<End>> {
+    /// Waits for the end of a unit.
+    pub(super) async fn watch(&self, unit: &str) -> zbus::Result<Option<End>> {
         let properties = self.properties(unit).await?;
         let mut changed = properties.receive_properties_changed().await?;
         let mut removed = self.manager.receive_unit_removed_with_args(&[(0, unit)]).await?;
@@ -235,7 +241,12 @@ impl Systemd {
             Err(_) => return State::Unknown,
         }
         match text(UNIT, "ActiveState").await {
-            Ok(active) if active == "inactive" || active == "failed" => {}
+            // One whose start is queued is `inactive`, too.
+            Ok(active) if active == "inactive" || active == "failed" => {
+                if has_job(properties).await {
+                    return State::AtWork;
+                }
+            }
             Ok(_) => return State::AtWork,
             Err(_) => return State::Unknown,
         }
@@ -272,6 +283,14 @@ impl Systemd {
             memory_max: limit_of(&properties, "MemoryMax").await,
         })
     }
+}
+
+/// Whether something is still to be done with a unit.
+async fn has_job(properties: &PropertiesProxy<'_>) -> bool {
+    let Ok(interface) = UNIT.try_into() else { return false };
+    let job = answered(properties.get(interface, "Job")).await.ok();
+    job.and_then(|job| <(u32, OwnedObjectPath)>::try_from(job).ok())
+        .is_some_and(|(id, _)| id != 0)
 }
 
 async fn number<T: TryFrom<OwnedVariant>>(properties: &PropertiesProxy<'_>, name: &str) -> Option<T> {

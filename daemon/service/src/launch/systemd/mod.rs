@@ -20,10 +20,7 @@ use backupd_core::{
 };
 
 pub(crate) use self::manager::{NAME, Systemd};
-use self::{
-    end::End,
-    manager::{Extra, SOON},
-};
+use self::{end::End, manager::Extra};
 use super::{ask, base::Base, follow, rundir::RunDirectory};
 use crate::ports::{AskError, LaunchError, Launcher, LimitError, Reply};
 
@@ -129,13 +126,24 @@ impl SystemdLauncher {
         question.answer(Some(silent))
     }
 
+    /// Waits until the worker of a unit has come to its lock, or will not any more.
+    async fn come(&self, unit: &str, directory: &RunDirectory) {
+        let end = tokio::select! {
+            () = directory.begun() => return,
+            end = self.systemd.watch(unit) => end,
+        };
+        if end.is_err() {
+            directory.begun_soon().await;
+        }
+    }
+
     /// Waits for the end of a worker that was started. What systemd says is believed when the lock says so too.
     async fn over(&self, unit: &str, directory: &RunDirectory) -> Option<End> {
         let end = match self.systemd.ended(unit).await {
             Ok(end) => end,
             Err(error) => {
                 tracing::warn!(unit, %error, "the unit cannot be watched: its lock tells of its end");
-                let _ = tokio::time::timeout(SOON, directory.begun()).await;
+                directory.begun_soon().await;
                 None
             }
         };
@@ -176,8 +184,14 @@ impl Launcher for SystemdLauncher {
             let unit = run_unit_name(&run.to_string());
             // While we refer to the unit, systemd keeps what there is to know of its end.
             let known = this.systemd.refer(&unit).await;
+            // The daemon before us may have gone while the unit was on its way to its lock.
+            match &known {
+                Ok(true) => this.come(&unit, &waiting).await,
+                Ok(false) => {}
+                Err(_) => waiting.begun_soon().await,
+            }
             waiting.abandoned().await;
-            let end = if known {
+            let end = if matches!(known, Ok(true)) {
                 this.systemd.ended_soon(&unit).await
             } else {
                 None

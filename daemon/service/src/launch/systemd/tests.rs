@@ -56,6 +56,8 @@ struct Seen {
     properties: HashMap<String, OwnedVariant>,
     start: Option<Start>,
     held: Option<fs::File>,
+    /// How often somebody asked for the state of a unit.
+    asked: usize,
 }
 
 /// Does not come back from a manager that is frozen.
@@ -155,18 +157,25 @@ fn directory_of(properties: &HashMap<String, OwnedVariant>) -> PathBuf {
 }
 
 /// `org.freedesktop.systemd1.Unit`.
-struct UnitObject(&'static str);
+struct UnitObject(&'static str, Arc<Mutex<Seen>>);
 
 #[interface(name = "org.freedesktop.systemd1.Unit")]
 impl UnitObject {
     #[zbus(property)]
     fn load_state(&self) -> &'static str {
+        self.1.lock().unwrap().asked += 1;
         "loaded"
     }
 
     #[zbus(property)]
     fn active_state(&self) -> &'static str {
-        self.0
+        self.0.trim_start_matches("queued ")
+    }
+
+    #[zbus(property)]
+    fn job(&self) -> (u32, OwnedObjectPath) {
+        let id = u32::from(self.0.starts_with("queued"));
+        (id, "/".try_into().unwrap())
     }
 }
 
@@ -251,7 +260,8 @@ impl Stage {
     async fn unit(&self, name: &str, active: &'static str, result: &'static str, status: i32) -> String {
         let path = format!("{ROOT}/unit/{}", backupd_dbus::escape(name));
         let server = self.server.object_server();
-        server.at(path.as_str(), UnitObject(active)).await.unwrap();
+        let unit = UnitObject(active, Arc::clone(&self.seen));
+        server.at(path.as_str(), unit).await.unwrap();
         server
             .at(path.as_str(), ServiceObject(result, status))
             .await
@@ -408,6 +418,29 @@ async fn a_worker_that_came_all_the_same_is_followed() {
     match stage.next().await {
         Message::WorkerGone(_, 1, Some(why)) => assert!(why.message.contains("SIGKILL"), "{why}"),
         _ => panic!("the worker is not gone"),
+    }
+}
+
+#[tokio::test]
+async fn a_worker_on_its_way_to_its_lock_is_waited_for() {
+    for state in ["activating", "queued inactive"] {
+        let mut stage = Stage::new(Start::Refused).await;
+        let spec = spec();
+        let path = stage.unit(&name(spec.run), state, "signal", 9).await;
+        let directory = stage.launcher.base.create(&spec).unwrap();
+        stage.launcher.adopt(spec.run, 1);
+        while stage.seen.lock().unwrap().asked == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(directory.spec().is_ok(), "the directory was claimed before");
+        let lock = fs::File::create(directory.path().join(LOCK_FILE)).unwrap();
+        lock.lock().unwrap();
+        stage.end(&path).await;
+        drop(lock);
+        match stage.next().await {
+            Message::WorkerGone(_, 1, Some(why)) => assert!(why.message.contains("SIGKILL"), "{why}"),
+            _ => panic!("the worker is not gone"),
+        }
     }
 }
 

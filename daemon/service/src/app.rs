@@ -18,7 +18,7 @@ use crate::{
     coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
     failure::Failure,
     journal::messages,
-    launch::{self, Base, ChildLauncher, LauncherSettings, ProgressSocket, SystemdLauncher, clean_questions},
+    launch::{self, Base, ChildLauncher, LauncherSettings, ProgressSocket, SystemdLauncher},
     logging::LogLevel,
     notify::{Notifier, Systemd, patiently},
     ports::{Launcher, Store, SystemClock},
@@ -219,7 +219,6 @@ async fn launcher(
     let settings = settings::load(&directories.configuration, &Layers::new()).settings;
     log.set(&settings.log);
     let questions = directories.cache.join("questions");
-    clean_questions(&questions);
     let manager = match scope {
         Scope::System => ServiceManager::System,
         Scope::User => ServiceManager::User,
@@ -234,11 +233,16 @@ async fn launcher(
     };
     let base = Base::new(base, inbox);
     match launch::choose(settings.launcher, manager, connection).await {
-        Ok(systemd) => Ok((Arc::new(SystemdLauncher::new(base.clone(), systemd)), None, base)),
+        Ok(systemd) => {
+            let launcher = SystemdLauncher::new(base.clone(), systemd);
+            launcher.end_questions();
+            Ok((Arc::new(launcher), None, base))
+        }
         Err(reason) => {
             launch::children_serve(settings.launcher, &reason, launch::is_confined(manager))?;
             tracing::info!("workers are plain children, and not units of systemd: {reason}");
             let launcher = Arc::new(ChildLauncher::new(base.clone()));
+            launcher.end_questions();
             Ok((launcher, Some(reason.to_string()), base))
         }
     }

@@ -19,6 +19,8 @@ use crate::protocol::{Spec, StoredCredential, Work};
 pub const SLICE: &str = "backupd.slice";
 /// Under this name workers speak in the journal.
 pub const SYSLOG_IDENTIFIER: &str = "backupd-worker";
+/// The answer to a question that takes longer is given up.
+pub const LONGEST_QUESTION: SignedDuration = SignedDuration::from_mins(15);
 /// A worker that was asked to stop gets this much more than its grace: 0 would mean for ever.
 const MARGIN: SignedDuration = SignedDuration::from_secs(1);
 
@@ -68,6 +70,11 @@ pub fn run_unit_name(id: &str) -> String {
     format!("backupd-run-{id}.service")
 }
 
+/// The unit that answers a question; `id` stands for the question.
+pub fn question_unit_name(id: &str) -> String {
+    format!("backupd-ask-{id}.service")
+}
+
 /// The unit that does what the spec says.
 pub fn unit(request: &Request<'_>) -> Unit {
     let spec = request.spec;
@@ -75,7 +82,7 @@ pub fn unit(request: &Request<'_>) -> Unit {
     let name = if is_run {
         run_unit_name(request.id)
     } else {
-        format!("backupd-ask-{}.service", request.id)
+        question_unit_name(request.id)
     };
     let mut settings = vec![
         Setting::of_unit("Description", Value::Text(description(spec))),
@@ -90,7 +97,7 @@ pub fn unit(request: &Request<'_>) -> Unit {
         // `partial`: the run's own result says more.
         Setting::new("SuccessExitStatus", Value::Codes(vec![3])),
     ];
-    settings.extend(ending(request));
+    settings.extend(ending(request, is_run));
     settings.extend(logging(request, is_run));
     settings.extend(resources(request));
     settings.extend(credentials::of(request));
@@ -117,7 +124,7 @@ fn description(spec: &Spec) -> String {
 }
 
 /// How it ends: first the worker alone is asked, then everything in the unit is killed.
-fn ending(request: &Request<'_>) -> Vec<Setting> {
+fn ending(request: &Request<'_>, is_run: bool) -> Vec<Setting> {
     let grace = request.grace.saturating_add(MARGIN);
     let mut settings = vec![
         Setting::new("KillMode", Value::Word("mixed")),
@@ -125,8 +132,14 @@ fn ending(request: &Request<'_>) -> Vec<Setting> {
         // All of it or nothing: half of a worker's processes cannot end the work well.
         Setting::new("OOMPolicy", Value::Word("kill")),
     ];
-    // The worker ends by itself at the deadline; this is for one that hangs.
-    if let Some(limit) = request.spec.resources.max_runtime {
+    // The worker of a run ends by itself at the deadline; this is for one that hangs. A question may have outlived
+    // the daemon that asked it.
+    let limit = if is_run {
+        request.spec.resources.max_runtime
+    } else {
+        Some(LONGEST_QUESTION)
+    };
+    if let Some(limit) = limit {
         settings.push(Setting::new(
             "RuntimeMaxSec",
             Value::Time(limit.saturating_add(grace)),

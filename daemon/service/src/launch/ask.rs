@@ -11,6 +11,7 @@ use backupd_core::{
     failure::Failure,
     protocol::{EventKind, LOG_FILE, Spec, Work},
     run::RunResult,
+    unit::LONGEST_QUESTION,
 };
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -18,7 +19,7 @@ use super::{base::Base, follow::Tail, rundir::RunDirectory};
 use crate::ports::{AskError, LaunchError};
 
 /// A repository that has not answered by then will not.
-pub(super) const LONGEST: Duration = Duration::from_mins(15);
+pub(super) const LONGEST: Duration = LONGEST_QUESTION.unsigned_abs();
 
 /// One question: its directory, which is gone with its worker when this is dropped, and its turn.
 pub(super) struct Question {
@@ -133,15 +134,15 @@ fn last_words(directory: &Path) -> String {
         .unwrap_or_else(|| "it ended without a word".to_owned())
 }
 
-/// Removes what an earlier daemon left of its questions.
-pub(crate) fn clean(questions: &Path) {
+/// Removes what an earlier daemon left of its questions; answers the directories of those that are still at work.
+pub(super) fn clean(questions: &Path) -> Vec<RunDirectory> {
     let Ok(left) = std::fs::read_dir(questions) else {
-        return;
+        return Vec::new();
     };
-    for entry in left.flatten() {
-        let directory = RunDirectory::at(entry.path());
-        if !directory.is_held() {
-            let _ = std::fs::remove_dir_all(directory.path());
-        }
+    let directories = left.flatten().map(|entry| RunDirectory::at(entry.path()));
+    let (held, gone): (Vec<_>, Vec<_>) = directories.partition(RunDirectory::is_held);
+    for directory in gone {
+        let _ = std::fs::remove_dir_all(directory.path());
     }
+    held
 }

@@ -52,6 +52,11 @@ impl ChildLauncher {
         }
     }
 
+    /// Removes what an earlier daemon left of its questions. Its children that are still at work end by themselves.
+    pub(crate) fn end_questions(&self) {
+        ask::clean(&self.base.settings().questions);
+    }
+
     /// The command that works on a run directory.
     fn command(&self, directory: &RunDirectory, spec: &Spec) -> std::io::Result<Command> {
         let settings = self.base.settings();

@@ -14,7 +14,6 @@ mod rundir;
 mod systemd;
 mod units;
 
-pub(crate) use ask::clean as clean_questions;
 pub(crate) use base::{Base, LauncherSettings};
 pub(crate) use child::ChildLauncher;
 pub(crate) use choice::{Unavailable, children_serve, choose, is_confined};

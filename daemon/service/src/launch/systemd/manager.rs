@@ -287,7 +287,9 @@ impl Systemd {
 
 /// Whether something is still to be done with a unit.
 async fn has_job(properties: &PropertiesProxy<'_>) -> bool {
-    let Ok(interface) = UNIT.try_into() else { return false };
+    let Ok(interface) = UNIT.try_into() else {
+        return false;
+    };
     let job = answered(properties.get(interface, "Job")).await.ok();
     job.and_then(|job| <(u32, OwnedObjectPath)>::try_from(job).ok())
         .is_some_and(|(id, _)| id != 0)

@@ -5,6 +5,7 @@ mod manager;
 mod properties;
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::{Seek as _, Write as _},
     os::fd::OwnedFd,
@@ -16,7 +17,7 @@ use backupd_core::{
     name::RunId,
     protocol::Spec,
     resources::Limits,
-    unit::{ServiceManager, Unit, run_unit_name},
+    unit::{ServiceManager, Unit, question_unit_name, run_unit_name},
 };
 
 pub(crate) use self::manager::{NAME, Systemd};
@@ -37,6 +38,22 @@ pub(crate) struct SystemdLauncher {
 impl SystemdLauncher {
     pub(crate) fn new(base: Base, systemd: Systemd) -> Self {
         Self { base, systemd }
+    }
+
+    /// Stops what an earlier daemon left of its questions, and removes it: nobody waits for an answer any more.
+    pub(crate) fn end_questions(&self) {
+        for directory in ask::clean(&self.base.settings().questions) {
+            let name = directory.path().file_name().and_then(OsStr::to_str);
+            let Some(unit) = name.map(question_unit_name) else {
+                continue;
+            };
+            let this = self.clone();
+            tokio::spawn(async move {
+                this.systemd.stop(&unit).await;
+                directory.abandoned().await;
+                let _ = std::fs::remove_dir_all(directory.path());
+            });
+        }
     }
 
     async fn run(self, spec: Spec, directory: RunDirectory) {

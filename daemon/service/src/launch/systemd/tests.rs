@@ -488,6 +488,27 @@ async fn a_question_is_over_when_its_worker_says_so_whatever_systemd_knows() {
 }
 
 #[tokio::test]
+async fn a_question_that_outlived_its_daemon_is_stopped() {
+    let stage = Stage::new(Start::Refused).await;
+    let questions = stage.directory.path().join("questions");
+    let (held, gone) = (questions.join("HELD"), questions.join("GONE"));
+    fs::create_dir_all(&held).unwrap();
+    fs::create_dir_all(&gone).unwrap();
+    let lock = fs::File::create(held.join(LOCK_FILE)).unwrap();
+    lock.lock().unwrap();
+    stage.launcher.end_questions();
+    while stage.calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(stage.calls(), ["stop backupd-ask-HELD.service replace"]);
+    assert!(held.exists() && !gone.exists());
+    drop(lock);
+    while held.exists() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn a_manager_that_is_frozen_leaves_nobody_waiting() {
     let mut stage = Stage::new(Start::Refused).await;
     stage.seen.lock().unwrap().start = Some(Start::Frozen);

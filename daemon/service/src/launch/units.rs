@@ -26,6 +26,12 @@ const NO_RUN: &str = "RUN";
 /// the same.
 const OTHERS_HOMES: [&str; 2] = ["/home", "/run/user"];
 
+/// Directories that the daemon has its own of, with `PrivateTmp=`, and its workers have not.
+const OWN_TMP: [&str; 2] = ["/tmp", "/var/tmp"];
+
+/// What a worker reads or writes in a repository; who copied it there may have left each to somebody.
+const PARTS: [&str; 6] = ["config", "data", "index", "keys", "locks", "snapshots"];
+
 impl Base {
     /// The unit that does what the spec says in this run directory.
     pub(super) async fn unit(&self, spec: &Spec, directory: &Path) -> Result<Unit, LaunchError> {
@@ -105,17 +111,27 @@ fn ground(path: &Path) -> PathBuf {
     }
 }
 
+/// Whether something at the path may be there that the daemon cannot see.
+fn may_hide(path: &Path) -> bool {
+    let seen = seen(path);
+    seen != path
+        && OTHERS_HOMES
+            .iter()
+            .chain(&OWN_TMP)
+            .any(|hiding| seen == Path::new(hiding))
+}
+
 fn seen(path: &Path) -> &Path {
     path.ancestors()
         .find(|path| fs::metadata(path).is_ok_and(|found| found.is_dir()))
         .unwrap_or(Path::new("/"))
 }
 
-/// Whether the repository, or where it will be, belongs to somebody else than us.
+/// Whether the repository, or where it will be, belongs to somebody else than us, or a part of it does.
 fn is_foreign(path: &Path) -> bool {
-    let seen = seen(path);
-    let hidden = seen != path && OTHERS_HOMES.iter().any(|home| seen == Path::new(home));
-    hidden || fs::metadata(seen).is_ok_and(|found| found.uid() != rustix::process::getuid().as_raw())
+    let owned_by_other =
+        |path: &Path| fs::metadata(path).is_ok_and(|found| found.uid() != rustix::process::getuid().as_raw());
+    may_hide(path) || owned_by_other(seen(path)) || PARTS.iter().any(|part| owned_by_other(&path.join(part)))
 }
 
 #[cfg(test)]
@@ -152,5 +168,23 @@ mod tests {
         assert!(!is_foreign(base.path()));
         assert!(!is_foreign(&base.path().join("new")));
         assert!(is_foreign(Path::new("/home/nobody-of-this-name/repository")));
+        for there in OWN_TMP {
+            assert!(is_foreign(&Path::new(there).join("nobody-made-this/repository")));
+        }
+    }
+
+    #[test]
+    fn one_part_that_belongs_to_somebody_else_is_enough() {
+        let base = tempfile::tempdir().unwrap();
+        let own = rustix::process::getuid();
+        for part in ["locks", "config", "data"] {
+            fs::write(base.path().join(part), "").unwrap();
+        }
+        assert!(!is_foreign(base.path()));
+        // Only root gives files away.
+        if own.is_root() {
+            std::os::unix::fs::chown(base.path().join("locks"), Some(1000), None).unwrap();
+            assert!(is_foreign(base.path()));
+        }
     }
 }

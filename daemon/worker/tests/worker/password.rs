@@ -1,4 +1,8 @@
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs::{self, File},
+    io::{Seek, Write},
+    os::unix::fs::PermissionsExt,
+};
 
 use backupd_core::{config::PasswordSource, failure::FailureClass, protocol::Work, run::RunResult};
 
@@ -90,4 +94,23 @@ fn a_variable_may_hold_it_and_children_do_not_see_it() {
         .unwrap();
     let failure = Finished::of(child, &directory).failure();
     assert!(failure.message.contains("exit status: 7"), "{failure}");
+}
+
+#[test]
+fn what_the_daemon_has_in_a_variable_comes_over_standard_input() {
+    let bench = Bench::new();
+    for mut spec in [bench.spec(Work::Test), bench.backup(|_| ())] {
+        spec.repository.password = PasswordSource::Environment("BACKUP_ENCRYPTION_KEY".into());
+        let memory = rustix::fs::memfd_create("password", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+        let mut memory = File::from(memory);
+        memory.write_all(PASSWORD.as_bytes()).unwrap();
+        memory.rewind().unwrap();
+        let directory = bench.run_directory(&spec);
+        let child = Bench::worker(&directory)
+            .env_remove("BACKUP_ENCRYPTION_KEY")
+            .stdin(memory)
+            .spawn()
+            .unwrap();
+        assert_eq!(Finished::of(child, &directory).result(), RunResult::Success);
+    }
 }

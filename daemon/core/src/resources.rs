@@ -1,5 +1,7 @@
 //! What the workers of a job may use of the machine.
 
+use std::fmt;
+
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,17 @@ impl Limits {
         *self == Self::default()
     }
 
+    /// These, changed by what others name.
+    #[must_use]
+    pub fn with(self, others: Self) -> Self {
+        Self {
+            cpu_weight: others.cpu_weight.or(self.cpu_weight),
+            io_weight: others.io_weight.or(self.io_weight),
+            memory_high: others.memory_high.or(self.memory_high),
+            memory_max: others.memory_max.or(self.memory_max),
+        }
+    }
+
     /// What is wrong with them, if anything is: a key and why.
     pub fn fault(&self) -> Option<(&'static str, String)> {
         let weights = [("cpu-weight", self.cpu_weight), ("io-weight", self.io_weight)];
@@ -63,6 +76,21 @@ impl Limits {
                     .map(|_| (key, "no worker fits into less than `1 MiB`".to_owned()))
             })
         })
+    }
+}
+
+/// A line for each that is set, as in a file.
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        [
+            ("cpu-weight", self.cpu_weight),
+            ("io-weight", self.io_weight),
+            ("memory-high", self.memory_high),
+            ("memory-max", self.memory_max),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .try_for_each(|(key, value)| writeln!(f, "{key} = {value}"))
     }
 }
 

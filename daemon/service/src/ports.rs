@@ -169,6 +169,8 @@ pub(crate) trait Launcher: Send + Sync {
     fn unit_name(&self, run: RunId) -> Option<String>;
     /// The text of the unit that would do what the spec says.
     fn describe(&self, spec: &Spec) -> Reply<'_, Result<String, LaunchError>>;
+    /// The limits of a run at work.
+    fn limits(&self, run: RunId) -> Reply<'_, Result<Limits, LimitError>>;
     /// Changes the limits of a run at work; answers what is in force then.
     fn limit(&self, run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>>;
     /// The event file of an attempt, opened for reading.

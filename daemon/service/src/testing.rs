@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io::{Seek as _, Write as _},
     os::fd::OwnedFd,
     path::Path,
     sync::{
@@ -58,6 +59,9 @@ pub(crate) struct ScriptedLauncher {
     pub(crate) forgotten: Mutex<Vec<RunId>>,
     pub(crate) found: Mutex<Vec<(RunId, Option<Spec>)>>,
     pub(crate) broken: AtomicBool,
+    pub(crate) limits: Mutex<Limits>,
+    /// What a question is answered with; none is a wrong password.
+    pub(crate) answer: Mutex<Option<String>>,
 }
 
 impl Launcher for ScriptedLauncher {
@@ -87,11 +91,16 @@ impl Launcher for ScriptedLauncher {
     }
 
     fn ask(&self, _spec: &Spec, _input: Option<OwnedFd>) -> Reply<'_, Result<File, AskError>> {
-        Box::pin(async {
-            Err(AskError::Failure(
-                Failure::new(FailureClass::Credentials, "wrong password").hint("ask nobody"),
-            ))
-        })
+        let answer = self.answer.lock().unwrap().as_ref().map(|text| {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            file.rewind().unwrap();
+            file
+        });
+        let wrong = || {
+            AskError::Failure(Failure::new(FailureClass::Credentials, "wrong password").hint("ask nobody"))
+        };
+        Box::pin(async move { answer.ok_or_else(wrong) })
     }
 
     fn unit_name(&self, _run: RunId) -> Option<String> {
@@ -103,8 +112,20 @@ impl Launcher for ScriptedLauncher {
         Box::pin(async move { Ok(text) })
     }
 
-    fn limit(&self, _run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {
+    fn limits(&self, _run: RunId) -> Reply<'_, Result<Limits, LimitError>> {
+        let limits = *self.limits.lock().unwrap();
         Box::pin(async move { Ok(limits) })
+    }
+
+    fn limit(&self, _run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {
+        let outcome = if self.broken.load(Ordering::SeqCst) {
+            Err(LimitError::Refused("no such property".to_owned()))
+        } else {
+            let mut held = self.limits.lock().unwrap();
+            *held = held.with(limits);
+            Ok(*held)
+        };
+        Box::pin(async move { outcome })
     }
 
     fn open_events(&self, _run: RunId, _attempt: u32) -> std::io::Result<File> {

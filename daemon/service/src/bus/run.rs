@@ -104,7 +104,8 @@ impl Run {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<RunLimits, Error> {
-        self.service
+        let caller = self
+            .service
             .allow(connection, &header, Action::Cancel, &self.about())
             .await?;
         let mut options = Options::new(options);
@@ -113,6 +114,7 @@ impl Run {
         let limits = self
             .service
             .handle
+            .by(&caller)
             .limit(self.id, limits)
             .await
             .map_err(of_refusal)?;

@@ -4,7 +4,7 @@ mod edit;
 mod load;
 mod texts;
 
-pub(crate) use edit::{EditError, Editor, Kind};
+pub(crate) use edit::{EditError, Editor, Kind, Prepared};
 pub(crate) use load::{ENCRYPTION_KEY, load};
 pub(crate) use texts::{Texts, difference, texts};
 

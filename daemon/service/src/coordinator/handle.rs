@@ -16,6 +16,7 @@ use super::{
     message::{Answer, Inbox, Message, RestoreRequest, StartOptions},
     outbox::Outbox,
     queue::launch_failure,
+    record::of_run,
     refusal::{Refusal, RefusalKind},
     spec::refusal,
 };
@@ -186,12 +187,18 @@ impl Handle {
 
     /// Changes the limits of a run at work; answers what is in force then.
     pub(crate) async fn limit(&self, run: RunId, limits: Limits) -> Result<Limits, Refusal> {
-        self.request(|answer| Message::AtWork(run, answer)).await?;
+        let found = self.request(|answer| Message::AtWork(run, answer)).await?;
         // systemd may take its time, which is not the coordinator's.
-        self.launcher
-            .limit(run, limits)
-            .await
-            .map_err(|error| limit_refusal(run, error))
+        let limits_of = self.launcher.limits(run).await;
+        let old = limits_of.map_err(|error| limit_refusal(run, error))?;
+        let entry = of_run(self.entry(Action::RunLimit), &found);
+        let entry = entry.values(&old.to_string(), &old.with(limits).to_string());
+        let act = async {
+            let outcome = self.launcher.limit(run, limits).await;
+            outcome.map_err(|error| limit_refusal(run, error))
+        };
+        self.recorded(entry, act, |refusal| refusal.message.clone())
+            .await?
     }
 
     /// A page of history; the coordinator is not in the way.
@@ -208,22 +215,31 @@ impl Handle {
     /// too. What cannot be recorded is not done.
     pub(crate) async fn recorded<T, E>(
         &self,
-        action: Action,
-        repository: &RepositoryName,
+        entry: Entry,
         act: impl Future<Output = Result<T, E>>,
         why: impl Fn(&E) -> String,
     ) -> Result<Result<T, E>, Refusal> {
-        let entry = Entry::new(action, &self.who, self.clock.now()).repository(Some(repository));
         self.store.append(entry.clone()).await?;
         let outcome = act.await;
         if let Err(error) = &outcome {
-            let mut failed = entry.result(Outcome::Failed, &why(error));
-            failed.time_usec = self.clock.now().as_microsecond();
-            if let Err(error) = self.store.append(failed).await {
-                tracing::error!(%error, "that `{action}` failed cannot be recorded");
-            }
+            self.record_failure(entry, &why(error)).await;
         }
         Ok(outcome)
+    }
+
+    /// Records that something failed.
+    pub(super) async fn record_failure(&self, entry: Entry, why: &str) {
+        let action = entry.action;
+        let mut failed = entry.result(Outcome::Failed, why);
+        failed.time_usec = self.clock.now().as_microsecond();
+        if let Err(error) = self.store.append(failed).await {
+            tracing::error!(%error, "that `{action}` failed cannot be recorded");
+        }
+    }
+
+    /// An entry of this caller's, of now.
+    pub(super) fn entry(&self, action: Action) -> Entry {
+        Entry::new(action, &self.who, self.clock.now())
     }
 
     /// Makes a repository in its place.
@@ -240,10 +256,8 @@ impl Handle {
                 Err(refusal) => Err(Err(refusal)),
             }
         };
-        unfold(
-            self.recorded(Action::RepositoryInitialize, &name, act, why)
-                .await?,
-        )
+        let entry = self.entry(Action::RepositoryInitialize).repository(Some(&name));
+        unfold(self.recorded(entry, act, why).await?)
     }
 
     /// The event file of an attempt.

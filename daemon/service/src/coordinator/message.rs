@@ -1,6 +1,6 @@
 //! What the coordinator is told and asked. Its channel is bounded; who asks when it is full is refused.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use backupd_core::{
     audit::Who,
@@ -8,6 +8,7 @@ use backupd_core::{
     failure::Failure,
     name::{JobName, RepositoryName, RunId},
     protocol::{Event, Progress, Spec},
+    run::Run,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -71,8 +72,8 @@ pub(crate) enum Message {
     LaunchFailed(RunId, u32, LaunchError),
     /// What the worker of the job's next backup would be told.
     NextSpec(JobName, Answer<Box<Spec>>),
-    /// Whether a worker is at a run.
-    AtWork(RunId, Answer<()>),
+    /// A run that a worker is at.
+    AtWork(RunId, Answer<Arc<Run>>),
     Progress(Progress),
     /// The time that was asked for has come, or the clock was set.
     Wake,

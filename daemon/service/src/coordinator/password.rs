@@ -3,7 +3,7 @@
 use std::{fs::File, io::Read as _, os::fd::OwnedFd, path::PathBuf};
 
 use backupd_core::{
-    audit::{Action, Who},
+    audit::{Action, Outcome, Who},
     config::{PasswordSource, edit},
     name::RepositoryName,
     protocol::{Keep, StorePasswordWork, StoredRecord, Work},
@@ -18,7 +18,7 @@ use super::{
     refusal::{Refusal, RefusalKind},
 };
 use crate::{
-    configuration::{EditError, Kind},
+    configuration::{EditError, Kind, Prepared as PreparedFile},
     ports::AskError,
 };
 
@@ -77,26 +77,22 @@ impl Handle {
             secrets: prepared.secrets.clone(),
             unchecked: request.unchecked,
         });
-        let act = self.keep(&repository, password, work, prepared);
-        unfold(
-            self.recorded(Action::RepositoryPassword, &repository, act, why)
-                .await?,
-        )
-    }
-
-    async fn keep(
-        &self,
-        repository: &RepositoryName,
-        password: OwnedFd,
-        work: Work,
-        prepared: Prepared,
-    ) -> Result<PasswordKept, Result<AskError, Refusal>> {
-        let answer = self.ask(repository.clone(), work, Some(password)).await;
-        let record = read(answer.map_err(Err)?.map_err(Ok)?).map_err(|why| Ok(AskError::NoAnswer(why)))?;
-        let (name, now, who) = (repository.clone(), record.password.clone(), self.who());
+        // What changes is the file that names the password: that is recorded, by the coordinator. One that is kept and
+        // named by no file is in force nowhere.
+        let kept = self.keep(&repository, password, work).await;
+        let record = match kept {
+            Ok(record) => record,
+            Err(error) => {
+                let entry = self.entry(Action::RepositoryPassword);
+                let entry = entry.repository(Some(&repository));
+                self.record_failure(entry, &why(&error)).await;
+                return unfold(Err(error));
+            }
+        };
+        let (now, who) = (record.password.clone(), self.who());
         let revision = self
             .request(|answer| {
-                let wish = PasswordWish::Set(name, now, prepared.revision, who, answer);
+                let wish = PasswordWish::Set(repository, now, prepared.revision, who, answer);
                 Message::Password(wish)
             })
             .await
@@ -105,14 +101,25 @@ impl Handle {
                     "the new password is kept as {}, but the repository's file does not say so: {}",
                     record.password, refusal.message
                 );
-                Err(Refusal { message, ..refusal })
+                Refusal { message, ..refusal }
             })?;
-        Ok(PasswordKept {
+        Ok(Ok(PasswordKept {
             now: record.password,
             before: prepared.before,
             opens: record.opens,
             revision,
-        })
+        }))
+    }
+
+    /// Has a worker keep it.
+    async fn keep(
+        &self,
+        repository: &RepositoryName,
+        password: OwnedFd,
+        work: Work,
+    ) -> Result<StoredRecord, Result<AskError, Refusal>> {
+        let answer = self.ask(repository.clone(), work, Some(password)).await;
+        read(answer.map_err(Err)?.map_err(Ok)?).map_err(|why| Ok(AskError::NoAnswer(why)))
     }
 }
 
@@ -172,15 +179,34 @@ impl Coordinator {
         who: &Who,
     ) -> Result<String, Refusal> {
         let kind = Kind::Repository;
-        let text = self.editor.read_unchanged(kind, name, Some(revision))?;
-        let changed = self.with_password(name, &text, source)?;
-        let prepared = self.editor.replace(kind, name, &changed, Some(revision))?;
         let entry = self.entry(Action::RepositoryPassword, who).repository(Some(name));
+        let (text, changed, prepared) = match self.ready_to_set(name, source, revision) {
+            Ok(ready) => ready,
+            Err(refusal) => {
+                // What is told is why, whatever becomes of this.
+                let _ = self.record(entry.result(Outcome::Failed, &refusal.message)).await;
+                return Err(refusal);
+            }
+        };
         let entry = of_text(entry, Some(&text), Some(&changed));
         self.change(entry, (kind.file(name), Some(&changed)), || prepared.commit())
             .await?;
         self.apply_configuration().await;
         Ok(edit::revision(&changed))
+    }
+
+    /// What the file is and will be, and its new text beside it.
+    fn ready_to_set(
+        &self,
+        name: &RepositoryName,
+        source: &PasswordSource,
+        revision: &str,
+    ) -> Result<(String, String, PreparedFile), Refusal> {
+        let kind = Kind::Repository;
+        let text = self.editor.read_unchanged(kind, name, Some(revision))?;
+        let changed = self.with_password(name, &text, source)?;
+        let prepared = self.editor.replace(kind, name, &changed, Some(revision))?;
+        Ok((text, changed, prepared))
     }
 
     fn with_password(

@@ -172,10 +172,10 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Whether a worker is at a run.
-    pub(super) async fn at_work(&mut self, id: RunId) -> Result<(), Refusal> {
+    /// A run that a worker is at.
+    pub(super) async fn at_work(&mut self, id: RunId) -> Result<Arc<Run>, Refusal> {
         match self.runs.get(&id) {
-            Some(live) if live.run.state.has_worker() => Ok(()),
+            Some(live) if live.run.state.has_worker() => Ok(Arc::clone(&live.run)),
             Some(live) if live.run.result.is_none() => Err(Refusal::new(
                 RefusalKind::NotRunning,
                 format!("run {id} has not started yet"),

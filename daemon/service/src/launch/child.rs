@@ -231,6 +231,10 @@ impl Launcher for ChildLauncher {
         })
     }
 
+    fn limits(&self, _run: RunId) -> Reply<'_, Result<Limits, LimitError>> {
+        Box::pin(async { Err(LimitError::Unsupported) })
+    }
+
     fn limit(&self, _run: RunId, _limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {
         Box::pin(async { Err(LimitError::Unsupported) })
     }

@@ -1,8 +1,8 @@
 //! What each method leaves in the audit log.
 
-use std::io::Read as _;
+use std::{io::Read as _, sync::atomic::Ordering};
 
-use backupd_core::audit::{Entry, Outcome, Record, Sealed, Verifier};
+use backupd_core::audit::{Action as AuditAction, Entry, Outcome, Record, Sealed, Verifier};
 use jiff::SignedDuration;
 use zbus::wire::{Structure, StructureBuilder};
 
@@ -63,17 +63,29 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         | (REPOSITORY_INTERFACE, "Test" | "OpenSnapshots")
         | (JOB_INTERFACE | REPOSITORY_INTERFACE, "GetConfiguration")
         | (JOB_INTERFACE, "GetUnit")
-        // Limits are gone with the run; nothing that lasts is changed.
-        | (RUN_INTERFACE, "OpenLog" | "SetLimits") => (none, None),
+        | (RUN_INTERFACE, "OpenLog") => (none, None),
+        (RUN_INTERFACE, "SetLimits") => (none, Some("run-limit")),
         _ => panic!("{interface}.{method} has no entry"),
     }
 }
 
 fn with_options(arguments: StructureBuilder<'static>) -> Structure<'static> {
-    arguments
-        .add_field(HashMap::<String, Variant<'_>>::new())
-        .build()
-        .unwrap()
+    with(arguments, HashMap::new())
+}
+
+fn with(
+    arguments: StructureBuilder<'static>,
+    options: HashMap<&'static str, Variant<'static>>,
+) -> Structure<'static> {
+    arguments.add_field(options).build().unwrap()
+}
+
+/// The options without which a method does nothing.
+fn options_of(method: &str) -> HashMap<&'static str, Variant<'static>> {
+    match method {
+        "SetLimits" => HashMap::from([("cpu-weight", Variant::from(20_u64))]),
+        _ => HashMap::new(),
+    }
 }
 
 #[tokio::test]
@@ -95,7 +107,12 @@ async fn every_method_that_changes_something_leaves_one_record_of_who_and_what()
             let before = records(&bus).await.len();
             let (arguments, action) = left_by(interface, &method.name());
             let answer = bus
-                .call(&path, interface, &method.name(), &with_options(arguments))
+                .call(
+                    &path,
+                    interface,
+                    &method.name(),
+                    &with(arguments, options_of(&method.name())),
+                )
                 .await;
             let left = records(&bus).await.split_off(before);
             let name = method.name();
@@ -103,14 +120,15 @@ async fn every_method_that_changes_something_leaves_one_record_of_who_and_what()
                 assert!(left.is_empty(), "{interface}.{name}: {left:?}");
                 continue;
             };
-            let entry = &left[0];
+            let Some(entry) = left.first() else {
+                panic!("{interface}.{name} leaves nothing: {answer:?}")
+            };
             assert_eq!(entry.action.as_str(), action, "{interface}.{name}");
             assert_eq!(
                 (entry.uid, entry.pid, entry.bus_name.as_str()),
                 (1000, 1, ":1.1"),
                 "{interface}.{name}"
             );
-            assert_eq!(entry.result, Outcome::Done, "{interface}.{name}");
             assert!(
                 [&entry.job, &entry.repository]
                     .iter()
@@ -118,13 +136,18 @@ async fn every_method_that_changes_something_leaves_one_record_of_who_and_what()
                     || name == "Reload",
                 "{interface}.{name}: {entry:?}"
             );
-            // What was tried and did not work is taken back by a second one.
-            if answer.is_ok() {
-                assert_eq!(left.len(), 1, "{interface}.{name}: {left:?}");
-                continue;
+            let results: Vec<_> = left.iter().map(|entry| entry.result).collect();
+            let wanted: &[_] = match (answer.is_ok(), &*name) {
+                (true, _) => &[Outcome::Done],
+                // Nothing was to change before the password was seen to be good.
+                (false, "SetPassword") => &[Outcome::Failed],
+                // What was tried and did not work is taken back by a second one.
+                (false, _) => &[Outcome::Done, Outcome::Failed],
+            };
+            assert_eq!(results, wanted, "{interface}.{name}: {left:?}");
+            if answer.is_err() {
+                assert_eq!(left.last().unwrap().reason, "wrong password");
             }
-            assert_eq!((left.len(), left[1].result), (2, Outcome::Failed), "{left:?}");
-            assert_eq!(left[1].reason, "wrong password");
         }
     }
 }
@@ -176,6 +199,93 @@ async fn records_say_what_was_and_what_is() {
         ("ab12", "/srv/x", "/a\n/b")
     );
     assert_eq!((restored.job.as_str(), restored.repository.as_str()), ("", "nas"));
+}
+
+#[tokio::test]
+async fn a_password_that_is_set_leaves_one_record_with_what_the_file_said_and_says() {
+    let bus = bus(true).await;
+    let before = records(&bus).await.len();
+    *bus.stage.launcher.answer.lock().unwrap() =
+        Some(r#"{"password":{"file":"/etc/new"},"opens":true}"#.to_owned());
+    let (arguments, _) = left_by(REPOSITORY_INTERFACE, "SetPassword");
+    let path = repository_path("nas");
+    bus.call(
+        &path,
+        REPOSITORY_INTERFACE,
+        "SetPassword",
+        &with_options(arguments),
+    )
+    .await
+    .unwrap();
+    let left = records(&bus).await.split_off(before);
+    let [entry] = &left[..] else { panic!("{left:?}") };
+    assert_eq!(
+        (entry.action, entry.result),
+        (AuditAction::RepositoryPassword, Outcome::Done)
+    );
+    assert!(
+        entry.new.contains("/etc/new") && !entry.old.is_empty(),
+        "{entry:?}"
+    );
+    assert_ne!(entry.old_revision, entry.new_revision);
+}
+
+#[tokio::test]
+async fn limits_are_recorded_with_what_they_were_before_they_change() {
+    let bus = bus(true).await;
+    let run = bus.stage.handle.start(job("home"), StartOptions::default()).await;
+    let run = run.unwrap();
+    let path = objects::path_of_run(run);
+    let limit = async |key, value: u64| {
+        let options = HashMap::from([(key, Variant::from(value))]);
+        let arguments = with(StructureBuilder::new(), options);
+        bus.call(&path, RUN_INTERFACE, "SetLimits", &arguments).await
+    };
+    let before = records(&bus).await.len();
+    limit("cpu-weight", 20).await.unwrap();
+    limit("cpu-weight", 30).await.unwrap();
+    bus.stage.launcher.broken.store(true, Ordering::SeqCst);
+    limit("io-weight", 7).await.unwrap_err();
+    let left = records(&bus).await.split_off(before);
+    let values: Vec<_> = left
+        .iter()
+        .map(|entry| (entry.old.as_str(), entry.new.as_str(), entry.result))
+        .collect();
+    assert_eq!(
+        values,
+        [
+            ("", "cpu-weight = 20\n", Outcome::Done),
+            ("cpu-weight = 20\n", "cpu-weight = 30\n", Outcome::Done),
+            (
+                "cpu-weight = 30\n",
+                "cpu-weight = 30\nio-weight = 7\n",
+                Outcome::Done
+            ),
+            (
+                "cpu-weight = 30\n",
+                "cpu-weight = 30\nio-weight = 7\n",
+                Outcome::Failed
+            ),
+        ]
+    );
+    for entry in &left {
+        assert_eq!(entry.action, AuditAction::RunLimit);
+        assert_eq!(
+            (
+                entry.uid,
+                entry.run.as_str(),
+                entry.job.as_str(),
+                entry.repository.as_str()
+            ),
+            (1000, run.to_string().as_str(), "home", "nas")
+        );
+    }
+    assert!(left[3].reason.contains("no such property"), "{:?}", left[3]);
+    // What cannot be recorded is not done.
+    bus.stage.launcher.broken.store(false, Ordering::SeqCst);
+    bus.stage.store.full.store(true, Ordering::SeqCst);
+    limit("cpu-weight", 40).await.unwrap_err();
+    assert_eq!(bus.stage.launcher.limits.lock().unwrap().cpu_weight, Some(30));
 }
 
 #[tokio::test]

@@ -257,13 +257,14 @@ impl Systemd {
         State::Over(Some(End { result, status }))
     }
 
+    /// The limits of a unit at work.
+    pub(super) async fn limits(&self, unit: &str) -> Result<Limits, LimitError> {
+        Ok(in_force(&self.at_work(unit).await?).await)
+    }
+
     /// Changes limits until the unit ends; answers what is in force then.
     pub(super) async fn limit(&self, unit: &str, limits: Limits) -> Result<Limits, LimitError> {
-        let refused = |error: zbus::Error| LimitError::Refused(in_words(&error));
-        let properties = self.properties(unit).await.map_err(refused)?;
-        if !matches!(self.state(&properties).await, State::AtWork) {
-            return Err(LimitError::NoWorker);
-        }
+        let properties = self.at_work(unit).await?;
         let wanted = [
             ("CPUWeight", limits.cpu_weight),
             ("IOWeight", limits.io_weight),
@@ -276,12 +277,29 @@ impl Systemd {
         answered(self.manager.set_unit_properties(unit, true, wanted.collect()))
             .await
             .map_err(refused)?;
-        Ok(Limits {
-            cpu_weight: limit_of(&properties, "CPUWeight").await,
-            io_weight: limit_of(&properties, "IOWeight").await,
-            memory_high: limit_of(&properties, "MemoryHigh").await,
-            memory_max: limit_of(&properties, "MemoryMax").await,
-        })
+        Ok(in_force(&properties).await)
+    }
+
+    /// The properties of a unit that has a process.
+    async fn at_work(&self, unit: &str) -> Result<PropertiesProxy<'static>, LimitError> {
+        let properties = self.properties(unit).await.map_err(refused)?;
+        match self.state(&properties).await {
+            State::AtWork => Ok(properties),
+            _ => Err(LimitError::NoWorker),
+        }
+    }
+}
+
+fn refused(error: zbus::Error) -> LimitError {
+    LimitError::Refused(in_words(&error))
+}
+
+async fn in_force(properties: &PropertiesProxy<'_>) -> Limits {
+    Limits {
+        cpu_weight: limit_of(properties, "CPUWeight").await,
+        io_weight: limit_of(properties, "IOWeight").await,
+        memory_high: limit_of(properties, "MemoryHigh").await,
+        memory_max: limit_of(properties, "MemoryMax").await,
     }
 }
 

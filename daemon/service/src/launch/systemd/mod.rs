@@ -244,6 +244,11 @@ impl Launcher for SystemdLauncher {
         Box::pin(async move { Ok(self.base.next_unit(&spec).await?.to_text()) })
     }
 
+    fn limits(&self, run: RunId) -> Reply<'_, Result<Limits, LimitError>> {
+        let unit = run_unit_name(&run.to_string());
+        Box::pin(async move { self.systemd.limits(&unit).await })
+    }
+
     fn limit(&self, run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {
         let unit = run_unit_name(&run.to_string());
         Box::pin(async move { self.systemd.limit(&unit, limits).await })

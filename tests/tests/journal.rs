@@ -7,7 +7,9 @@ use std::{
     path::Path,
 };
 
-use backupd_tests::{Bed, Journal, journal::Entry};
+use backupd_tests::{Bed, Journal, files::write_program, journal::Entry};
+
+use crate::secrets::unique;
 
 fn has(entry: &Entry, field: &str, value: &str) -> bool {
     entry.get(field).is_some_and(|found| found == value)
@@ -129,6 +131,37 @@ fn a_daemon_that_takes_up_a_worker_tells_nothing_twice() {
     let succeeded = id("A @BACKUPD_OPERATION@ on @BACKUPD_REPOSITORY@ succeeded");
     let entries = journal.until("BACKUPD_RUN", &run, |entry| has(entry, "MESSAGE_ID", &succeeded));
     assert_eq!(mirrored(&entries), log_of(&bed, &run));
+}
+
+#[test]
+fn what_a_password_command_says_stays_out_of_the_journal() {
+    let mut bed = Bed::with_job();
+    bed.stop();
+    let journal = Journal::new(&mut bed);
+    let (program, password) = (bed.path("password-program"), unique());
+    write_program(
+        &program,
+        &format!("#!/bin/sh\necho 'not taken: {password}' >&2\nexit 1\n"),
+    );
+    let url = bed.repository("main");
+    bed.write_file(
+        "repositories.d/main.toml",
+        &format!(
+            "url = \"{}\"\npassword_command = [\"{}\"]\n",
+            url.display(),
+            program.display()
+        ),
+    );
+    bed.start();
+    let run = bed.bus().start("home").unwrap();
+    bed.bus().wait_for_end(&run);
+    let trouble = id("A password for the repository @BACKUPD_REPOSITORY@ is wrong or missing");
+    let entries = journal.until("BACKUPD_RUN", &run, |entry| has(entry, "MESSAGE_ID", &trouble));
+    assert!(mirrored(&entries).len() > 2, "{entries:?}");
+    assert!(!format!("{entries:?}").contains(&password), "{entries:?}");
+    // Who may read the log of the run is told.
+    let log = log_of(&bed, &run);
+    assert!(log.iter().any(|line| line.contains(&password)), "{log:?}");
 }
 
 /// A worker that warns of 130 files.

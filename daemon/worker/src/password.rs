@@ -237,7 +237,7 @@ fn from_command(words: &[String], events: &EventLog, cancellation: &Cancellation
     }
     // What it says may hold a secret, and everybody may see a failure: it stands in the event file alone.
     if let Some(line) = child::last_line(&finished.stderr) {
-        events.warning(None, &format!("the password command said: {line}"));
+        events.private_warning(None, &format!("the password command said: {line}"));
     }
     Err(fault(&format!("failed ({})", finished.status), hint).into())
 }
@@ -273,7 +273,7 @@ fn from_credential(
         }
         Refused::Failed(line) => {
             if let Some(line) = line {
-                events.warning(Some(&file), &format!("`systemd-creds` said: {line}"));
+                events.private_warning(Some(&file), &format!("`systemd-creds` said: {line}"));
             }
             Without::Undecryptable(undecryptable(&repository.name, name, &file))
         }

@@ -56,6 +56,9 @@ pub enum EventKind {
         path_bytes: Option<Vec<u8>>,
         /// Why.
         reason: String,
+        /// It holds what another program said, which may be a secret: the file alone has it, and no journal.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        private: bool,
     },
     /// A snapshot was stored, or chosen for a restore.
     Snapshot {
@@ -157,11 +160,13 @@ mod tests {
                 path: Some("/a".into()),
                 path_bytes: None,
                 reason: "gone".into(),
+                private: false,
             },
             EventKind::Warning {
                 path: Some("/\u{fffd}".into()),
                 path_bytes: Some(vec![47, 255]),
                 reason: "gone".into(),
+                private: true,
             },
             EventKind::Snapshot {
                 snapshot: "a".repeat(64),

@@ -189,6 +189,7 @@ fn replaying_the_file_from_its_start_changes_nothing() {
         path: None,
         path_bytes: None,
         reason: "x".into(),
+        private: false,
     };
     run.apply(event(2, warning.clone()), at(2)).unwrap();
     let before = run.clone();

@@ -2,7 +2,8 @@
 //!
 //! An event is written when the run's record, which says how far the file was taken, is kept: so a daemon that
 //! takes up a worker of another one writes none twice. In the system scope warnings put names of files into the
-//! system's journal, which administrators alone read.
+//! system's journal, which administrators alone read. What a worker marks as private is in its file alone: a journal
+//! is kept, and sent elsewhere.
 
 use backupd_core::{
     protocol::{Event, EventKind},
@@ -26,8 +27,11 @@ impl Entry {
     /// The entry of an event that the run has not taken yet, if it is to have one.
     pub(super) fn of(run: &Run, event: &Event) -> Option<Self> {
         let warned = run.attempts.last().map_or(0, |attempt| attempt.warned);
-        let is_warning = matches!(event.kind, EventKind::Warning { .. });
-        (!is_warning || warned < MOST_WARNINGS).then(|| Self {
+        let is_told = match event.kind {
+            EventKind::Warning { private, .. } => !private && warned < MOST_WARNINGS,
+            _ => true,
+        };
+        is_told.then(|| Self {
             number: event.seq,
             kind: event.kind.clone(),
         })

@@ -63,6 +63,7 @@ fn a_line_longer_than_any_buffer_is_read_whole() {
             path: None,
             path_bytes: None,
             reason: "x".repeat(3_000_000),
+            private: false,
         },
     };
     fs::write(&path, long.to_line().unwrap() + &line(2)).unwrap();

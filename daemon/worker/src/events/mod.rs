@@ -71,6 +71,15 @@ impl EventLog {
 
     /// Appends a warning, or only counts it when there are too many.
     pub(crate) fn warning(&self, path: Option<&Path>, reason: &str) {
+        self.warn(path, reason, false);
+    }
+
+    /// The same of what another program said, which may be a secret and goes nowhere but into the file.
+    pub(crate) fn private_warning(&self, path: Option<&Path>, reason: &str) {
+        self.warn(path, reason, true);
+    }
+
+    fn warn(&self, path: Option<&Path>, reason: &str, private: bool) {
         let mut inner = self.inner();
         inner.warnings += 1;
         if inner.kept >= MAX_WARNINGS || inner.lines.waiting() >= MAX_WAITING {
@@ -81,6 +90,7 @@ impl EventLog {
             path: path.map(|path| path.to_string_lossy().into_owned()),
             path_bytes: path.filter(|path| path.to_str().is_none()).map(bytes),
             reason: reason.to_owned(),
+            private,
         });
         inner.settle();
     }
@@ -94,6 +104,7 @@ impl EventLog {
                 path: None,
                 path_bytes: None,
                 reason: format!("{more} more warnings are not listed"),
+                private: false,
             });
             inner.settle();
         }

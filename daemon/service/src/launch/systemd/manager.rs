@@ -276,13 +276,13 @@ impl Systemd {
             .filter_map(|(name, value)| Some((name.to_owned(), Variant::from(value?))));
         answered(self.manager.set_unit_properties(unit, true, wanted.collect()))
             .await
-            .map_err(refused)?;
+            .map_err(|error| refused(&error))?;
         Ok(in_force(&properties).await)
     }
 
     /// The properties of a unit that has a process.
     async fn at_work(&self, unit: &str) -> Result<PropertiesProxy<'static>, LimitError> {
-        let properties = self.properties(unit).await.map_err(refused)?;
+        let properties = self.properties(unit).await.map_err(|error| refused(&error))?;
         match self.state(&properties).await {
             State::AtWork => Ok(properties),
             _ => Err(LimitError::NoWorker),
@@ -290,8 +290,8 @@ impl Systemd {
     }
 }
 
-fn refused(error: zbus::Error) -> LimitError {
-    LimitError::Refused(in_words(&error))
+fn refused(error: &zbus::Error) -> LimitError {
+    LimitError::Refused(in_words(error))
 }
 
 async fn in_force(properties: &PropertiesProxy<'_>) -> Limits {

@@ -15,8 +15,25 @@ use crate::{
 
 /// Directories that `ProtectHome=` means.
 const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
-/// uid 0 may ask systemd for anything, through these; a worker asks for nothing.
-const POWERFUL: [&str; 2] = ["/run/dbus", "/run/systemd/private"];
+/// Who listens there does anything for uid 0, outside of every sandbox; a worker asks for nothing. Names of users and
+/// hosts are looked up elsewhere in `/run/systemd`.
+const POWERFUL: [&str; 15] = [
+    "/run/dbus",
+    "/run/systemd/private",
+    "/run/systemd/io.systemd.Import",
+    "/run/systemd/io.systemd.Manager",
+    "/run/systemd/io.systemd.MountFileSystem",
+    "/run/systemd/io.systemd.sysext",
+    "/run/systemd/machine",
+    "/run/user",
+    "/run/containerd",
+    "/run/crio",
+    "/run/docker.sock",
+    "/run/incus",
+    "/run/libvirt",
+    "/run/podman",
+    "/run/snapd.socket",
+];
 
 /// Where systemd keeps the key of credentials.
 const CREDENTIAL_KEY: &str = "/var/lib/systemd";
@@ -110,11 +127,35 @@ fn files(request: &Request<'_>) -> Vec<Setting> {
     ];
     // A password command may ask services, which is what these are for.
     if !has_command(request.spec) {
-        let paths = POWERFUL.iter().map(PathBuf::from).collect();
-        settings.push(Setting::new("InaccessiblePaths", Value::Paths(paths)));
+        let needed = needed(request);
+        let unneeded = POWERFUL
+            .into_iter()
+            .map(PathBuf::from)
+            .filter(|path| !needed.iter().any(|needed| needed.starts_with(path)));
+        settings.push(Setting::new(
+            "InaccessiblePaths",
+            Value::Paths(unneeded.collect()),
+        ));
     }
     settings.extend(devices(request.spec));
     settings
+}
+
+/// What the work is about, wherever somebody has put it.
+fn needed(request: &Request<'_>) -> Vec<PathBuf> {
+    let mut paths = writable(request);
+    match &request.spec.work {
+        Work::Backup(work) => {
+            paths.extend_from_slice(&work.sources);
+            paths.extend_from_slice(&work.optional_sources);
+        }
+        Work::Restore(work) => paths.push(work.target.clone()),
+        _ => {}
+    }
+    if let PasswordSource::File(path) = &request.spec.repository.password {
+        paths.push(path.clone());
+    }
+    paths
 }
 
 /// Run directory, repository (for locks, too), its cache, and where a directory may have to be made.

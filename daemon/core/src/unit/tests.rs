@@ -233,6 +233,43 @@ fn a_name_that_the_bus_cannot_say_is_reached_from_above() {
     assert_eq!(writable.unwrap().value, Value::Paths(expected));
 }
 
+#[test]
+fn ways_out_are_hidden_unless_the_work_is_there() {
+    let hidden = |spec: &Spec| {
+        let unit = unit(&request(ServiceManager::System, spec, Path::new("/r")));
+        let setting = unit
+            .settings
+            .into_iter()
+            .find(|setting| setting.name == "InaccessiblePaths");
+        match setting.unwrap().value {
+            Value::Paths(paths) => paths,
+            other => panic!("{other:?}"),
+        }
+    };
+    let all = hidden(&spec(backup()));
+    for path in ["/run/dbus", "/run/user", "/run/docker.sock"] {
+        assert!(all.contains(&path.into()), "{path}: {all:?}");
+    }
+    let within = |change: &dyn Fn(&mut Spec)| {
+        let mut spec = spec(backup());
+        change(&mut spec);
+        hidden(&spec)
+    };
+    let source = within(&|spec| {
+        if let Work::Backup(work) = &mut spec.work {
+            work.optional_sources.push("/run/user/1000/gvfs".into());
+        }
+    });
+    let password = within(&|spec| {
+        spec.repository.password = PasswordSource::File("/run/user/0/password".into());
+    });
+    let target = hidden(&spec(restore("/run/user/1000/x")));
+    for fewer in [source, password, target] {
+        assert_eq!(fewer.len() + 1, all.len(), "{fewer:?}");
+        assert!(!fewer.contains(&"/run/user".into()), "{fewer:?}");
+    }
+}
+
 /// A program of systemd, with what it says on both channels; `None` where it is not installed.
 fn systemd_analyze(arguments: &[&OsStr]) -> Option<(bool, String)> {
     let output = Command::new("systemd-analyze")

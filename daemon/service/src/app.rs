@@ -153,7 +153,8 @@ async fn start(
     };
     let (outbox, handle) = (coordinator.outbox(), coordinator.handle());
     let authority: Arc<dyn Authority> = match scope {
-        Scope::System => Arc::new(Polkit::new()),
+        // A connection of its own: however many calls wait for polkit, nothing else waits for them.
+        Scope::System => Arc::new(Polkit::new(connect(scope).await?)),
         Scope::User => Arc::new(OwnerOnly::new()),
     };
     let mut publisher = Publisher::new(connection.clone(), Arc::clone(&outbox), handle, authority, &facts);

@@ -6,16 +6,22 @@
 //!
 //! Root is never asked about, so that nothing waits for polkit while the machine boots, and whoever can mend polkit
 //! is not locked out by it. For everybody else, what is not allowed is refused, whatever the reason.
+//!
+//! A bus lets a connection wait for so many answers, and anybody can have polkit asked: it is asked on a connection
+//! of its own, of which nothing else depends, and of a user only some questions are open at a time.
 
 use std::{
-    collections::HashMap,
-    sync::atomic::{AtomicU64, Ordering},
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use backupd_dbus::Error;
 use futures_util::StreamExt as _;
-use zbus::{fdo::DBusProxy, names::BusName};
+use zbus::{Connection, fdo::DBusProxy, names::BusName};
 use zbus_polkit::policykit1::{AuthorityProxy, AuthorizationResult, CheckAuthorizationFlags, Subject};
 
 use super::{
@@ -28,30 +34,47 @@ use crate::ports::{Caller, Reply};
 /// polkit that asks nobody answers in milliseconds; a start of it takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Who has not typed a password by then will not.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// Questions of one user that polkit may have at a time.
+const EACH: usize = 8;
+
+/// Questions of all users; a bus lets a connection wait for 128 answers.
+const MOST: usize = 64;
+
 /// See the module.
 pub(crate) struct Polkit {
+    connection: Connection,
     owner: u32,
     patience: Duration,
+    longest: Duration,
     /// Names questions that can be taken back.
     asked: AtomicU64,
+    open: Mutex<BTreeMap<u32, usize>>,
 }
 
 impl Polkit {
-    pub(crate) fn new() -> Self {
+    /// Asks over a connection that serves for nothing else.
+    pub(crate) fn new(connection: Connection) -> Self {
         Self {
+            connection,
             owner: nix::unistd::geteuid().as_raw(),
             patience: PATIENCE,
+            longest: LONGEST,
             asked: AtomicU64::new(0),
+            open: Mutex::default(),
         }
     }
 
     /// One that gives up sooner, where even `owner` is nobody special.
     #[cfg(test)]
-    pub(super) fn strict(patience: Duration) -> Self {
+    pub(super) fn strict(connection: Connection, patience: Duration, longest: Duration) -> Self {
         Self {
             owner: 0,
             patience,
-            asked: AtomicU64::new(0),
+            longest,
+            ..Self::new(connection)
         }
     }
 
@@ -61,12 +84,15 @@ impl Polkit {
             return Ok(caller);
         }
         let interactive = call.interactive();
-        let answer = if interactive {
-            self.ask_person(call, &caller).await
-        } else {
-            tokio::time::timeout(self.patience, check(call, CheckAuthorizationFlags::empty(), ""))
-                .await
-                .unwrap_or(Err(Refused::Silent(self.patience)))
+        let answer = match Turn::take(&self.open, caller.uid) {
+            None => Err(Refused::Crowded),
+            Some(_turn) if interactive => self.ask_person(call, &caller).await,
+            Some(_turn) => {
+                let asking = self.check(call, CheckAuthorizationFlags::empty(), "");
+                tokio::time::timeout(self.patience, asking)
+                    .await
+                    .unwrap_or(Err(Refused::Silent(self.patience)))
+            }
         };
         let why = match answer {
             Ok(answer) if answer.is_authorized => return Ok(caller),
@@ -79,16 +105,20 @@ impl Polkit {
         Err(refused(&call, &caller, &why))
     }
 
-    /// Has polkit ask, for as long as it takes and somebody waits for it.
+    /// Has polkit ask, for as long as somebody may take and waits for it.
     async fn ask_person(&self, call: Call<'_>, caller: &Caller) -> Result<AuthorizationResult, Refused> {
         let id = format!("backupd-{}", self.asked.fetch_add(1, Ordering::Relaxed));
-        let gone = gone(call, caller);
+        let gone = async {
+            tokio::time::timeout(self.longest, self.gone(caller))
+                .await
+                .unwrap_or(Refused::Dismissed)
+        };
         tokio::select! {
-            answer = check(call, CheckAuthorizationFlags::ALLOW_USER_INTERACTION, &id) => answer,
+            answer = self.check(call, CheckAuthorizationFlags::ALLOW_USER_INTERACTION, &id) => answer,
             outcome = gone => {
                 // Nobody waits for this either, but the question should leave the screen.
                 let cancelling = async {
-                    AuthorityProxy::new(call.connection)
+                    AuthorityProxy::new(&self.connection)
                         .await?
                         .cancel_check_authorization(&id)
                         .await
@@ -100,6 +130,61 @@ impl Polkit {
             }
         }
     }
+
+    /// Puts the question to polkit.
+    async fn check(
+        &self,
+        call: Call<'_>,
+        flags: CheckAuthorizationFlags,
+        cancellation: &str,
+    ) -> Result<AuthorizationResult, Refused> {
+        let subject = Subject::new_for_message_header(call.header)
+            .map_err(|error| Refused::Absent(error.to_string()))?;
+        let mut details = HashMap::new();
+        if let Some(job) = &call.about.job {
+            details.insert("job", job.as_str());
+        }
+        if let Some(repository) = &call.about.repository {
+            details.insert("repository", repository.as_str());
+        }
+        let message = format!("Authentication is required to {}", call.action.verb());
+        if !call.action.can_name(call.about) {
+            // The policy's own text would show the names of what is missing.
+            details.insert("polkit.message", message.as_str());
+        }
+        let answer = async {
+            AuthorityProxy::new(&self.connection)
+                .await?
+                .check_authorization(&subject, call.action.id(), &details, flags, cancellation)
+                .await
+        };
+        answer.await.map_err(|error| Refused::Absent(error.to_string()))
+    }
+
+    /// Ready when the caller has left the bus.
+    async fn gone(&self, caller: &Caller) -> Refused {
+        let watching = async {
+            let name = BusName::try_from(caller.bus_name.as_str())?;
+            let bus = DBusProxy::new(&self.connection).await?;
+            let mut changes = bus
+                .receive_name_owner_changed_with_args(&[(0, caller.bus_name.as_str())])
+                .await?;
+            // It may have left before anybody watched.
+            if !bus.name_has_owner(name).await? {
+                return Ok(());
+            }
+            while let Some(change) = changes.next().await {
+                if change.args()?.new_owner().is_none() {
+                    break;
+                }
+            }
+            Ok::<_, zbus::Error>(())
+        };
+        match watching.await {
+            Ok(()) => Refused::Dismissed,
+            Err(error) => Refused::Absent(error.to_string()),
+        }
+    }
 }
 
 impl Authority for Polkit {
@@ -108,57 +193,38 @@ impl Authority for Polkit {
     }
 }
 
-/// Puts the question to polkit.
-async fn check(
-    call: Call<'_>,
-    flags: CheckAuthorizationFlags,
-    cancellation: &str,
-) -> Result<AuthorizationResult, Refused> {
-    let subject =
-        Subject::new_for_message_header(call.header).map_err(|error| Refused::Absent(error.to_string()))?;
-    let mut details = HashMap::new();
-    if let Some(job) = &call.about.job {
-        details.insert("job", job.as_str());
-    }
-    if let Some(repository) = &call.about.repository {
-        details.insert("repository", repository.as_str());
-    }
-    let message = format!("Authentication is required to {}", call.action.verb());
-    if !call.action.can_name(call.about) {
-        // The policy's own text would show the names of what is missing.
-        details.insert("polkit.message", message.as_str());
-    }
-    let answer = async {
-        AuthorityProxy::new(call.connection)
-            .await?
-            .check_authorization(&subject, call.action.id(), &details, flags, cancellation)
-            .await
-    };
-    answer.await.map_err(|error| Refused::Absent(error.to_string()))
+/// A user's place among those of whom polkit is asked; free again when it is dropped.
+struct Turn<'a> {
+    open: &'a Mutex<BTreeMap<u32, usize>>,
+    uid: u32,
 }
 
-/// Ready when the caller has left the bus.
-async fn gone(call: Call<'_>, caller: &Caller) -> Refused {
-    let watching = async {
-        let name = BusName::try_from(caller.bus_name.as_str())?;
-        let bus = DBusProxy::new(call.connection).await?;
-        let mut changes = bus
-            .receive_name_owner_changed_with_args(&[(0, caller.bus_name.as_str())])
-            .await?;
-        // It may have left before anybody watched.
-        if !bus.name_has_owner(name).await? {
-            return Ok(());
+impl<'a> Turn<'a> {
+    fn take(open: &'a Mutex<BTreeMap<u32, usize>>, uid: u32) -> Option<Self> {
+        let mut counts = open.lock().unwrap_or_else(PoisonError::into_inner);
+        let (own, all) = (
+            counts.get(&uid).copied().unwrap_or_default(),
+            counts.values().sum::<usize>(),
+        );
+        if own >= EACH || all >= MOST {
+            return None;
         }
-        while let Some(change) = changes.next().await {
-            if change.args()?.new_owner().is_none() {
-                break;
+        counts.insert(uid, own + 1);
+        drop(counts);
+        Some(Self { open, uid })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.get(&self.uid) {
+            Some(own) if *own > 1 => {
+                let left = own - 1;
+                counts.insert(self.uid, left);
             }
+            _ => drop(counts.remove(&self.uid)),
         }
-        Ok::<_, zbus::Error>(())
-    };
-    match watching.await {
-        Ok(()) => Refused::Dismissed,
-        Err(error) => Refused::Absent(error.to_string()),
     }
 }
 

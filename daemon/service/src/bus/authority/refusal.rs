@@ -40,6 +40,8 @@ pub(super) enum Refused {
     Dismissed,
     /// The question was not answered as it should be, or a rule says no.
     Failed,
+    /// Too many questions are open already.
+    Crowded,
     /// polkit said nothing for so long.
     Silent(Duration),
     /// polkit cannot be asked.
@@ -73,6 +75,11 @@ pub(super) fn refused(call: &Call<'_>, caller: &Caller, why: &Refused) -> Error 
                 "try again, call `backupctl` with `sudo`, or have an administrator allow `{action}`: see backupd(8)"
             ),
         ),
+        Refused::Crowded => (
+            "too many calls wait for polkit already".to_owned(),
+            "wait for the answers of earlier calls; root needs no polkit: call `backupctl` with `sudo`"
+                .to_owned(),
+        ),
         Refused::Silent(patience) => (
             format!("polkit, which decides, has not answered for {patience:?}"),
             "`systemctl status polkit` tells more; root needs no polkit: call `backupctl` with `sudo`"
@@ -97,6 +104,7 @@ pub(super) fn refused(call: &Call<'_>, caller: &Caller, why: &Refused) -> Error 
         _ => {
             log!(info, messages::REFUSED, call, caller, "{reason}");
             match why {
+                Refused::Crowded => Error::LimitsExceeded(text),
                 Refused::Challenge => Error::NotAuthorizedCanObtain(text),
                 Refused::Dismissed => Error::NotAuthorizedDismissed(text),
                 _ => Error::NotAuthorized(text),

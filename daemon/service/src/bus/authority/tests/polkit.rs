@@ -154,3 +154,42 @@ async fn nobody_is_waited_for_who_left_before_the_question() {
     let scene = Scene::of(Script::Hangs, 1000, false).await;
     assert!(scene.run(true).await.is_err());
 }
+
+#[tokio::test]
+async fn a_person_who_does_not_answer_is_not_waited_for_without_end() {
+    let longest = std::time::Duration::from_millis(50);
+    let mut scene = Scene::patient(Script::Hangs, 1000, true, longest).await;
+    let error = scene.run(true).await.unwrap_err();
+    assert!(
+        matches!(error, backupd_dbus::Error::NotAuthorizedDismissed(_)),
+        "{error}"
+    );
+    let Heard::Check { cancellation, .. } = scene.heard.recv().await.unwrap() else {
+        panic!("nothing was asked");
+    };
+    assert_eq!(scene.heard.recv().await.unwrap(), Heard::Cancel(cancellation));
+}
+
+#[tokio::test]
+async fn a_user_has_polkit_asked_so_often_at_a_time_and_no_more() {
+    let mut scene = Scene::new(Script::Hangs).await;
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        waiting.push(scene.call(Action::Run, About::job("home", Some("nas")), true));
+        assert!(matches!(scene.heard.recv().await, Some(Heard::Check { .. })));
+    }
+    for interactive in [false, true] {
+        let error = scene.run(interactive).await.unwrap_err();
+        assert!(matches!(error, backupd_dbus::Error::LimitsExceeded(_)), "{error}");
+        assert!(error.to_string().contains("hint: "), "{error}");
+    }
+    assert!(scene.heard.try_recv().is_err());
+    // Their places are free when they have been answered.
+    scene.caller_leaves().await;
+    for call in waiting {
+        call.await.unwrap().unwrap_err();
+        assert!(matches!(scene.heard.recv().await, Some(Heard::Cancel(_))));
+    }
+    let error = scene.run(false).await.unwrap_err();
+    assert!(matches!(error, backupd_dbus::Error::NotAuthorized(_)), "{error}");
+}

@@ -104,6 +104,7 @@ impl FakeBus {
 pub(super) struct Scene {
     pub(super) heard: mpsc::UnboundedReceiver<Heard>,
     daemon: Connection,
+    _callers: Connection,
     world: Connection,
     authority: Arc<Polkit>,
 }
@@ -115,23 +116,36 @@ impl Scene {
     }
 
     pub(super) async fn of(script: Script, uid: u32, present: bool) -> Self {
+        Self::patient(script, uid, present, Duration::from_mins(5)).await
+    }
+
+    /// Where a person is waited for so long.
+    pub(super) async fn patient(script: Script, uid: u32, present: bool, longest: Duration) -> Self {
         let (sender, heard) = mpsc::unbounded_channel();
         let polkit = FakePolkit {
             script,
             heard: sender,
         };
-        let (near, far) = UnixStream::pair().unwrap();
-        let daemon = Builder::unix_stream(near).server(Guid::generate()).p2p();
-        let world = Builder::unix_stream(far)
-            .p2p()
-            .serve_at("/org/freedesktop/DBus", FakeBus { uid, present })
-            .serve_at("/org/freedesktop/PolicyKit1/Authority", polkit);
-        let (daemon, world) = tokio::join!(daemon.build(), world.build());
+        // What calls come in over knows no polkit, and says of nobody that he leaves.
+        let ends = || {
+            let (near, far) = UnixStream::pair().unwrap();
+            let near = Builder::unix_stream(near).server(Guid::generate()).p2p();
+            let far = Builder::unix_stream(far)
+                .p2p()
+                .serve_at("/org/freedesktop/DBus", FakeBus { uid, present });
+            (near, far)
+        };
+        let ((daemon, callers), (asking, world)) = (ends(), ends());
+        let world = world.serve_at("/org/freedesktop/PolicyKit1/Authority", polkit);
+        let (daemon, callers) = tokio::join!(daemon.build(), callers.build());
+        let (asking, world) = tokio::join!(asking.build(), world.build());
+        let authority = Polkit::strict(asking.unwrap(), Duration::from_millis(200), longest);
         Self {
             heard,
             daemon: daemon.unwrap(),
+            _callers: callers.unwrap(),
             world: world.unwrap(),
-            authority: Arc::new(Polkit::strict(Duration::from_millis(200))),
+            authority: Arc::new(authority),
         }
     }
 

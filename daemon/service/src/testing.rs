@@ -145,6 +145,8 @@ impl Launcher for ScriptedLauncher {
 pub(crate) struct FailingStore {
     pub(crate) real: SqliteStore,
     pub(crate) full: AtomicBool,
+    /// What was recorded together with runs, a line for each transaction.
+    pub(crate) saved: Mutex<Vec<String>>,
 }
 
 impl Store for FailingStore {
@@ -152,6 +154,8 @@ impl Store for FailingStore {
         if self.full.load(Ordering::SeqCst) {
             return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
         }
+        let words: Vec<_> = entries.iter().map(|entry| entry.action.as_str()).collect();
+        self.saved.lock().unwrap().push(words.join(" "));
         self.real.save_audited(run, entries)
     }
 
@@ -266,6 +270,7 @@ impl Stage {
         let store = Arc::new(FailingStore {
             real,
             full: AtomicBool::new(false),
+            saved: Mutex::default(),
         });
         let launcher = Arc::new(ScriptedLauncher {
             found: Mutex::new(found),

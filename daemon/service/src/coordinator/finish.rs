@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backupd_core::{
-    audit::Action,
+    audit::{self, Action},
     failure::{Failure, FailureClass},
     name::{JobName, RunId},
     protocol::{Event, EventKind, Work},
@@ -116,11 +116,21 @@ impl Coordinator {
 
     /// Keeps a run that has just ended, and all that follows from its end.
     pub(super) async fn conclude(&mut self, mut run: Run) {
+        let entry = self.end(&mut run);
+        self.save(&run, Some(entry)).await;
+        self.concluded(run).await;
+    }
+
+    /// What a run that has just ended is kept with.
+    pub(super) fn end(&self, run: &mut Run) -> audit::Entry {
         run.expires = run
             .finished
             .and_then(|finished| finished.checked_add(self.settings.history_keep).ok());
-        let entry = ended(self.entry(Action::RunEnd, &daemon()), &run);
-        self.save(&run, Some(entry)).await;
+        ended(self.entry(Action::RunEnd, &daemon()), run)
+    }
+
+    /// What follows from the end of a run that is kept.
+    pub(super) async fn concluded(&mut self, run: Run) {
         log_end(&run);
         self.remember(&run);
         self.put_back(run);

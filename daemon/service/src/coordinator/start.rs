@@ -154,9 +154,11 @@ impl Coordinator {
             .map_err(|error| Refusal::new(RefusalKind::Failed, error.to_string()))?;
         let entry = of_run(self.entry(Action::RunCancel, who), &run);
         if run.state == RunState::Finished {
-            // A run that could be started by the next daemon is not cancelled.
-            self.try_save(&run, Some(entry)).await?;
-            self.conclude(run).await;
+            // A run that could be started by the next daemon is not cancelled. The wish and the end are kept at once:
+            // nothing would end a run a second time.
+            let end = self.end(&mut run);
+            self.try_save(&run, [entry, end]).await?;
+            self.concluded(run).await;
             self.pump().await;
             return Ok(());
         }

@@ -317,10 +317,14 @@ impl Coordinator {
         }
     }
 
-    /// Keeps the run as it is together with its record, for a step that is not taken where it cannot be kept.
-    pub(super) async fn try_save(&mut self, run: &Run, entry: Option<Entry>) -> Result<(), StoreError> {
+    /// Keeps the run as it is together with its records, for a step that is not taken where it cannot be kept.
+    pub(super) async fn try_save(
+        &mut self,
+        run: &Run,
+        new: impl IntoIterator<Item = Entry> + Send,
+    ) -> Result<(), StoreError> {
         let mut entries = self.unsaved.get(&run.id).cloned().unwrap_or_default();
-        entries.extend(entry);
+        entries.extend(new);
         let outcome = self.parts.store.save_audited(run, entries).await;
         match &outcome {
             Ok(()) => drop(self.unsaved.remove(&run.id)),

@@ -127,6 +127,11 @@ async fn a_queued_run_is_cancelled_at_once_and_a_running_one_is_asked() {
         );
     }
     stage.handle.cancel(runs[2]).await.unwrap();
+    // A crash finds the run queued, or at its end with all that belongs to that.
+    assert_eq!(
+        stage.store.saved.lock().unwrap().last().unwrap(),
+        "run-cancel run-end"
+    );
     assert_eq!(stage.stored(runs[2]).await.result, Some(RunResult::Cancelled));
     stage.handle.cancel(runs[0]).await.unwrap();
     stage.handle.cancel(runs[0]).await.unwrap();

@@ -34,8 +34,9 @@ pub(crate) enum Failure {
     Bus(String),
     /// The bus is there, and forbids us the name.
     #[error(
-        "the bus does not let us own the name `{name}`: {reason}\nhint: its policy, `{name}.conf`, belongs to the \
-         backupd package; install it again, and let the bus read it with `systemctl reload dbus`"
+        "the bus does not let us own the name `{name}`: {reason}\nhint: in the system scope backupd has to be \
+         root, without `User=` in its unit; the bus's policy, `{name}.conf`, belongs to the backupd package: install \
+         it again, and let the bus read it with `systemctl reload dbus`"
     )]
     Forbidden {
         /// The name.

@@ -81,6 +81,19 @@ pub(crate) enum EditError {
     /// What would be written has faults.
     #[error("{}", faults_text(.0))]
     Faults(Vec<Fault>),
+    /// What would be written belongs to somebody else than what stands there.
+    #[error(
+        "`{path}` belongs to a user or group to whom backupd cannot give what it writes\n\
+         hint: change it by hand, then `backupctl config reload`",
+        path = .0.display()
+    )]
+    Owner(PathBuf),
+    /// The daemon may not write there.
+    #[error(
+        "`{path}` lies where backupd may not write\nhint: change it by hand, then `backupctl config reload`",
+        path = .0.display()
+    )]
+    ReadOnly(PathBuf),
     /// The file system refused.
     #[error("`{path}` cannot be {doing}: {error}", path = .path.display())]
     Io {
@@ -292,10 +305,14 @@ impl Prepared {
 ///
 /// `before` is the file that is replaced, whose owner and mode the new one gets; a new file is for its owner alone.
 fn prepare(path: &Path, text: &str, before: Option<&fs::Metadata>) -> Result<Prepared, EditError> {
-    let failed = |error: io::Error| EditError::Io {
-        doing: "written",
-        path: path.to_owned(),
-        error,
+    let failed = |error: io::Error| match error.kind() {
+        // All but the configuration directory is, in the sandbox of the system unit.
+        io::ErrorKind::ReadOnlyFilesystem => EditError::ReadOnly(path.to_owned()),
+        _ => EditError::Io {
+            doing: "written",
+            path: path.to_owned(),
+            error,
+        },
     };
     let directory = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(directory).map_err(failed)?;
@@ -305,8 +322,14 @@ fn prepare(path: &Path, text: &str, before: Option<&fs::Metadata>) -> Result<Pre
         .map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     if let Some(before) = before {
-        // Only root may give a file away; for others it is their own anyway.
-        let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
+        // Without a capability nobody gives a file away, not even root. One that its readers cannot read any more would
+        // be no edit.
+        if fchown(file.as_file(), Some(before.uid()), Some(before.gid())).is_err() {
+            let now = file.as_file().metadata().map_err(failed)?;
+            if (now.uid(), now.gid()) != (before.uid(), before.gid()) {
+                return Err(EditError::Owner(path.to_owned()));
+            }
+        }
         let mode = fs::Permissions::from_mode(before.mode() & 0o777);
         file.as_file().set_permissions(mode).map_err(failed)?;
     }

@@ -91,7 +91,7 @@ impl From<EditError> for Refusal {
             EditError::Missing { .. } => RefusalKind::UnknownRepository,
             EditError::Stale(_) => RefusalKind::StaleRevision,
             EditError::Faults(_) => RefusalKind::InvalidConfiguration,
-            EditError::Io { .. } => RefusalKind::Failed,
+            EditError::Owner(_) | EditError::ReadOnly(_) | EditError::Io { .. } => RefusalKind::Failed,
         };
         Self::new(kind, error.to_string())
     }

@@ -13,10 +13,11 @@ use super::{
     Coordinator, RestoreRequest, StartOptions,
     record::{accepted, accepting, of_run},
     refusal::{Refusal, RefusalKind},
+    state::Live,
 };
 use crate::journal::{messages, of_run};
 
-/// Runs of history that may be objects again at once.
+/// Runs of history that may be objects again at once; one more takes the place of the oldest.
 const MOST_RECALLED: usize = 200;
 
 /// Runs that may be queued or at work. Jobs are not queued twice, so only restores can come near it.
@@ -195,16 +196,16 @@ impl Coordinator {
         }
         let now = self.parts.clock.now();
         self.retire();
-        if self.runs.values().filter(|live| live.recalled.is_some()).count() >= MOST_RECALLED {
-            return Err(Refusal::new(
-                RefusalKind::LimitsExceeded,
-                format!("{MOST_RECALLED} old runs are shown as objects already"),
-            )
-            .hint("`ListRuns` shows all of history; they go after a while"));
-        }
         let Some(run) = self.parts.store.find(id).await? else {
             return Err(unknown_run(id));
         };
+        // Whoever looks at many old runs keeps nobody else from looking at one.
+        let recalled = |(id, live): (&RunId, &Live)| Some((live.recalled?, *id));
+        if self.runs.iter().filter_map(recalled).count() >= MOST_RECALLED
+            && let Some((_, oldest)) = self.runs.iter().filter_map(recalled).min()
+        {
+            self.runs.remove(&oldest);
+        }
         self.insert(run);
         if let Some(live) = self.runs.get_mut(&id) {
             live.recalled = Some(now);

@@ -534,3 +534,18 @@ async fn the_machine_is_kept_awake_as_long_as_workers_are_at_work() {
     stage.worker_succeeds(restore).await;
     assert_eq!(locks().await, (false, false));
 }
+
+#[tokio::test]
+async fn an_old_run_is_always_found_however_many_others_are_looked_at() {
+    let stage = Stage::new(&[("a", "")]).await.published();
+    let mut runs = Vec::new();
+    for _ in 0..222 {
+        let run = stage.handle.start(job("a"), StartOptions::default()).await;
+        runs.push(run.unwrap());
+        stage.worker_succeeds(*runs.last().unwrap()).await;
+    }
+    stage.clock.advance(SignedDuration::from_hours(1));
+    for run in runs.iter().take(201).chain(runs.first()) {
+        stage.handle.recall(*run).await.unwrap();
+    }
+}

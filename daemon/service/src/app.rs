@@ -36,6 +36,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What works for as long as the daemon lives.
 struct Running {
     connection: Connection,
+    asking: Connection,
     store: Arc<SqliteStore>,
     notifier: Arc<Systemd>,
     outbox: Arc<Outbox>,
@@ -74,6 +75,9 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
         () = running.store.ended() => Err(Failure::Ended("the store", "its thread is gone".to_owned())),
         () = running.connection.closed() => {
             Err(Failure::Ended("the connection to the bus", "the bus is gone".to_owned()))
+        }
+        () = running.asking.closed() => {
+            Err(Failure::Ended("the connection to systemd", "the bus is gone".to_owned()))
         }
     };
     if outcome.is_ok() {
@@ -117,8 +121,11 @@ async fn start(
     let (store, troubles) = open_store(directories, started, &*notifier).await?;
     let store = Arc::new(store);
     let connection = connect(scope).await?;
+    // What we ask of others goes another way than what is asked of us: neither can use up the other's share of the bus,
+    // and ours can be closed as soon as the last answer has gone out.
+    let asking = connect(scope).await?;
 
-    let (launcher, reason, base) = launcher(scope, directories, &log, inbox.clone(), &connection).await?;
+    let (launcher, reason, base) = launcher(scope, directories, &log, inbox.clone(), &asking).await?;
     let socket_path = directories.runtime.join("progress.sock");
     let socket = ProgressSocket::bind(&socket_path)
         .map_err(|error| Failure::System("the progress socket cannot be made", error))?;
@@ -165,12 +172,13 @@ async fn start(
     })?;
     tokio::spawn(power::serve(
         scope,
-        connection.clone(),
+        asking.clone(),
         power_locks,
         inbox.clone(),
     ));
     let running = Running {
         connection,
+        asking,
         store,
         notifier,
         outbox,

@@ -170,12 +170,7 @@ async fn start(
             "the bus refuses our objects: {error}\nhint: start backupd again; look at what the bus says"
         ))
     })?;
-    tokio::spawn(power::serve(
-        scope,
-        asking.clone(),
-        power_locks,
-        inbox.clone(),
-    ));
+    tokio::spawn(power::serve(scope, asking.clone(), power_locks, inbox.clone()));
     let running = Running {
         connection,
         asking,

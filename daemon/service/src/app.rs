@@ -36,7 +36,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What works for as long as the daemon lives.
 struct Running {
     connection: Connection,
-    asking: Connection,
+    /// Those over which others are asked.
+    asking: Vec<Connection>,
     store: Arc<SqliteStore>,
     notifier: Arc<Systemd>,
     outbox: Arc<Outbox>,
@@ -76,8 +77,8 @@ pub(crate) async fn run(scope: Scope, directories: Directories, log: LogLevel) -
         () = running.connection.closed() => {
             Err(Failure::Ended("the connection to the bus", "the bus is gone".to_owned()))
         }
-        () = running.asking.closed() => {
-            Err(Failure::Ended("the connection to systemd", "the bus is gone".to_owned()))
+        () = any_closed(&running.asking) => {
+            Err(Failure::Ended("a connection to systemd or polkit", "the bus is gone".to_owned()))
         }
     };
     if outcome.is_ok() {
@@ -123,9 +124,9 @@ async fn start(
     let connection = connect(scope).await?;
     // What we ask of others goes another way than what is asked of us: neither can use up the other's share of the bus,
     // and ours can be closed as soon as the last answer has gone out.
-    let asking = connect(scope).await?;
+    let manager = connect(scope).await?;
 
-    let (launcher, reason, base) = launcher(scope, directories, &log, inbox.clone(), &asking).await?;
+    let (launcher, reason, base) = launcher(scope, directories, &log, inbox.clone(), &manager).await?;
     let socket_path = directories.runtime.join("progress.sock");
     let socket = ProgressSocket::bind(&socket_path)
         .map_err(|error| Failure::System("the progress socket cannot be made", error))?;
@@ -159,9 +160,14 @@ async fn start(
         state: directories.state.display().to_string(),
     };
     let (outbox, handle) = (coordinator.outbox(), coordinator.handle());
+    let mut asking = vec![manager.clone()];
     let authority: Arc<dyn Authority> = match scope {
         // A connection of its own: however many calls wait for polkit, nothing else waits for them.
-        Scope::System => Arc::new(Polkit::new(connect(scope).await?)),
+        Scope::System => {
+            let polkit = connect(scope).await?;
+            asking.push(polkit.clone());
+            Arc::new(Polkit::new(polkit))
+        }
         Scope::User => Arc::new(OwnerOnly::new()),
     };
     let mut publisher = Publisher::new(connection.clone(), Arc::clone(&outbox), handle, authority, &facts);
@@ -170,7 +176,7 @@ async fn start(
             "the bus refuses our objects: {error}\nhint: start backupd again; look at what the bus says"
         ))
     })?;
-    tokio::spawn(power::serve(scope, asking.clone(), power_locks, inbox.clone()));
+    tokio::spawn(power::serve(scope, manager.clone(), power_locks, inbox.clone()));
     let running = Running {
         connection,
         asking,
@@ -292,6 +298,12 @@ async fn connect(scope: Scope) -> Result<Connection, Failure> {
         };
         Failure::Bus(format!("the {bus} bus cannot be reached: {error}\nhint: {hint}"))
     })
+}
+
+/// Becomes ready when one of them is lost; without it, the daemon would go on by half.
+async fn any_closed(connections: &[Connection]) {
+    futures_util::future::select_all(connections.iter().map(|connection| Box::pin(connection.closed())))
+        .await;
 }
 
 /// Takes the name, once everything is served.

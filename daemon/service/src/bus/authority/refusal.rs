@@ -1,6 +1,9 @@
 //! What somebody is told who may not.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use backupd_core::name::{JobName, RepositoryName};
 use backupd_dbus::Error;
@@ -10,23 +13,39 @@ use crate::{journal::messages, ports::Caller};
 
 /// Who was refused what.
 macro_rules! log {
-    ($level:ident, $id:expr, $call:expr, $caller:expr, $($why:tt)+) => {{
-        let (call, caller): (&Call<'_>, &Caller) = ($call, $caller);
-        tracing::$level!(
-            MESSAGE_ID = $id,
-            BACKUPD_ACTION = call.action.id(),
-            BACKUPD_JOB = call.about.job.as_ref().map(JobName::as_str),
-            BACKUPD_REPOSITORY = call.about.repository.as_ref().map(RepositoryName::as_str),
-            BACKUPD_CALLER_UID = caller.uid,
-            BACKUPD_CALLER_PID = caller.pid,
-            BACKUPD_CALLER_BUS_NAME = caller.bus_name,
-            "user {} may not {}{}: {}",
-            caller.uid,
-            call.action.verb(),
-            call.about,
-            format_args!($($why)+)
-        );
-    }};
+    ($level:ident, $id:expr, $call:expr, $caller:expr, $($why:tt)+) => {
+        if is_told() {
+            let (call, caller): (&Call<'_>, &Caller) = ($call, $caller);
+            tracing::$level!(
+                MESSAGE_ID = $id,
+                BACKUPD_ACTION = call.action.id(),
+                BACKUPD_JOB = call.about.job.as_ref().map(JobName::as_str),
+                BACKUPD_REPOSITORY = call.about.repository.as_ref().map(RepositoryName::as_str),
+                BACKUPD_CALLER_UID = caller.uid,
+                BACKUPD_CALLER_PID = caller.pid,
+                BACKUPD_CALLER_BUS_NAME = caller.bus_name,
+                "user {} may not {}{}: {}",
+                caller.uid,
+                call.action.verb(),
+                call.about,
+                format_args!($($why)+)
+            );
+        }
+    };
+}
+
+/// So many refusals are told in a minute. Anybody can be refused as often as they like, and what the journal drops
+/// then is not theirs alone; the audit log counts them all.
+const TOLD_A_MINUTE: u32 = 20;
+
+fn is_told() -> bool {
+    static TOLD: Mutex<Option<(Instant, u32)>> = Mutex::new(None);
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    let (since, count) = told
+        .filter(|(since, _)| since.elapsed() < Duration::from_mins(1))
+        .unwrap_or_else(|| (Instant::now(), 0));
+    *told = Some((since, count.saturating_add(1)));
+    count < TOLD_A_MINUTE
 }
 
 /// Why polkit, or what became of it, does not allow a call.

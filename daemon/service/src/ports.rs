@@ -46,7 +46,7 @@ pub(crate) trait Store: Send + Sync {
     /// Puts a record into the audit log; durable when the future is ready.
     fn append(&self, entry: Entry) -> Reply<'_, Result<(), StoreError>>;
     /// The audit log as it stands in the file now, in a file to read from the start: one
-    /// [`Sealed`](backupd_core::audit::Sealed) a line as JSON, oldest first.
+    /// [`Sealed`] a line as JSON, oldest first.
     fn export_audit(&self, query: AuditQuery) -> Reply<'_, Result<File, StoreError>>;
     /// Runs that are not finished, oldest first.
     fn unfinished(&self) -> Reply<'_, Result<Vec<Run>, StoreError>>;

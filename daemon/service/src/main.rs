@@ -140,7 +140,8 @@ fn run(scope: Scope) -> ExitCode {
 fn fail(log: &LogLevel, error: &Failure) -> ExitCode {
     tracing::error!(MESSAGE_ID = error.message_id(), "{error}");
     let text = error.to_string();
-    Systemd.status(text.lines().next().unwrap_or_default());
+    // The journal may not know any more whose last words they were; systemd keeps these, in one line.
+    Systemd.status(&text.replace('\n', "; "));
     log.flush();
     journal::settle();
     ExitCode::from(error.code())

@@ -16,8 +16,9 @@ mod records;
 pub use error::{Error, ExitCode};
 pub use path::{escape, job_path, repository_path, run_path, unescape};
 pub use properties::{
-    AttemptProperties, Blocked, Fault, JobProperties, ManagerProperties, PasswordProperties,
-    ProgressProperties, RepositoryProperties, RunLimits, RunProperties, StatisticsProperties,
+    AttemptProperties, Blocked, ElapseProperties, Fault, JobProperties, ManagerProperties,
+    PasswordProperties, ProgressProperties, RepositoryProperties, RunLimits, RunProperties,
+    StatisticsProperties,
 };
 pub use proxy::{Interaction, JobProxy, ManagerProxy, Options, RepositoryProxy, RunProxy};
 pub use records::{AuditRecord, Entry, LogEvent, RepositoryInfo, Snapshot};

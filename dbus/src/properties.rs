@@ -53,6 +53,16 @@ pub struct ManagerProperties {
     pub active_runs: Option<u32>,
     /// Runs in the queue.
     pub queued_runs: Option<u32>,
+    /// When the next job starts by itself; 0 for none.
+    #[zbus(rename = "NextUSec")]
+    pub next_usec: Option<u64>,
+    /// Whether no job starts by itself.
+    pub paused: Option<bool>,
+    /// Until when; 0 for until somebody resumes.
+    #[zbus(rename = "PausedUntilUSec")]
+    pub paused_until_usec: Option<u64>,
+    /// The zone of the machine's clock.
+    pub time_zone: Option<String>,
     /// How workers are started: `child` or `systemd`.
     pub launcher: Option<String>,
     /// Why it is not `systemd`; empty where it is.
@@ -80,7 +90,23 @@ pub struct JobProperties {
     pub repository: Option<OwnedObjectPath>,
     /// Whether its file lets it run.
     pub enabled: Option<bool>,
-    /// `ok`, `degraded`, `late`, `failed`, `never-ran`, `disabled` or `unknown`.
+    /// When it starts by itself, as its file says it: one text for each schedule.
+    pub schedule: Option<Vec<String>>,
+    /// When it starts by itself next; 0 for never. What is due and has not started yet lies in the past.
+    #[zbus(rename = "NextUSec")]
+    pub next_usec: Option<u64>,
+    /// Whether it does not start by itself, by its own pause or that of all.
+    pub paused: Option<bool>,
+    /// Until when; 0 for until somebody resumes.
+    #[zbus(rename = "PausedUntilUSec")]
+    pub paused_until_usec: Option<u64>,
+    /// Names under which it is started together with others.
+    pub groups: Option<Vec<String>>,
+    /// Jobs whose runs its own wait for.
+    pub after: Option<Vec<String>>,
+    /// `high`, `normal` or `low`.
+    pub priority: Option<String>,
+    /// `ok`, `degraded`, `late`, `failed`, `never-ran`, `paused`, `disabled` or `unknown`.
     pub health: Option<String>,
     /// Why, for people; empty while all is well.
     pub health_reason: Option<String>,
@@ -103,6 +129,21 @@ pub struct JobProperties {
     /// When it becomes late unless it runs well before; 0 for never.
     #[zbus(rename = "LateUSec")]
     pub late_usec: Option<u64>,
+}
+
+/// One elapse that comes, as `ListElapses` answers it.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct ElapseProperties {
+    /// Name of the job.
+    pub job_name: Option<String>,
+    /// When, jitter counted; µs since the epoch.
+    #[zbus(rename = "AtUSec")]
+    pub at_usec: Option<u64>,
+    /// The schedule, as the job's file says it.
+    pub schedule: Option<String>,
+    /// The zone of its clock, such as `Europe/Berlin`.
+    pub time_zone: Option<String>,
 }
 
 /// Properties of a repository.
@@ -270,6 +311,14 @@ pub struct RunProperties {
     /// When it was accepted.
     #[zbus(rename = "QueuedUSec")]
     pub queued_usec: Option<u64>,
+    /// The elapse of the schedule that it is for; 0 for none.
+    #[zbus(rename = "ScheduledUSec")]
+    pub scheduled_usec: Option<u64>,
+    /// When its next attempt begins, in state `backoff`; 0 elsewhere.
+    #[zbus(rename = "NextAttemptUSec")]
+    pub next_attempt_usec: Option<u64>,
+    /// Conditions that did not hold and that whoever started it by hand overrode, for people.
+    pub overrode: Option<Vec<String>>,
     /// When its first attempt started; 0 before.
     #[zbus(rename = "StartedUSec")]
     pub started_usec: Option<u64>,

@@ -12,8 +12,8 @@ use zbus::{
 };
 
 use crate::{
-    BUS_NAME, Error, Fault, JOB_INTERFACE, MANAGER_INTERFACE, PasswordProperties, REPOSITORY_INTERFACE,
-    RUN_INTERFACE, RunLimits, RunProperties,
+    BUS_NAME, ElapseProperties, Error, Fault, JOB_INTERFACE, MANAGER_INTERFACE, PasswordProperties,
+    REPOSITORY_INTERFACE, RUN_INTERFACE, RunLimits, RunProperties,
 };
 
 /// `options a{sv}`, the last argument of every method; an unknown key is refused.
@@ -95,6 +95,18 @@ proxies! {
     ManagerProxy: MANAGER_INTERFACE {
         /// Starts a job. Options: `description` s, `metadata` s (a JSON object).
         fn start_job = "StartJob"(name: &str, options: &Options<'_>) -> OwnedObjectPath;
+        /// Starts several jobs together, so that each waits for those it comes after; answers their runs in the same
+        /// order. A job that is queued or at work already answers with that run; if one is unknown or disabled, none
+        /// starts. Options as of `StartJob`.
+        fn start_jobs = "StartJobs"(names: &[&str], options: &Options<'_>) -> Vec<OwnedObjectPath>;
+        /// Starts the jobs that wait for this: `package-upgrade`, `shutdown`. Options: `metadata` s.
+        fn trigger = "Trigger"(trigger: &str, options: &Options<'_>) -> Vec<OwnedObjectPath>;
+        /// No job starts by itself until then, µs since the epoch; 0 is until `Resume`. Options: `reason` s.
+        fn pause = "Pause"(until_usec: u64, options: &Options<'_>) -> ();
+        /// Ends a pause of all; those of single jobs stay.
+        fn resume = "Resume"(options: &Options<'_>) -> ();
+        /// What comes, in order. Options: `job` s, `from-usec` t (now), `until-usec` t, `limit` u (100, at most 1000).
+        fn list_elapses = "ListElapses"(options: &Options<'_>) -> Vec<ElapseProperties>;
         /// The object of a job.
         fn get_job = "GetJob"(name: &str, options: &Options<'_>) -> OwnedObjectPath;
         /// The object of a repository.
@@ -143,6 +155,10 @@ proxies! {
         /// Restores a snapshot of this job into an empty directory; another job's is not found.
         /// Options: `paths` aay (absolute, in the snapshot), `description` s, `metadata` s.
         fn restore = "Restore"(snapshot: &str, target: &[u8], options: &Options<'_>) -> OwnedObjectPath;
+        /// The job does not start by itself until then, µs since the epoch; 0 is until `Resume`. Options: `reason` s.
+        fn pause = "Pause"(until_usec: u64, options: &Options<'_>) -> ();
+        /// Ends the job's pause; what it missed is made up for.
+        fn resume = "Resume"(options: &Options<'_>) -> ();
         /// Writes `enabled` into the job's file, keeping its comments. Options: `revision` s.
         fn set_enabled = "SetEnabled"(enabled: bool, options: &Options<'_>) -> String;
         /// Deletes the job's file; snapshots and history stay. Options: `revision` s.

@@ -67,6 +67,7 @@ fn manager() -> ManagerProperties {
         started_usec: Some(ago(3 * HOUR)),
         configuration_directory: text("/home/me/.config/backupd"),
         state_directory: text("/home/me/.local/state/backupd"),
+        ..ManagerProperties::default()
     }
 }
 
@@ -87,6 +88,7 @@ fn home() -> JobProperties {
         last_snapshot: text(SNAPSHOT),
         max_age_usec: Some(26 * HOUR),
         late_usec: Some(ago(0) + 24 * HOUR + 30 * MINUTE),
+        ..JobProperties::default()
     }
 }
 

@@ -4,6 +4,7 @@
 //! the same code runs under the daemon and under a virtual clock.
 
 pub mod audit;
+pub mod condition;
 pub mod config;
 pub mod failure;
 pub mod health;
@@ -11,6 +12,8 @@ pub mod name;
 pub mod protocol;
 pub mod queue;
 pub mod resources;
+pub mod retry;
 pub mod run;
+pub mod schedule;
 pub mod text;
 pub mod unit;

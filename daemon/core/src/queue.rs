@@ -4,11 +4,40 @@
 //! alone. A writer that waits holds back the readers behind it, so that it is not starved.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     name::{RepositoryName, RunId},
     run::{BlockedBy, RepositoryUse},
 };
+
+/// Which of two runs that could start does so first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Priority {
+    /// After all others.
+    Low,
+    /// As most.
+    #[default]
+    Normal,
+    /// Before all others.
+    High,
+}
+
+impl Priority {
+    /// All of them, with the words that stand for them in files.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("high", Self::High), ("normal", Self::Normal), ("low", Self::Low)];
+
+    /// The word for it in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
+}
 
 /// A run as the queue sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

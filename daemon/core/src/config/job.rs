@@ -15,8 +15,12 @@ use super::{
     unsupported,
 };
 use crate::{
+    condition::Conditions,
     name::{JobName, RepositoryName},
+    queue::Priority,
     resources::Resources,
+    retry::Retry,
+    schedule::{Conflict, Schedule},
 };
 
 mod resources;
@@ -56,6 +60,28 @@ impl Verify {
     }
 }
 
+/// What starts a job beside its schedule and people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Triggers {
+    /// The package manager is about to change packages.
+    pub package_upgrade: bool,
+    /// The machine is about to go down.
+    pub shutdown: bool,
+    /// Something below its sources changed.
+    pub path_change: Option<PathChange>,
+    /// One of these device nodes has come.
+    pub devices: Vec<PathBuf>,
+}
+
+/// When changes below the sources start a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PathChange {
+    /// So long nothing has changed any more.
+    pub quiet: SignedDuration,
+    /// So much time has passed since the last run began.
+    pub distance: SignedDuration,
+}
+
 /// A job, with all that its file says or leaves to the defaults.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Job {
@@ -93,6 +119,23 @@ pub struct Job {
     pub enabled: bool,
     /// The age of the last good snapshot from which on the job is late.
     pub max_age: Option<SignedDuration>,
+    /// When it runs by itself; any of them.
+    #[serde(skip)]
+    pub schedules: Vec<Schedule>,
+    /// How a run that failed is tried again; the daemon's own choice if not set.
+    pub retry: Option<Retry>,
+    /// What must hold for its runs.
+    pub conditions: Conditions,
+    /// What else starts it.
+    pub triggers: Triggers,
+    /// Names under which it is started together with others.
+    pub groups: Vec<String>,
+    /// Jobs whose runs, queued or at work, its own wait for.
+    pub after: Vec<JobName>,
+    /// Which of two runs that could start does so first.
+    pub priority: Priority,
+    /// What becomes of an elapse while a run is at work.
+    pub conflict: Conflict,
     /// What its backups may use of the machine.
     pub resources: Resources,
     /// Whatever the user wants to keep with the job; not interpreted.
@@ -145,6 +188,14 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
         verify: verify.map_or_else(Verify::default, |verify| verify.value),
         enabled,
         max_age: max_age.map(|age| age.value),
+        schedules: Vec::new(),
+        retry: None,
+        conditions: Conditions::default(),
+        triggers: Triggers::default(),
+        groups: Vec::new(),
+        after: Vec::new(),
+        priority: Priority::default(),
+        conflict: Conflict::default(),
         resources,
         metadata,
         origin: Origin::default(),

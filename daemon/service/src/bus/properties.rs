@@ -72,6 +72,7 @@ pub(super) fn of_job(view: &JobView) -> JobProperties {
         last_snapshot: Some(view.last_snapshot.clone().unwrap_or_default()),
         max_age_usec: Some(view.max_age.map_or(0, duration_usec)),
         late_usec: Some(usec(view.late_at)),
+        ..JobProperties::default()
     }
 }
 
@@ -136,6 +137,7 @@ pub(super) fn of_run(run: &Run) -> RunProperties {
         failure_hint: Some(failure.and_then(|f| f.hint.clone()).unwrap_or_default()),
         description: Some(run.description.clone().unwrap_or_default()),
         metadata: Some(serde_json::to_string(&run.metadata).unwrap_or_else(|_| "{}".to_owned())),
+        ..RunProperties::default()
     }
 }
 

@@ -1,0 +1,114 @@
+//! All schedules of one job together, with what their elapses depend on.
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use sha2::{Digest as _, Sha256};
+
+use super::Schedule;
+use crate::name::JobName;
+
+/// What a job's jitter hangs on: its machine and its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seed(u64);
+
+impl Seed {
+    /// The seed of a job on a machine; any text that names the machine will do.
+    pub fn new(machine: &str, job: &JobName) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(machine.as_bytes());
+        digest.update([0]);
+        digest.update(job.as_str().as_bytes());
+        let bytes: [u8; 32] = digest.finalize().into();
+        let (first, _) = bytes.split_at(8);
+        Self(
+            first
+                .iter()
+                .fold(0, |number, byte| number << 8 | u64::from(*byte)),
+        )
+    }
+
+    /// The part of `whole` by which the schedule with this index is late.
+    fn part_of(self, whole: SignedDuration, index: usize) -> SignedDuration {
+        let span = u128::try_from(whole.as_millis()).unwrap_or(0).saturating_add(1);
+        let mixed = self.0.rotate_left(u32::try_from(index % 64).unwrap_or(0));
+        let milliseconds = u128::from(mixed) * span >> 64;
+        SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX))
+    }
+}
+
+/// One elapse, jitter counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Elapse {
+    /// When.
+    pub at: Timestamp,
+    /// Which of the job's schedules.
+    pub schedule: usize,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// The first elapse that was not seen to; a run is as late as this.
+    pub first: Elapse,
+    /// The last one that has come; all up to here are one run.
+    pub last: Elapse,
+}
+
+/// The schedules of a job.
+#[derive(Debug, Clone, Copy)]
+pub struct Timetable<'a> {
+    /// Its schedules.
+    pub schedules: &'a [Schedule],
+    /// The machine's zone.
+    pub local: &'a TimeZone,
+    /// When the job was first known.
+    pub anchor: Timestamp,
+    /// What jitter hangs on.
+    pub seed: Seed,
+}
+
+impl Timetable<'_> {
+    /// The first elapse after `after`.
+    pub fn next_after(&self, after: Timestamp) -> Option<Elapse> {
+        self.schedules
+            .iter()
+            .enumerate()
+            .filter_map(|(index, schedule)| {
+                let delay = self.seed.part_of(schedule.jitter, index);
+                let nominal = schedule.next_after(after.checked_sub(delay).ok()?, self.local, self.anchor)?;
+                let at = nominal.checked_add(delay).ok()?;
+                Some(Elapse { at, schedule: index })
+            })
+            .min()
+    }
+
+    /// What has come since `after`, up to and with `now`.
+    pub fn due(&self, after: Timestamp, now: Timestamp) -> Option<Due> {
+        let first = self.next_after(after).filter(|elapse| elapse.at <= now)?;
+        // The last one is looked for from ever further back, so that years of minutes are not walked through.
+        let mut back = SignedDuration::from_mins(1);
+        loop {
+            let from = now.checked_sub(back).map_or(after, |from| from.max(after));
+            let found = std::iter::successors(self.next_after(from), |elapse| self.next_after(elapse.at))
+                .take_while(|elapse| elapse.at <= now)
+                .last();
+            if let Some(last) = found {
+                return Some(Due { first, last });
+            }
+            if from == after {
+                return Some(Due { first, last: first });
+            }
+            back = back.saturating_mul(16);
+        }
+    }
+
+    /// The longest time between two elapses of the next year or so; `None` where there are less than two.
+    pub fn longest_gap(&self, from: Timestamp) -> Option<SignedDuration> {
+        let elapses = std::iter::successors(self.next_after(from), |elapse| self.next_after(elapse.at));
+        let elapses: Vec<Timestamp> = elapses.take(MOST_COMPARED).map(|elapse| elapse.at).collect();
+        let gaps = elapses.iter().zip(elapses.iter().skip(1));
+        gaps.map(|(a, b)| b.duration_since(*a)).max()
+    }
+}
+
+/// Enough for a year of days, and for all odd weeks of finer schedules.
+const MOST_COMPARED: usize = 400;

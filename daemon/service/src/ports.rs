@@ -1,9 +1,19 @@
 //! What the coordinator needs from the world: traits, so that it knows no SQLite, no process and no bus.
 
-use std::{fs::File, future::Future, os::fd::OwnedFd, path::PathBuf, pin::Pin, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    future::Future,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    pin::Pin,
+    time::Duration,
+};
 
 use backupd_core::{
     audit::{Entry, Record, Sealed, Who},
+    condition::Condition,
+    config::PathChange,
     name::{JobName, RepositoryName, RunId},
     protocol::Spec,
     resources::Limits,
@@ -252,6 +262,29 @@ pub(crate) struct PowerLocks {
 pub(crate) trait Power: Send + Sync {
     /// From now on these locks, and no others.
     fn want(&self, locks: PowerLocks);
+}
+
+/// Looks at what must hold for runs.
+pub(crate) trait Surroundings: Send + Sync {
+    /// From now on these, and no others. How each stands comes to the inbox, at once and whenever it changes.
+    fn want(&self, conditions: BTreeSet<Condition>);
+}
+
+/// What starts a job beside its schedule and people, and is watched for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Watch {
+    /// Changes below these paths.
+    pub(crate) paths: Option<(Vec<PathBuf>, PathChange)>,
+    /// One of these device nodes comes.
+    pub(crate) devices: Vec<PathBuf>,
+    /// The machine is about to go down.
+    pub(crate) shutdown: bool,
+}
+
+/// Watches for what starts jobs.
+pub(crate) trait Watcher: Send + Sync {
+    /// From now on for these jobs, and no others. What happens comes to the inbox.
+    fn want(&self, watches: BTreeMap<JobName, Watch>);
 }
 
 /// Reads the time. Steered in tests.

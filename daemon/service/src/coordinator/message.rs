@@ -1,14 +1,15 @@
 //! What the coordinator is told and asked. Its channel is bounded; who asks when it is full is refused.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use backupd_core::{
     audit::Who,
+    condition::{Condition, Standing},
     config::{Fault, Repository},
     failure::Failure,
     name::{JobName, RepositoryName, RunId},
     protocol::{Event, Progress, Spec},
-    run::Run,
+    run::{Run, Trigger},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -75,6 +76,14 @@ pub(crate) enum Message {
     /// A run that a worker is at.
     AtWork(RunId, Answer<Arc<Run>>),
     Progress(Progress),
+    /// How conditions stand.
+    Standings(BTreeMap<Condition, Standing>),
+    /// Something that starts a job has happened.
+    Triggered(JobName, Trigger, serde_json::Map<String, serde_json::Value>),
+    /// Rules of a zone, or the zone of the machine, are others now.
+    ZonesChanged,
+    /// The machine is awake again.
+    Resumed,
     /// The time that was asked for has come, or the clock was set.
     Wake,
     Stop,
@@ -114,6 +123,31 @@ impl Inbox {
     /// The time has come, or the clock was set.
     pub(crate) async fn wake(&self) {
         let _ = self.0.send(Message::Wake).await;
+    }
+
+    /// How conditions stand; waits while the coordinator is busy.
+    pub(crate) async fn standings(&self, standings: BTreeMap<Condition, Standing>) {
+        let _ = self.0.send(Message::Standings(standings)).await;
+    }
+
+    /// Something that starts a job has happened; waits while the coordinator is busy.
+    pub(crate) async fn triggered(
+        &self,
+        job: JobName,
+        trigger: Trigger,
+        metadata: serde_json::Map<String, serde_json::Value>,
+    ) {
+        let _ = self.0.send(Message::Triggered(job, trigger, metadata)).await;
+    }
+
+    /// Rules of a zone, or the zone of the machine, are others now.
+    pub(crate) async fn zones_changed(&self) {
+        let _ = self.0.send(Message::ZonesChanged).await;
+    }
+
+    /// The machine is awake again.
+    pub(crate) async fn resumed(&self) {
+        let _ = self.0.send(Message::Resumed).await;
     }
 
     /// Read the configuration again; nobody waits for the answer.

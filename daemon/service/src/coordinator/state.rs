@@ -272,7 +272,9 @@ impl Coordinator {
                 self.publish();
                 let _ = answer.send(outcome);
             }
-            Message::Wake => {
+            Message::Standings(_) | Message::Triggered(..) => {}
+            Message::ZonesChanged => self.apply_configuration().await,
+            Message::Wake | Message::Resumed => {
                 self.catch_up_with_store().await;
                 self.publish();
             }

@@ -61,7 +61,7 @@ pub(super) async fn follow(
                 Some(message) => match message.body().deserialize::<bool>() {
                     Ok(true) => tracing::debug!("the machine goes to sleep"),
                     // Timers stood still, and much may be due.
-                    Ok(false) => inbox.wake().await,
+                    Ok(false) => inbox.resumed().await,
                     Err(error) => tracing::debug!(%error, "logind speaks otherwise than we know"),
                 },
                 None => return Ok(()),

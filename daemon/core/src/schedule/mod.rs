@@ -3,6 +3,7 @@
 //! A time on a calendar is a local one. It is found without regard to the zone and resolved afterwards: one that
 //! does not exist fires at the first instant after the gap, one that exists twice fires the first time.
 
+mod check;
 mod cron;
 mod event;
 mod parse;
@@ -63,13 +64,24 @@ impl Schedule {
         }
     }
 
+    /// The zone whose clock the schedule and its window go by, `local` being the machine's.
+    pub fn zone_or<'a>(&'a self, local: &'a TimeZone) -> &'a TimeZone {
+        match &self.when {
+            When::Calendar(event) => event.zone(),
+            When::Cron(_) | When::Every(_) => None,
+        }
+        .or(self.zone.as_ref())
+        .unwrap_or(local)
+    }
+
     /// The first elapse after `after`, without jitter; `None` where there is none any more.
     pub fn next_after(&self, after: Timestamp, local: &TimeZone, anchor: Timestamp) -> Option<Timestamp> {
-        let zone = self.zone.as_ref().unwrap_or(local);
+        self.next_in(after, self.zone_or(local), anchor)
+    }
+
+    fn next_in(&self, after: Timestamp, zone: &TimeZone, anchor: Timestamp) -> Option<Timestamp> {
         match &self.when {
-            When::Calendar(event) => {
-                resolve::next_after(after, event.zone().unwrap_or(zone), |time| event.next_after(time))
-            }
+            When::Calendar(event) => resolve::next_after(after, zone, |time| event.next_after(time)),
             When::Cron(cron) => resolve::next_after(after, zone, |time| cron.next_after(time)),
             When::Every(period) => resolve::next_multiple(after, anchor, *period),
         }

@@ -22,7 +22,7 @@ impl Seed {
         Self(
             first
                 .iter()
-                .fold(0, |number, byte| number << 8 | u64::from(*byte)),
+                .fold(0, |number, byte| (number << 8) | u64::from(*byte)),
         )
     }
 
@@ -30,7 +30,7 @@ impl Seed {
     fn part_of(self, whole: SignedDuration, index: usize) -> SignedDuration {
         let span = u128::try_from(whole.as_millis()).unwrap_or(0).saturating_add(1);
         let mixed = self.0.rotate_left(u32::try_from(index % 64).unwrap_or(0));
-        let milliseconds = u128::from(mixed) * span >> 64;
+        let milliseconds = (u128::from(mixed) * span) >> 64;
         SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX))
     }
 }

@@ -1,0 +1,125 @@
+//! What a schedule must keep to, beyond being readable.
+
+use std::iter::successors;
+
+use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
+
+use super::{ExpressionError, Schedule, When, Window};
+
+/// Elapses closer than this are refused: a backup is no heartbeat.
+const SHORTEST_GAP: SignedDuration = SignedDuration::from_mins(1);
+
+/// Enough for a year of days, for two weeks of hours, and for hours of minutes, whose gaps are all the same.
+const MOST_COMPARED: usize = 400;
+
+impl Schedule {
+    /// Refuses what is readable and yet of no use: a schedule that never elapses after `now`, elapses more often
+    /// than once a minute or never inside of its window, or a jitter that mixes up its elapses.
+    pub fn check(&self, now: Timestamp, local: &TimeZone) -> Result<(), ExpressionError> {
+        let Some(first) = self.next_after(now, local, now) else {
+            return Err(self.never(now, local));
+        };
+        if let Some(gap) = self.shortest_gap(now) {
+            self.check_gap(gap)?;
+        }
+        match &self.window {
+            Some(window) => self.check_window(window, first, now, local),
+            None => Ok(()),
+        }
+    }
+
+    fn never(&self, now: Timestamp, local: &TimeZone) -> ExpressionError {
+        let text = &self.text;
+        if self.next_after(Timestamp::UNIX_EPOCH, local, now).is_some() {
+            return ExpressionError {
+                message: format!("`{text}` is all in the past"),
+                hint: Some("leave the year out, or write one that is to come".to_owned()),
+            };
+        }
+        ExpressionError {
+            message: format!("`{text}` never elapses: there is no such day"),
+            hint: Some("the last day of a month is written `*-*~01`, of February `*-02~01`".to_owned()),
+        }
+    }
+
+    /// The shortest time between two elapses, as a clock without daylight saving shows it.
+    fn shortest_gap(&self, now: Timestamp) -> Option<SignedDuration> {
+        if let When::Every(period) = self.when {
+            return Some(period);
+        }
+        let steady = |after: Timestamp| self.next_in(after, &TimeZone::UTC, now);
+        let elapses: Vec<_> = successors(steady(now), |last| steady(*last))
+            .take(MOST_COMPARED)
+            .collect();
+        let pairs = elapses.iter().zip(elapses.iter().skip(1));
+        pairs.map(|(one, next)| next.duration_since(*one)).min()
+    }
+
+    fn check_gap(&self, gap: SignedDuration) -> Result<(), ExpressionError> {
+        let (text, jitter) = (&self.text, self.jitter);
+        if gap < SHORTEST_GAP {
+            return Err(ExpressionError {
+                message: format!("`{text}` elapses more often than once a minute"),
+                hint: Some("leave the seconds out: `*:0/15` is each quarter of an hour".to_owned()),
+            });
+        }
+        if jitter >= gap {
+            return Err(ExpressionError {
+                message: format!(
+                    "a jitter of {jitter:#} is not shorter than the {gap:#} between two elapses of `{text}`"
+                ),
+                hint: Some(format!(
+                    "a tenth of it does: `jitter = \"{:#}\"`",
+                    rounded(gap / 10)
+                )),
+            });
+        }
+        Ok(())
+    }
+
+    /// Goes from opening to opening, so that all the elapses between two of them cost nothing.
+    fn check_window(
+        &self,
+        window: &Window,
+        first: Timestamp,
+        now: Timestamp,
+        local: &TimeZone,
+    ) -> Result<(), ExpressionError> {
+        let zone = self.zone_or(local);
+        let mut elapse = first;
+        for _ in 0..MOST_COMPARED {
+            if window.contains(elapse, zone) {
+                return Ok(());
+            }
+            let inside = window
+                .opens_after(elapse, zone)
+                .and_then(|opens| opens.checked_sub(SignedDuration::from_nanos(1)).ok())
+                .and_then(|before| self.next_after(before, local, now));
+            match inside {
+                Some(next) => elapse = next,
+                None => break,
+            }
+        }
+        let opens = window.opens_after(first, zone);
+        Err(ExpressionError {
+            message: format!("`{}` never falls into the window `{window}`", self.text),
+            hint: opens.map(|opens| fitting(&opens.to_zoned(zone.clone()))),
+        })
+    }
+}
+
+fn fitting(opens: &Zoned) -> String {
+    format!(
+        "it opens next on {}: `{}` would fit",
+        opens.strftime("%A %Y-%m-%d at %H:%M"),
+        opens.strftime("%H:%M"),
+    )
+}
+
+/// Down to whole minutes, or seconds where there is less.
+fn rounded(time: SignedDuration) -> SignedDuration {
+    match time.as_mins() {
+        0 => SignedDuration::from_secs(time.as_secs().max(1)),
+        minutes => SignedDuration::from_mins(minutes),
+    }
+}

@@ -39,6 +39,19 @@ pub enum WhenLost {
     Stop,
 }
 
+impl WhenLost {
+    /// All of them, with the words that stand for them in files.
+    pub const WORDS: [(&'static str, Self); 2] = [("continue", Self::Continue), ("stop", Self::Stop)];
+
+    /// The word for it in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Stop => "stop",
+        }
+    }
+}
+
 /// All that must hold for the runs of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Conditions {

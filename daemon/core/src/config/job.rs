@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -20,11 +20,17 @@ use crate::{
     queue::Priority,
     resources::Resources,
     retry::Retry,
-    schedule::{Conflict, Schedule},
+    schedule::{Conflict, Schedule, Timetable},
 };
 
+mod conditions;
 mod resources;
+mod retry;
+mod schedule;
+mod triggers;
 mod values;
+
+pub use triggers::{PathChange, Triggers};
 
 /// The strongest compression level of Zstandard, written `max` too; 0 is `off`.
 pub const MAX_COMPRESSION: i32 = 22;
@@ -58,28 +64,6 @@ impl Verify {
             Self::Structure => "structure",
         }
     }
-}
-
-/// What starts a job beside its schedule and people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Triggers {
-    /// The package manager is about to change packages.
-    pub package_upgrade: bool,
-    /// The machine is about to go down.
-    pub shutdown: bool,
-    /// Something below its sources changed.
-    pub path_change: Option<PathChange>,
-    /// One of these device nodes has come.
-    pub devices: Vec<PathBuf>,
-}
-
-/// When changes below the sources start a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct PathChange {
-    /// So long nothing has changed any more.
-    pub quiet: SignedDuration,
-    /// So much time has passed since the last run began.
-    pub distance: SignedDuration,
 }
 
 /// A job, with all that its file says or leaves to the defaults.
@@ -145,6 +129,20 @@ pub struct Job {
     pub origin: Origin,
 }
 
+impl Job {
+    /// The age of the last good snapshot from which on the job is late: what its file says, or else the longest
+    /// time between two elapses after `from`, with a twelfth of it to spare, but a quarter of an hour at least and a
+    /// day at most, and the jitter. `None` where nobody knows when to expect the next.
+    pub fn max_age_at(&self, timetable: &Timetable<'_>, from: Timestamp) -> Option<SignedDuration> {
+        self.max_age.or_else(|| {
+            let gap = timetable.longest_gap(from)?;
+            let spare = (gap / 12).clamp(SignedDuration::from_mins(15), SignedDuration::from_hours(24));
+            let jitter = timetable.schedules.iter().map(|schedule| schedule.jitter).max()?;
+            gap.checked_add(spare)?.checked_add(jitter)
+        })
+    }
+}
+
 /// Reads a job's file; on failure all that is wrong with it.
 pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fault>> {
     let mut reader = Reader::new(file, text);
@@ -166,7 +164,16 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
     let verify = reader.parsed("verify", values::verification);
     let enabled = reader.boolean("enabled", true);
     let max_age = reader.scalar("max_age");
-    let max_age = max_age.and_then(|age| reader.checked(age, values::duration));
+    let max_age = max_age.and_then(|age| reader.checked(age, values::max_age));
+    let schedules = schedule::schedules(&mut reader);
+    let conflict = reader.parsed("conflict", values::conflict);
+    let retry = retry::retry(&mut reader);
+    let windowed = schedules.iter().any(|schedule| schedule.window.is_some());
+    let conditions = conditions::conditions(&mut reader, windowed);
+    let triggers = triggers::triggers(&mut reader);
+    let groups = groups(&mut reader);
+    let after = after(&mut reader, name);
+    let priority = reader.parsed("priority", values::priority);
     let resources = resources::resources(&mut reader);
     let metadata = reader.free_table("metadata");
 
@@ -188,14 +195,14 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
         verify: verify.map_or_else(Verify::default, |verify| verify.value),
         enabled,
         max_age: max_age.map(|age| age.value),
-        schedules: Vec::new(),
-        retry: None,
-        conditions: Conditions::default(),
-        triggers: Triggers::default(),
-        groups: Vec::new(),
-        after: Vec::new(),
-        priority: Priority::default(),
-        conflict: Conflict::default(),
+        schedules,
+        retry,
+        conditions,
+        triggers,
+        groups,
+        after,
+        priority: priority.map_or_else(Priority::default, |priority| priority.value),
+        conflict: conflict.map_or_else(Conflict::default, |conflict| conflict.value),
         resources,
         metadata,
         origin: Origin::default(),
@@ -262,14 +269,35 @@ fn sources(reader: &mut Reader<'_>) -> (Vec<PathBuf>, Vec<PathBuf>) {
 
 fn tags(reader: &mut Reader<'_>) -> Vec<String> {
     let tags = reader.parsed_list("tags", values::tag);
+    once(reader, tags, |tag| format!("the tag {}", quoted(tag)))
+}
+
+fn groups(reader: &mut Reader<'_>) -> Vec<String> {
+    let groups = reader.parsed_list("groups", values::group_name);
+    once(reader, groups, |group| format!("the group `{group}`"))
+}
+
+/// Which of the others exist, and which wait for one another, only the catalog knows.
+fn after(reader: &mut Reader<'_>, name: &JobName) -> Vec<JobName> {
+    let after = reader.parsed_list("after", values::job_name);
+    if let Some(own) = after.iter().find(|other| other.value == *name) {
+        let complaint = Complaint::new(format!("the job `{name}` cannot wait for itself"));
+        let hint = "remove it: two runs of one job are never at work at once";
+        reader.fault(own.key, own.position, complaint.hint(hint));
+    }
+    once(reader, after, |job| format!("the job `{job}`"))
+}
+
+/// The items of a list in which each may stand once.
+fn once<T: Ord>(reader: &mut Reader<'_>, items: Vec<Located<T>>, shown: impl Fn(&T) -> String) -> Vec<T> {
     let mut seen = BTreeSet::new();
-    for tag in &tags {
-        if !seen.insert(&tag.value) {
-            let complaint = Complaint::new(format!("the tag {} stands here twice", quoted(&tag.value)));
-            reader.fault(tag.key, tag.position, complaint.hint("remove one of the two"));
+    for item in &items {
+        if !seen.insert(&item.value) {
+            let complaint = Complaint::new(format!("{} stands here twice", shown(&item.value)));
+            reader.fault(item.key, item.position, complaint.hint("remove one of the two"));
         }
     }
-    plain(tags)
+    plain(items)
 }
 
 fn plain<T>(located: Vec<Located<T>>) -> Vec<T> {

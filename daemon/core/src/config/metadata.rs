@@ -42,6 +42,7 @@ pub(super) fn integer_value(integer: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }
 
-fn float_value(float: &DeFloat<'_>) -> Option<f64> {
+/// The number that a TOML float stands for.
+pub(super) fn float_value(float: &DeFloat<'_>) -> Option<f64> {
     float.as_str().parse().ok()
 }

@@ -2,12 +2,9 @@
 
 use std::{collections::BTreeSet, ops::Range, path::Path};
 
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use toml::de::{DeTable, DeValue};
 
-pub(super) use self::typed::{Located, Scalar};
+pub(super) use self::typed::{Located, Part, Scalar};
 use super::{
     fault::{Complaint, Fault, quoted},
     origin::Origin,
@@ -24,7 +21,10 @@ const MAX_SIZE: usize = 1 << 20;
 pub(super) struct Reader<'a> {
     file: &'a Path,
     places: Places<'a>,
+    /// The table whose keys are taken; the file itself, or one inside of it.
     table: DeTable<'a>,
+    /// The key of that table; nothing for the file itself.
+    scope: &'static str,
     known: Vec<&'static str>,
     origin: Origin,
     faults: Vec<Fault>,
@@ -40,6 +40,7 @@ impl<'a> Reader<'a> {
             file,
             places: Places::new(text),
             table: table.into_inner(),
+            scope: "",
             known: Vec::new(),
             origin: Origin::default(),
             faults: Vec::new(),
@@ -107,7 +108,7 @@ impl<'a> Reader<'a> {
 
     /// Whether the key is in the file and not yet taken.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
+        self.table.contains_key(self.inner(key))
     }
 
     /// Whether anything was wrong with one of these keys so far.
@@ -154,9 +155,10 @@ impl<'a> Reader<'a> {
             }
             let position = self.position(&written.span());
             let key = written.into_inner();
+            let known = self.known.iter().map(|known| self.inner(known));
             let later = unsupported.iter().map(|(key, _)| *key);
-            let hint = match words::nearest(&key, self.beside(&key).chain(later)) {
-                None => format!("the keys are {}", words::listed(self.beside(&key), "and")),
+            let hint = match words::nearest(&key, known.clone().chain(later)) {
+                None => format!("the keys are {}", words::listed(known, "and")),
                 Some(near) => unsupported.iter().find(|(key, _)| *key == near).map_or_else(
                     || format!("did you mean `{near}`?"),
                     |(_, hint)| {
@@ -165,54 +167,35 @@ impl<'a> Reader<'a> {
                     },
                 ),
             };
-            self.fault(
-                &key,
-                position,
-                Complaint::new(format!("unknown key {}", quoted(&key))).hint(hint),
-            );
+            let key = match self.scope {
+                "" => key.into_owned(),
+                scope => format!("{scope}.{key}"),
+            };
+            let complaint = Complaint::new(format!("unknown key {}", quoted(&key)));
+            self.fault(&key, position, complaint.hint(hint));
         }
     }
 
-    /// Lets the keys of a table be taken as `TABLE.KEY`.
-    pub(super) fn spread(&mut self, key: &'static str) {
-        self.known.push(key);
-        let Some((written, value)) = self.table.remove_entry(key) else {
-            return;
-        };
-        let place = value.span();
-        if self.is_guess(&written.span()) || self.is_guess(&place) {
-            return;
-        }
-        match value.into_inner() {
-            DeValue::Table(table) => {
-                for (inner, value) in table {
-                    let name = format!("{key}.{}", inner.get_ref());
-                    self.table.insert(Spanned::new(inner.span(), name.into()), value);
-                }
-            }
-            other => {
-                let message = format!("expected a table, found {}", typed::kind(&other));
-                let complaint = Complaint::new(message).hint(format!("write `[{key}]` and its keys below"));
-                self.fault(key, self.position(&place), complaint);
-            }
-        }
+    /// Lets `read` take the keys of a table as `TABLE.KEY`; those that it leaves are faults.
+    fn inside<T>(&mut self, key: &'static str, table: DeTable<'a>, read: impl FnOnce(&mut Self) -> T) -> T {
+        let scope = std::mem::replace(&mut self.scope, key);
+        let outer = std::mem::replace(&mut self.table, table);
+        let known = std::mem::take(&mut self.known);
+        let value = read(self);
+        self.unknown_keys(&[], "");
+        (self.scope, self.table, self.known) = (scope, outer, known);
+        value
     }
 
-    /// The known keys of the table that a key stands in.
-    fn beside(&self, key: &str) -> impl Iterator<Item = &'static str> {
-        let table = key.split_once('.').map(|(table, _)| table);
-        let inner: Vec<&'static str> = self
-            .known
-            .iter()
-            .copied()
-            .filter(|known| known.split_once('.').map(|(table, _)| table) == table)
-            .collect();
-        inner.into_iter()
+    /// The name that a key has in the table it stands in.
+    fn inner<'k>(&self, key: &'k str) -> &'k str {
+        let inner = key.strip_prefix(self.scope);
+        inner.and_then(|key| key.strip_prefix('.')).unwrap_or(key)
     }
 
     fn take(&mut self, key: &'static str) -> Option<(Position, DeValue<'a>)> {
         self.known.push(key);
-        let (written, value) = self.table.remove_entry(key)?;
+        let (written, value) = self.table.remove_entry(self.inner(key))?;
         let position = self.position(&value.span());
         if self.is_guess(&written.span()) || self.is_guess(&value.span()) {
             return None;

@@ -1,28 +1,16 @@
 //! Keys of the published format that this version does not serve.
 //!
-//! They are refused, each with what to do instead: a schedule that is read and not kept would be a lie.
+//! They are refused, each with what to do instead: a promise to forget old snapshots that is read and not kept would be a lie.
 
 /// For a job's file; `NAME` is the job's.
-pub(super) const JOB: [(&str, &str); 6] = [
-    (
-        "schedule",
-        "remove it, and start the job from a systemd timer or cron with `backupctl start NAME --wait`",
-    ),
+pub(super) const JOB: [(&str, &str); 3] = [
     (
         "retention",
         "remove it; every snapshot is kept until you remove it with stock `restic forget`",
     ),
     (
-        "retry",
-        "remove it; a failed run is not repeated until `backupctl start NAME` is called again",
-    ),
-    (
         "hooks",
         "remove it, and run the commands around `backupctl start NAME --wait` in a script or systemd unit",
-    ),
-    (
-        "conditions",
-        "remove it, and put conditions such as `ConditionACPower=` into the unit that starts the job",
     ),
     (
         "notify",

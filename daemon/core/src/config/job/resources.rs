@@ -5,10 +5,9 @@ use jiff::SignedDuration;
 use super::values;
 use crate::{
     config::{
-        fault::{Complaint, quoted},
+        fault::Complaint,
         format_size,
         reader::{Located, Reader, Scalar},
-        units,
     },
     resources::{LEAST_MEMORY, MOST_WEIGHT, Resources},
 };
@@ -17,7 +16,10 @@ const MEMORY_HIGH: &str = "resources.memory_high";
 const MEMORY_MAX: &str = "resources.memory_max";
 
 pub(super) fn resources(reader: &mut Reader<'_>) -> Resources {
-    reader.spread("resources");
+    reader.table("resources", keys)
+}
+
+fn keys(reader: &mut Reader<'_>) -> Resources {
     let nice = reader.scalar("resources.nice");
     let nice = nice.and_then(|value| reader.checked(value, niceness));
     let cpu_weight = reader.scalar("resources.cpu_weight");
@@ -57,32 +59,14 @@ fn in_order(reader: &mut Reader<'_>, high: Option<&Located<u64>>, max: Option<&L
 }
 
 fn niceness(value: Scalar) -> Result<i32, Complaint> {
-    let complaint = |shown: String| {
-        Complaint::new(format!("{shown} is no niceness"))
-            .hint("write a number from -20 (before all others) to 19 (after all others)")
-    };
-    match value {
-        Scalar::Integer(number) => i32::try_from(number)
-            .ok()
-            .filter(|number| (-20..=19).contains(number))
-            .ok_or_else(|| complaint(format!("`{number}`"))),
-        Scalar::Text(text) => Err(complaint(quoted(&text))),
-    }
+    let wrong = "is no niceness";
+    let hint = "write a number from -20 (before all others) to 19 (after all others)";
+    values::ranged(value, -20..=19, (wrong, hint))
 }
 
 fn weight(value: Scalar) -> Result<u64, Complaint> {
-    let complaint = |shown: String| {
-        Complaint::new(format!("{shown} is no weight")).hint(format!(
-            "write a number from 1 to {MOST_WEIGHT}; everybody else has 100"
-        ))
-    };
-    match value {
-        Scalar::Integer(number) => u64::try_from(number)
-            .ok()
-            .filter(|number| (1..=MOST_WEIGHT).contains(number))
-            .ok_or_else(|| complaint(format!("`{number}`"))),
-        Scalar::Text(text) => Err(complaint(quoted(&text))),
-    }
+    let hint = format!("write a number from 1 to {MOST_WEIGHT}; everybody else has 100");
+    values::ranged(value, 1..=MOST_WEIGHT, ("is no weight", &hint))
 }
 
 fn memory(value: Scalar) -> Result<u64, Complaint> {
@@ -98,10 +82,7 @@ fn memory(value: Scalar) -> Result<u64, Complaint> {
 }
 
 fn runtime(value: Scalar) -> Result<SignedDuration, Complaint> {
-    let time = match value {
-        Scalar::Text(text) => units::parse_duration(&text)?,
-        Scalar::Integer(number) => units::parse_duration(&number.to_string())?,
-    };
+    let time = values::duration(value)?;
     if time < SignedDuration::from_secs(1) {
         return Err(Complaint::new("`max_runtime` must be a second at least")
             .hint("write how long a backup may take, such as `6h`, or remove the key"));

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Position;
 
+mod time;
 mod wrong;
 
 const FILE: &str = "/etc/backupd/jobs.d/home.toml";
@@ -133,7 +134,8 @@ proptest! {
     fn anything_like_a_job_is_answered(
         tokens in prop::collection::vec(
             prop::sample::select(vec![
-                "repository", "sources", "tags", "metadata", "schedule", " = ", "\"nas\"", "\"/home\"", "[", "]", "{", "}",
+                "repository", "sources", "tags", "metadata", "schedule", "[[schedule]]\n", "every", "window", "retry", "conditions",
+                "triggers.path_change", "load_below", "reachable", " = ", "\"4h\"", "\"nas:22\"", "\"02:00\"", "\"nas\"", "\"/home\"", "[", "]", "{", "}",
                 ",", ".", "\n", "#", "5", "inf", "true", "\"", "'''", "ä", "\0", "\r", "2026-01-01", "\\",
             ]),
             0..40,

@@ -1,8 +1,11 @@
 //! The single values of a job's file: each turns a text or number into what is meant, or says why not.
 
-use std::path::PathBuf;
+use std::{ops::RangeInclusive, path::PathBuf};
 
-use jiff::SignedDuration;
+use jiff::{
+    SignedDuration,
+    tz::{self, TimeZone},
+};
 
 use super::{MAX_COMPRESSION, Verify};
 use crate::{
@@ -12,7 +15,9 @@ use crate::{
         reader::Scalar,
         units, words,
     },
-    name::{NameError, RepositoryName},
+    name::{JobName, NameError, RepositoryName},
+    queue::Priority,
+    schedule::Conflict,
 };
 
 pub(super) fn repository_name(text: &str) -> Result<RepositoryName, Complaint> {
@@ -101,26 +106,97 @@ pub(super) fn compression_level(level: Scalar) -> Result<i32, Complaint> {
 }
 
 pub(super) fn verification(word: &str) -> Result<Verify, Complaint> {
-    let known = Verify::WORDS.map(|(word, _)| word);
-    Verify::WORDS
-        .iter()
-        .find(|(known, _)| *known == word)
-        .map(|(_, verify)| *verify)
-        .ok_or_else(|| {
-            Complaint::new(format!("{} is no way to verify a snapshot", quoted(word)))
-                .hint(words::advice(word, &known, "write"))
-        })
+    one_of(&Verify::WORDS, word, "is no way to verify a snapshot")
 }
 
-pub(super) fn duration(age: Scalar) -> Result<SignedDuration, Complaint> {
-    let age = match age {
-        Scalar::Text(text) => units::parse_duration(&text)?,
-        // A number is answered with what a text without unit is answered with.
-        Scalar::Integer(number) => units::parse_duration(&number.to_string())?,
+/// A duration; a number is answered with what a text without unit is answered with.
+pub(super) fn duration(value: Scalar) -> Result<SignedDuration, Complaint> {
+    let text = match value {
+        Scalar::Text(text) => text,
+        Scalar::Integer(number) => number.to_string(),
     };
+    Ok(units::parse_duration(&text)?)
+}
+
+pub(super) fn max_age(value: Scalar) -> Result<SignedDuration, Complaint> {
+    let age = duration(value)?;
     if age.is_zero() {
         return Err(Complaint::new("`max_age` must be longer than nothing")
             .hint("write how old the last good snapshot may be, such as `26h`"));
     }
     Ok(age)
+}
+
+pub(super) fn conflict(word: &str) -> Result<Conflict, Complaint> {
+    one_of(&Conflict::WORDS, word, "is no way out of a conflict")
+}
+
+pub(super) fn priority(word: &str) -> Result<Priority, Complaint> {
+    one_of(&Priority::WORDS, word, "is no priority")
+}
+
+pub(super) fn job_name(text: &str) -> Result<JobName, Complaint> {
+    text.parse().map_err(|error: NameError| {
+        Complaint::new(format!("{} is no job name: {error}", quoted(text)))
+            .hint("write the name of a file in `jobs.d`, without `.toml`")
+    })
+}
+
+/// Groups have names as jobs do.
+pub(super) fn group_name(text: &str) -> Result<String, Complaint> {
+    text.parse::<JobName>().map(String::from).map_err(|error| {
+        Complaint::new(format!("{} is no group name: {error}", quoted(text)))
+            .hint("write a name such as `nightly`")
+    })
+}
+
+/// The value that a word stands for.
+pub(super) fn one_of<T: Copy>(
+    words: &[(&'static str, T)],
+    word: &str,
+    otherwise: &str,
+) -> Result<T, Complaint> {
+    let found = words.iter().find(|(known, _)| *known == word);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = words.iter().map(|(known, _)| *known).collect();
+        Complaint::new(format!("{} {otherwise}", quoted(word))).hint(words::advice(word, &known, "write"))
+    })
+}
+
+/// A number in a range; `wrong` is what else it is, with what to write.
+pub(super) fn ranged<T: TryFrom<i64> + PartialOrd>(
+    value: Scalar,
+    range: RangeInclusive<T>,
+    (wrong, hint): (&str, &str),
+) -> Result<T, Complaint> {
+    let shown = match value {
+        Scalar::Integer(number) => match T::try_from(number) {
+            Ok(number) if range.contains(&number) => return Ok(number),
+            _ => format!("`{number}`"),
+        },
+        Scalar::Text(text) => quoted(&text),
+    };
+    Err(Complaint::new(format!("{shown} {wrong}")).hint(hint))
+}
+
+pub(super) fn time_zone(name: &str) -> Result<TimeZone, Complaint> {
+    TimeZone::get(name).map_err(|_| {
+        let known: Vec<String> = tz::db().available().map(|zone| zone.to_string()).collect();
+        let complaint = Complaint::new(format!("{} is no time zone", quoted(name)));
+        if known.is_empty() {
+            return complaint.hint("the machine has no time zones: install the package `tzdata`");
+        }
+        // People know the city, not the continent.
+        let city = |zone: &&String| {
+            zone.rsplit('/')
+                .next()
+                .is_some_and(|city| city.eq_ignore_ascii_case(name))
+        };
+        let near = known.iter().find(city).map(String::as_str);
+        let near = near.or_else(|| words::nearest(name, known.iter().map(String::as_str)));
+        complaint.hint(near.map_or_else(
+            || "write a name such as `Europe/Berlin`; `timedatectl list-timezones` shows them".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        ))
+    })
 }

@@ -1,6 +1,6 @@
 //! The types in which values are taken: texts, lists, numbers, tables.
 
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::Reader;
 use crate::config::{fault::Complaint, metadata, place::Position};
@@ -18,6 +18,14 @@ pub(in crate::config) struct Located<T> {
 pub(in crate::config) enum Scalar {
     Integer(i64),
     Text(String),
+}
+
+/// One of the things that a key says which can be written short or long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::config) enum Part {
+    Text(String),
+    /// The reader has its keys.
+    Table,
 }
 
 impl Reader<'_> {
@@ -55,7 +63,8 @@ impl Reader<'_> {
 
     /// A list of texts; empty when the key is not there. Items that are wrong are left out, each with its fault.
     pub(in crate::config) fn strings(&mut self, key: &'static str) -> Vec<Located<String>> {
-        let hint = format!("write a list in brackets, such as `{key} = [\"…\"]`");
+        let name = self.inner(key);
+        let hint = format!("write a list in brackets, such as `{name} = [\"…\"]`");
         self.strings_or(key, &hint).unwrap_or_default()
     }
 
@@ -142,6 +151,86 @@ impl Reader<'_> {
                     value: Scalar::Text(text.value),
                 }),
         }
+    }
+
+    /// A number, whole or not.
+    pub(in crate::config) fn number(&mut self, key: &'static str) -> Option<Located<f64>> {
+        let (position, value) = self.take(key)?;
+        let number = match &value {
+            DeValue::Integer(integer) => metadata::integer_value(integer)
+                .and_then(|number| i32::try_from(number).ok())
+                .map(f64::from),
+            DeValue::Float(float) => metadata::float_value(float),
+            _ => {
+                self.expected(key, position, "a number", &value, None);
+                return None;
+            }
+        };
+        if number.is_none() {
+            self.fault(key, position, Complaint::new("the number is too large"));
+        }
+        number.map(|value| Located { key, position, value })
+    }
+
+    /// A table, whose keys `read` takes as `TABLE.KEY`; one that is not there is as good as an empty one.
+    pub(in crate::config) fn table<T>(&mut self, key: &'static str, read: impl FnOnce(&mut Self) -> T) -> T {
+        let table = match self.take(key) {
+            None => DeTable::new(),
+            Some((_, DeValue::Table(table))) => table,
+            Some((position, value)) => {
+                let hint = format!("write `[{key}]` and its keys below");
+                self.expected(key, position, "a table", &value, Some(hint));
+                DeTable::new()
+            }
+        };
+        self.inside(key, table, read)
+    }
+
+    /// Texts and tables: one of them, or a list. `read` is given each, and takes the keys of a table as `TABLE.KEY`.
+    pub(in crate::config) fn each<T>(
+        &mut self,
+        key: &'static str,
+        hint: &str,
+        mut read: impl FnMut(&mut Self, Located<Part>) -> Option<T>,
+    ) -> Vec<Located<T>> {
+        let items = match self.take(key) {
+            None => return Vec::new(),
+            Some((_, DeValue::Array(items))) => items
+                .into_iter()
+                .filter(|item| !self.is_guess(&item.span()))
+                .map(|item| (self.position(&item.span()), item.into_inner()))
+                .collect(),
+            Some(one) => vec![one],
+        };
+        let mut parts = Vec::with_capacity(items.len());
+        for (index, (position, value)) in items.into_iter().enumerate() {
+            self.origin.record_item(key, index, position);
+            let value = match value {
+                DeValue::Table(table) => self.inside(key, table, |reader| {
+                    let value = Part::Table;
+                    read(reader, Located { key, position, value })
+                }),
+                text @ DeValue::String(_) => {
+                    self.as_string(key, position, text, "a string", None)
+                        .and_then(|text| {
+                            let value = Part::Text(text.value);
+                            read(self, Located { key, position, value })
+                        })
+                }
+                other => {
+                    self.expected(
+                        key,
+                        position,
+                        "a string or a table",
+                        &other,
+                        Some(hint.to_owned()),
+                    );
+                    None
+                }
+            };
+            parts.extend(value.map(|value| Located { key, position, value }));
+        }
+        parts
     }
 
     /// A table with any content, as JSON.

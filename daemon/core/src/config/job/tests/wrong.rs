@@ -4,6 +4,13 @@ use insta::assert_snapshot;
 
 use super::*;
 
+mod conditions;
+mod file;
+mod resources;
+mod retry;
+mod schedule;
+mod triggers;
+
 /// The faults as a user reads them, without the file.
 fn faults(text: &str) -> String {
     let faults = parse(text).expect_err("the text was accepted");
@@ -202,211 +209,55 @@ fn a_wrong_value_has_its_place_and_its_advice() {
 }
 
 #[test]
-fn an_unknown_key_is_a_fault() {
+fn what_orders_runs_is_checked() {
     let lines = [
-        "source = [\"/x\"]",
-        "  Exclude-Caches = true",
-        "schedul = \"daily\"",
-        "[job]",
-        "\"a\\u001bb\" = 1",
+        "conflict = \"quee\"",
+        "conflict = \"ignore\"",
+        "conflict = true",
+        "priority = \"higher\"",
+        "priority = 5",
+        "groups = \"nightly\"",
+        "groups = [\"night ly\"]",
+        "groups = [\"a\", \"b\", \"a\"]",
+        "after = \"db\"",
+        "after = [\"-db\"]",
+        "after = [\"db\", \"db\"]",
+        "after = [\"db\", \"home\"]",
     ];
     assert_snapshot!(faults_of(&lines), @r#"
-    source = ["/x"]
-      1: unknown key `source`
-        hint: did you mean `sources`?
-      Exclude-Caches = true
-      3: unknown key `Exclude-Caches`
-        hint: did you mean `exclude_caches`?
-    schedul = "daily"
-      1: unknown key `schedul`
-        hint: if `schedule` is meant, this version does not support it: remove it, and start the job from a systemd timer or cron with `backupctl start home --wait`
-    [job]
-      2: unknown key `job`
-        hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `description`, `compression`, `verify`, `enabled`, `max_age`, `resources` and `metadata`
-    "a\u001bb" = 1
-      1: unknown key `a\u{1b}b`
-        hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `description`, `compression`, `verify`, `enabled`, `max_age`, `resources` and `metadata`
-    "#);
-}
-
-#[test]
-fn broken_syntax_has_its_place() {
-    let lines = [
-        "tags = [\"a\"",
-        "tags = = 5",
-        "tags",
-        "\"\" 5",
-        "host = \"a",
-        "sources = []",
-        "metadata = { a = 1, a = 2 }",
-    ];
-    assert_snapshot!(faults_of(&lines), @r#"
-    tags = ["a"
-      12: unclosed array, expected `]`
-    tags = = 5
-      8: extra `=`, expected nothing
-    tags
-      5: key with no value, expected `=`
-    "" 5
-      4: key with no value, expected `=`
-    host = "a
-      10: invalid basic string, expected `"`
-    sources = []
-      1: duplicate key `sources`
-    metadata = { a = 1, a = 2 }
-      21: duplicate key `a`
-    "#);
-}
-
-#[test]
-fn keys_of_later_versions_are_named_as_such() {
-    for (key, _) in unsupported::JOB {
-        let fault = fault_of(&format!("{key} = {{ x = 1 }}"));
-        let start = format!("1: `{key}` is not supported by this version\n    hint: remove it");
-        assert!(fault.starts_with(&start) && !fault.contains("NAME"), "{fault}");
-    }
-}
-
-#[test]
-fn an_empty_file_lacks_two_things() {
-    assert_snapshot!(faults(""), @r#"
-    `repository` is missing
-    hint: write `repository = "NAME"`; `backupctl repository list` shows the names
-    `sources` is missing
-    hint: write what is to be backed up, such as `sources = ["/home"]`
-    "#);
-    assert_snapshot!(faults("repository = \"a b\"\nsources = []"), @r#"
-    1:14: `a b` is no repository name: a name is made of letters, digits, `-`, `_` and `.`, not of ` `
-    hint: write the name of a file in `repositories.d`, without `.toml`
-    2:11: a job needs at least one source
-    hint: write what is to be backed up, such as `sources = ["/home"]`
-    "#);
-}
-
-#[test]
-fn all_faults_of_a_file_come_at_once() {
-    assert_snapshot!(faults(r#"
-repositry = "nas"
-sources = ["home", "/etc", 5]
-exclude = "*.tmp"
-tags = ["a,b"]
-compression = 99
-verify = "snapshto"
-max_age = "1 month"
-schedule = { calendar = "02:00" }
-colour = "blue"
-"#), @r#"
-    2:1: unknown key `repositry`
-    hint: did you mean `repository`?
-    3:12: `home` is not an absolute path
-    hint: write the whole path, such as `/home/alice/Documents`
-    3:28: expected a list of strings, found an integer in it
-    4:11: expected a list of strings, found a string
-    hint: write a list in brackets, such as `exclude = ["…"]`
-    5:9: the tag `a,b` has a comma in it
-    hint: restic splits tags at commas: write two tags
-    6:15: `99` is no compression level
-    hint: write a level from 0 to 22, `"off"` or `"max"`
-    7:10: `snapshto` is no way to verify a snapshot
-    hint: did you mean `snapshot`?
-    8:11: `1 month` has months or years, which are not all of one length; write days, such as `30d`
-    9:1: `schedule` is not supported by this version
-    hint: remove it, and start the job from a systemd timer or cron with `backupctl start home --wait`
-    10:1: unknown key `colour`
-    hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `description`, `compression`, `verify`, `enabled`, `max_age`, `resources` and `metadata`
-    `repository` is missing
-    hint: write `repository = "NAME"`; `backupctl repository list` shows the names
-    "#);
-}
-
-#[test]
-fn broken_syntax_hides_no_other_fault() {
-    assert_snapshot!(faults("repository = \"nas\nsources = [\"home\"]\ntags = = 5\nverify = \"x\"\nverify = \"none\"\n"), @r#"
-    1:18: invalid basic string, expected `"`
-    2:12: `home` is not an absolute path
-    hint: write the whole path, such as `/home/alice/Documents`
-    3:8: extra `=`, expected nothing
-    4:10: `x` is no way to verify a snapshot
-    hint: write `none`, `snapshot` or `structure`
-    5:1: duplicate key `verify`
-    "#);
-    assert_snapshot!(faults("repository nas\n"), @"1:12: key with no value, expected `=`");
-}
-
-#[test]
-fn a_huge_file_is_not_read() {
-    let text = format!("{WHOLE}# {}", "x".repeat(1 << 20));
-    assert_snapshot!(faults(&text), @"the file is larger than 1048576 bytes");
-}
-
-#[test]
-fn depth_is_bounded() {
-    for deep in [
-        format!("metadata = {}{}", "[".repeat(50_000), "]".repeat(50_000)),
-        format!(
-            "metadata = {}x = 1{}",
-            "{ x = ".repeat(50_000),
-            "}".repeat(50_000)
-        ),
-        format!("metadata.{}x = 1", "x.".repeat(50_000)),
-        format!("[metadata.{}x]", "x.".repeat(50_000)),
-    ] {
-        let start: String = deep.chars().take(20).collect();
-        assert!(parse(&format!("{WHOLE}{deep}\n")).is_err(), "{start}");
-        assert!(crate::config::edit::set_enabled(&deep, false).is_err(), "{start}");
-    }
-}
-
-#[test]
-fn resources_have_ranges_and_an_order() {
-    let lines = [
-        "resources = 3",
-        "resources = { nice = 20 }",
-        "resources = { nice = \"low\" }",
-        "resources = { cpu_weight = 0 }",
-        "resources = { io_weight = 10001 }",
-        "resources = { memory_max = \"1 kB\" }",
-        "resources = { memory_high = \"much\" }",
-        "resources = { memory_high = \"2 GiB\", memory_max = \"1 GiB\" }",
-        "resources = { max_runtime = 5 }",
-        "resources = { max_runtime = \"0s\" }",
-        "resources = { niec = 5 }",
-        "resources = { x = 5 }",
-    ];
-    assert_snapshot!(faults_of(&lines), @r#"
-    resources = 3
-      13: expected a table, found an integer
-        hint: write `[resources]` and its keys below
-    resources = { nice = 20 }
-      22: `20` is no niceness
-        hint: write a number from -20 (before all others) to 19 (after all others)
-    resources = { nice = "low" }
-      22: `low` is no niceness
-        hint: write a number from -20 (before all others) to 19 (after all others)
-    resources = { cpu_weight = 0 }
-      28: `0` is no weight
-        hint: write a number from 1 to 10000; everybody else has 100
-    resources = { io_weight = 10001 }
-      27: `10001` is no weight
-        hint: write a number from 1 to 10000; everybody else has 100
-    resources = { memory_max = "1 kB" }
-      28: no worker fits into 1 kB: a backup takes some 100 MiB and more
-        hint: write a size such as `1 GiB`, or remove the key
-    resources = { memory_high = "much" }
-      29: `much` is no size; write one such as `500 kB`, `100 MiB` or `2 GiB`
-    resources = { memory_high = "2 GiB", memory_max = "1 GiB" }
-      29: `memory_high` is 2 GiB, more than `memory_max`, which is 1 GiB
-        hint: from `memory_high` on the worker is slowed down, at `memory_max` it is killed
-    resources = { max_runtime = 5 }
-      29: `5` has no unit; write a duration such as `90s`, `30m`, `26h` or `2d`
-    resources = { max_runtime = "0s" }
-      29: `max_runtime` must be a second at least
-        hint: write how long a backup may take, such as `6h`, or remove the key
-    resources = { niec = 5 }
-      15: unknown key `resources.niec`
-        hint: did you mean `resources.nice`?
-    resources = { x = 5 }
-      15: unknown key `resources.x`
-        hint: did you mean `resources.nice`?
+    conflict = "quee"
+      12: `quee` is no way out of a conflict
+        hint: did you mean `queue`?
+    conflict = "ignore"
+      12: `ignore` is no way out of a conflict
+        hint: write `queue`, `skip` or `replace`
+    conflict = true
+      12: expected a string, found a boolean
+    priority = "higher"
+      12: `higher` is no priority
+        hint: did you mean `high`?
+    priority = 5
+      12: expected a string, found an integer
+    groups = "nightly"
+      10: expected a list of strings, found a string
+        hint: write a list in brackets, such as `groups = ["…"]`
+    groups = ["night ly"]
+      11: `night ly` is no group name: a name is made of letters, digits, `-`, `_` and `.`, not of ` `
+        hint: write a name such as `nightly`
+    groups = ["a", "b", "a"]
+      21: the group `a` stands here twice
+        hint: remove one of the two
+    after = "db"
+      9: expected a list of strings, found a string
+        hint: write a list in brackets, such as `after = ["…"]`
+    after = ["-db"]
+      10: `-db` is no job name: a name starts with a letter or a digit, not with `-`
+        hint: write the name of a file in `jobs.d`, without `.toml`
+    after = ["db", "db"]
+      16: the job `db` stands here twice
+        hint: remove one of the two
+    after = ["db", "home"]
+      16: the job `home` cannot wait for itself
+        hint: remove it: two runs of one job are never at work at once
     "#);
 }

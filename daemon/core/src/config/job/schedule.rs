@@ -1,0 +1,189 @@
+//! The key `schedule` of a job's file: texts and tables that say when it runs by itself.
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use super::values;
+use crate::{
+    config::{
+        fault::{Complaint, quoted},
+        format_duration,
+        place::Position,
+        reader::{Located, Part, Reader, Scalar},
+    },
+    schedule::{ExpressionError, Schedule, When, Window, parse_calendar, parse_cron, parse_plain},
+};
+
+const KEY: &str = "schedule";
+const CALENDAR: &str = "schedule.calendar";
+const CRON: &str = "schedule.cron";
+const EVERY: &str = "schedule.every";
+const TIMEZONE: &str = "schedule.timezone";
+const JITTER: &str = "schedule.jitter";
+const WINDOW: &str = "schedule.window";
+const CATCH_UP: &str = "schedule.catch_up";
+const SETTLE: &str = "schedule.settle";
+
+const HINT: &str = "write when it runs, such as `schedule = \"daily at 02:00\"` or `schedule = { calendar = \"Mon..Fri 02:00\" }`";
+/// More than people can keep in mind.
+const MOST: usize = 64;
+const LONGEST_SETTLE: SignedDuration = SignedDuration::from_hours(24);
+
+/// The instant at which schedules are judged, 2026-01-01: a file that was valid once stays so.
+const JUDGED_AT: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+impl From<ExpressionError> for Complaint {
+    fn from(error: ExpressionError) -> Self {
+        Self {
+            message: error.message,
+            hint: error.hint,
+        }
+    }
+}
+
+pub(super) fn schedules(reader: &mut Reader<'_>) -> Vec<Schedule> {
+    let mut count = 0;
+    let schedules = reader.each(KEY, HINT, |reader, part| {
+        let position = part.position;
+        count += 1;
+        if count > MOST {
+            if count == MOST + 1 {
+                let complaint = Complaint::new(format!("a job has at most {MOST} schedules"));
+                let hint = "one calendar event can stand for many: `Mon..Fri 08..18:00/15`";
+                reader.fault(KEY, position, complaint.hint(hint));
+            }
+            return None;
+        }
+        match part.value {
+            Part::Table => table(reader, position),
+            Part::Text(value) => {
+                let text = Located {
+                    key: KEY,
+                    position,
+                    value,
+                };
+                let plain = reader.checked(text, |text| judged(Schedule::new(parse_plain(&text)?, text)));
+                plain.map(|schedule| schedule.value)
+            }
+        }
+    });
+    for (index, schedule) in schedules.iter().enumerate() {
+        if schedules
+            .iter()
+            .take(index)
+            .any(|other| other.value == schedule.value)
+        {
+            let complaint = Complaint::new(format!("{} stands here twice", quoted(&schedule.value.text)));
+            reader.fault(KEY, schedule.position, complaint.hint("remove one of the two"));
+        }
+    }
+    super::plain(schedules)
+}
+
+/// What one table says.
+fn table(reader: &mut Reader<'_>, place: Position) -> Option<Schedule> {
+    let mut given = vec![CALENDAR, CRON, EVERY];
+    given.retain(|key| reader.has(key));
+    let calendar = reader.parsed(CALENDAR, |text| Ok(Schedule::new(parse_calendar(text)?, text)));
+    let cron = reader.parsed(CRON, |text| Ok(Schedule::new(parse_cron(text)?, text)));
+    let every = reader.scalar(EVERY);
+    let every = every.and_then(|value| reader.checked(value, every_so_often));
+    let timezone = reader.parsed(TIMEZONE, values::time_zone);
+    let jitter = reader.scalar(JITTER);
+    let jitter = jitter.and_then(|value| reader.checked(value, values::duration));
+    let window = reader.parsed(WINDOW, |text| {
+        let window = text.parse::<Window>();
+        window.map_err(|error| Complaint::new(error.to_string()))
+    });
+    let catch_up = reader.boolean(CATCH_UP, true);
+    let settle = reader.scalar(SETTLE);
+    let settle = settle.and_then(|value| reader.checked(value, settling));
+
+    if let Some(settle) = settle.as_ref().filter(|_| !catch_up) {
+        let complaint = Complaint::new("`settle` is without effect beside `catch_up = false`");
+        let hint = "remove it: only what is caught up waits for the machine to settle";
+        reader.fault(SETTLE, settle.position, complaint.hint(hint));
+    }
+    if given.len() != 1 {
+        not_one(reader, place, &given);
+        return None;
+    }
+    let schedule = calendar.or(cron).or(every)?;
+    if let Some(timezone) = &timezone
+        && let Some(why) = zoneless(&schedule.value.when, window.is_some())
+    {
+        let complaint = Complaint::new(format!("`timezone` is without effect: {why}"));
+        reader.fault(TIMEZONE, timezone.position, complaint.hint("remove it"));
+    }
+    // One after the other, so that each complaint stands at the key that it is about.
+    let mut schedule = reader.checked(schedule, judged)?.value;
+    schedule.zone = timezone.map(|zone| zone.value);
+    schedule.catch_up = catch_up;
+    schedule.settle = settle.map_or(schedule.settle, |settle| settle.value);
+    if let Some(jitter) = jitter {
+        let jittery = |jitter| judged(Schedule { jitter, ..schedule });
+        schedule = reader.checked(jitter, jittery)?.value;
+    }
+    if let Some(window) = window {
+        let windowed = |window| {
+            judged(Schedule {
+                window: Some(window),
+                ..schedule
+            })
+        };
+        schedule = reader.checked(window, windowed)?.value;
+    }
+    Some(schedule)
+}
+
+/// Refuses what can be read and is of no use.
+fn judged(schedule: Schedule) -> Result<Schedule, Complaint> {
+    schedule.check(JUDGED_AT, &TimeZone::UTC)?;
+    Ok(schedule)
+}
+
+fn not_one(reader: &mut Reader<'_>, place: Position, given: &[&'static str]) {
+    let name = |key: &'static str| key.rsplit('.').next().unwrap_or(key);
+    let Some((first, others)) = given.split_first() else {
+        let complaint = Complaint::new("`calendar`, `cron` or `every` is missing");
+        reader.fault(
+            KEY,
+            place,
+            complaint.hint("write when, such as `calendar = \"02:00\"`"),
+        );
+        return;
+    };
+    for other in others {
+        let message = format!("`{}` and `{}` exclude each other", name(first), name(other));
+        let hint = "write a list of two tables: `schedule = [{ … }, { … }]`";
+        let position = reader.position_of(other).unwrap_or(place);
+        reader.fault(other, position, Complaint::new(message).hint(hint));
+    }
+}
+
+/// Why a zone changes nothing, if so.
+fn zoneless(when: &When, windowed: bool) -> Option<&'static str> {
+    match when {
+        When::Calendar(event) if event.zone().is_some() => Some("the calendar event names its own"),
+        When::Every(_) if !windowed => Some("`every` counts hours that pass, alike in all zones"),
+        _ => None,
+    }
+}
+
+fn every_so_often(value: Scalar) -> Result<Schedule, Complaint> {
+    let period = values::duration(value)?;
+    if period.is_zero() {
+        let complaint = Complaint::new("`every` must be longer than nothing");
+        return Err(complaint.hint("write a duration such as `4h`"));
+    }
+    let text = format!("every {}", format_duration(period));
+    Ok(Schedule::new(When::Every(period), text))
+}
+
+fn settling(value: Scalar) -> Result<SignedDuration, Complaint> {
+    let settle = values::duration(value)?;
+    if settle > LONGEST_SETTLE {
+        return Err(Complaint::new("`settle` is at most a day")
+            .hint("write how long a machine that has started or woken up is left alone, such as `5m`"));
+    }
+    Ok(settle)
+}

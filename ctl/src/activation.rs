@@ -16,18 +16,23 @@ const SYSTEMD: &str = "org.freedesktop.systemd1";
 /// How often systemd is asked. A start that goes well is over before.
 const PAUSE: Duration = Duration::from_millis(300);
 
+/// Whether the daemon is on the bus. A question to the daemon itself would start it.
+pub(crate) async fn is_there(connection: &Connection) -> bool {
+    let Ok(bus) = DBusProxy::new(connection).await else {
+        return false;
+    };
+    let name = WellKnownName::from_static_str_unchecked(BUS_NAME);
+    bus.name_has_owner(name.into()).await.is_ok_and(|owned| owned)
+}
+
 /// Returns as soon as the daemon is on the bus, or nobody is going to start it any more.
 pub(crate) async fn awake(connection: &Connection, scope: Scope) -> Result<(), Failure> {
+    if is_there(connection).await {
+        return Ok(());
+    }
     let name = WellKnownName::from_static_str_unchecked(BUS_NAME);
     let failure = |error: zbus::Error| Failure::from_daemon(Error::ZBus(error), scope);
     let bus = DBusProxy::new(connection).await.map_err(failure)?;
-    if bus
-        .name_has_owner(name.clone().into())
-        .await
-        .is_ok_and(|owned| owned)
-    {
-        return Ok(());
-    }
     tokio::select! {
         started = bus.start_service_by_name(name, 0) => started.map(drop).map_err(|error| failure(error.into())),
         why = given_up(connection) => {

@@ -26,11 +26,28 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Connects to the bus, and wakes the daemon if it sleeps.
     pub(crate) async fn connect(context: &Context<'_>) -> Result<Self, Failure> {
-        Self::open(context.scope, context.interaction).await
+        let daemon = Self::bus(context.scope, context.interaction).await?;
+        answered(
+            context.scope,
+            activation::awake(&daemon.connection, context.scope),
+        )
+        .await??;
+        Ok(daemon)
     }
 
-    /// The same, outside of a command.
-    pub(crate) async fn open(scope: Scope, interaction: Interaction) -> Result<Self, Failure> {
+    /// The daemon if it runs; it is not started.
+    pub(crate) async fn running(scope: Scope, interaction: Interaction) -> Result<Option<Self>, Failure> {
+        let daemon = match Self::bus(scope, interaction).await {
+            // Where there is no bus there is no daemon.
+            Err(failure) if failure.code == ExitCode::Unreachable as u8 => return Ok(None),
+            daemon => daemon?,
+        };
+        let there = answered(scope, activation::is_there(&daemon.connection)).await?;
+        Ok(there.then_some(daemon))
+    }
+
+    /// The way to the daemon, be it there or not.
+    async fn bus(scope: Scope, interaction: Interaction) -> Result<Self, Failure> {
         let builder = match scope {
             Scope::System => Builder::system(),
             Scope::User => Builder::session(),
@@ -39,7 +56,6 @@ impl Daemon {
         let connection = answered(scope, builder.build())
             .await?
             .map_err(|error| no_bus(&error, scope))?;
-        answered(scope, activation::awake(&connection, scope)).await??;
         Ok(Self {
             connection,
             scope,

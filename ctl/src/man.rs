@@ -33,13 +33,12 @@ fn page() -> String {
     format!("{FRONT}{}{BACK}", marked(&page))
 }
 
-/// A command, or those below it.
+/// A command that does something by itself, and those below it.
 fn all(command: &Command, page: &mut String) {
-    if command.has_subcommands() {
-        command.get_subcommands().for_each(|sub| all(sub, page));
-    } else {
+    if !command.is_arg_required_else_help_set() {
         section(command, page);
     }
+    command.get_subcommands().for_each(|sub| all(sub, page));
 }
 
 fn section(command: &Command, page: &mut String) {
@@ -48,7 +47,9 @@ fn section(command: &Command, page: &mut String) {
         let hidden = argument.is_hide_set() || argument.is_global_set() || argument.get_id() == "help";
         argument.hide(hidden)
     });
+    // The first line is the command's own; those of what is below it stand there.
     let usage = own.render_usage().to_string();
+    let usage = usage.lines().next().unwrap_or_default();
     let usage = usage.trim_start_matches("Usage: ").replace(['<', '>'], "");
     let usage = usage.strip_prefix(name).unwrap_or_default().to_owned();
 

@@ -69,6 +69,39 @@ impl Objects {
         })
     }
 
+    /// The jobs of a group, or a failure that names the nearest one and all there are.
+    pub(crate) fn known_group(&self, group: &str) -> Result<Vec<&JobProperties>, Failure> {
+        let of = |job: &&JobProperties| job.groups.iter().flatten().any(|name| name == group);
+        let jobs: Vec<&JobProperties> = self.jobs.iter().filter(of).collect();
+        if !jobs.is_empty() {
+            return Ok(jobs);
+        }
+        let groups = self.group_names();
+        let message = format!("there is no group `{group}`: no job's file names it");
+        let failure = Failure::new("GroupNotFound", ExitCode::NoSuchObject, message);
+        if groups.is_empty() {
+            return Err(failure.hint(format!(
+                "there are no groups; a job's file puts it into one: `groups = [\"{group}\"]`"
+            )));
+        }
+        let all = format!("there are the groups {}", listed(&groups));
+        let near = advice(group, &groups, "groups", "");
+        Err(if near == all { failure } else { failure.hint(near) }.hint(all))
+    }
+
+    /// All groups, each once.
+    pub(crate) fn group_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self
+            .jobs
+            .iter()
+            .flat_map(|job| job.groups.iter().flatten())
+            .map(String::as_str)
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     pub(crate) fn job_names(&self) -> Vec<&str> {
         self.jobs.iter().filter_map(|job| job.name.as_deref()).collect()
     }

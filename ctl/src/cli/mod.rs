@@ -3,9 +3,13 @@
 mod audit;
 mod config;
 mod job;
+mod moment;
+mod pause;
 mod repository;
 mod runs;
+mod schedule;
 mod snapshots;
+mod trigger;
 mod values;
 
 use backupd_dbus::Interaction;
@@ -15,13 +19,17 @@ pub(crate) use self::{
     audit::{AuditArgs, AuditCommand},
     config::{CheckArgs, ConfigCommand},
     job::{CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
+    moment::{Ahead, Toward, When, moment, usec},
+    pause::{PauseArgs, ResumeArgs},
     repository::{AddArgs, RepositoryCommand, SetPasswordArgs},
     runs::{
         CancelArgs, FollowArgs, HistoryArgs, LimitArgs, LimitValues, LogArgs, NoteArgs, ShowArgs, StartArgs,
-        StatusArgs, WhyArgs,
+        StartWhichArgs, StatusArgs, WhyArgs,
     },
+    schedule::{ScheduleArgs, ScheduleCommand, TestArgs},
     snapshots::{ListArgs, PlaceArgs, RestoreArgs, SnapshotsArgs},
-    values::{Bytes, Period, When},
+    trigger::TriggerArgs,
+    values::{Bytes, Period},
 };
 
 /// Runs backups, looks at them, and restores them.
@@ -35,7 +43,10 @@ pub(crate) use self::{
         6 no such object, 7 (`status`) some job is late or failed.",
     after_help = "Examples:\n  \
         backupctl status                     how are my backups\n  \
+        backupctl schedule                   what ran, and what comes\n  \
+        backupctl why home                   why it runs, or does not\n  \
         backupctl start home --follow        run the job `home` now and watch it\n  \
+        backupctl pause --all --for 2h       let nothing start by itself\n  \
         backupctl restore latest --job home --to /tmp/home",
     arg_required_else_help = true,
     subcommand_required = true
@@ -107,8 +118,12 @@ pub(crate) enum Command {
     /// List the jobs
     #[command(after_help = "Examples:\n  backupctl jobs\n  backupctl jobs --json | jq -r '.jobs[].name'")]
     Jobs,
+    Schedule(ScheduleArgs),
+    Why(WhyArgs),
     Start(StartArgs),
     Cancel(CancelArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
     Limit(LimitArgs),
     /// List runs: those at work, those in the queue, and the last finished ones
     #[command(after_help = "Examples:\n  backupctl runs\n  backupctl runs --json\n\n\
@@ -117,7 +132,6 @@ pub(crate) enum Command {
     Show(ShowArgs),
     History(HistoryArgs),
     Log(LogArgs),
-    Why(WhyArgs),
     Snapshots(SnapshotsArgs),
     Ls(ListArgs),
     Restore(RestoreArgs),
@@ -149,6 +163,7 @@ pub(crate) enum Command {
     )]
     Config(ConfigCommand),
     Audit(AuditArgs),
+    Trigger(TriggerArgs),
 }
 
 #[cfg(test)]

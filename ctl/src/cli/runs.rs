@@ -22,21 +22,37 @@ pub(crate) struct StatusArgs {
 /// Start jobs now
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Starts jobs now. Without `--wait` or `--follow` it returns as soon as the daemon has them in its \
-        queue.\n\nWith one of these the exit code is the run's: 0 success, 3 partial (a snapshot is stored, some \
-        files could not be read), 1 otherwise; of several jobs the worst. Ctrl-C while waiting leaves the run \
-        going.",
+    long_about = "Starts jobs now: by name, all of a group, or all there are. Several are started together: each waits \
+        for those that its file says it comes `after`. Without `--wait` or `--follow` it returns as soon as the \
+        daemon has them in its queue.\n\nWhoever starts a job by hand overrides its conditions and its pause; the run \
+        says what it overrode.\n\nWith `--wait` or `--follow` the exit code is the run's: 0 success, 3 partial (a \
+        snapshot is stored, some files could not be read), 1 otherwise; of several jobs the worst. Ctrl-C while \
+        waiting leaves the run going.",
     after_help = "Examples:\n  backupctl start home --follow\n  backupctl start home mail --wait\n  \
-        backupctl start home --description 'before the upgrade'"
+        backupctl start --group nightly --wait\n  backupctl start home --description 'before the upgrade'"
 )]
 pub(crate) struct StartArgs {
-    /// The jobs
-    #[arg(value_name = "JOB", required = true)]
-    pub(crate) jobs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) which: StartWhichArgs,
     #[command(flatten)]
     pub(crate) follow: FollowArgs,
     #[command(flatten)]
     pub(crate) note: NoteArgs,
+}
+
+/// Which jobs to start.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct StartWhichArgs {
+    /// The jobs
+    #[arg(value_name = "JOB")]
+    pub(crate) jobs: Vec<String>,
+    /// All jobs that are in this group by their files; those that are switched off are left out
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) group: Option<String>,
+    /// All jobs; those that are switched off are left out
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// How to stay with a run.
@@ -166,9 +182,14 @@ pub(crate) struct LogArgs {
     pub(crate) attempt: Option<u32>,
 }
 
-/// Say why a job is not running, or not well, and what to do
+/// Say why a job runs or does not, why it is not well, and what to do
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  backupctl why home")]
+#[command(
+    long_about = "Says why a job runs or does not: whether it is switched off or paused, what it waits for and what would \
+        clear that, when it starts next and by which of its schedules, when it is tried again and how the attempts \
+        before went; why its health is what it is; and what to do.",
+    after_help = "Examples:\n  backupctl why home\n  backupctl why home --json | jq -r '.reasons[]'"
+)]
 pub(crate) struct WhyArgs {
     /// The job
     #[arg(value_name = "JOB")]

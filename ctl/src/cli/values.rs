@@ -7,7 +7,7 @@ use backupd_core::{
     run::{RunResult, Trigger},
 };
 use clap::builder::PossibleValuesParser;
-use jiff::{SignedDuration, Span, Timestamp, Zoned, civil};
+use jiff::SignedDuration;
 
 /// A size in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,52 +31,6 @@ impl FromStr for Period {
     }
 }
 
-/// A moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct When(pub(crate) Timestamp);
-
-impl FromStr for When {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        when(text, &Zoned::now()).map(Self)
-    }
-}
-
-impl When {
-    /// As on the bus; a time before the epoch is before everything there is.
-    pub(crate) fn usec(self) -> u64 {
-        u64::try_from(self.0.as_microsecond()).unwrap_or(0)
-    }
-}
-
-fn when(text: &str, now: &Zoned) -> Result<Timestamp, String> {
-    let text = text.trim();
-    let wrong = |_| format!("`{text}` is no time; write one such as `2026-11-01 14:00`, `yesterday` or `2d`");
-    match text {
-        "now" => return Ok(now.timestamp()),
-        "today" => return Ok(now.start_of_day().map_err(wrong)?.timestamp()),
-        "yesterday" => {
-            let day = now
-                .yesterday()
-                .and_then(|day| day.start_of_day())
-                .map_err(wrong)?;
-            return Ok(day.timestamp());
-        }
-        _ => {}
-    }
-    if let Ok(timestamp) = text.parse::<Timestamp>() {
-        return Ok(timestamp);
-    }
-    if let Ok(local) = text.parse::<civil::DateTime>() {
-        return Ok(local
-            .to_zoned(now.time_zone().clone())
-            .map_err(wrong)?
-            .timestamp());
-    }
-    let span = text.parse::<Span>().map_err(wrong)?.abs();
-    Ok(now.checked_sub(span).map_err(wrong)?.timestamp())
-}
-
 /// A text that is a JSON object; the text itself goes to the daemon.
 pub(super) fn json_object(text: &str) -> Result<String, String> {
     match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
@@ -98,33 +52,6 @@ pub(super) fn trigger() -> PossibleValuesParser {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn moments_are_read_as_people_write_them() {
-        let now: Zoned = "2026-11-20T18:40:00+01:00[Europe/Berlin]".parse().unwrap();
-        for (text, expected) in [
-            ("now", "2026-11-20T17:40:00Z"),
-            ("today", "2026-11-19T23:00:00Z"),
-            ("yesterday", "2026-11-18T23:00:00Z"),
-            ("2026-11-01T14:00:00+01:00", "2026-11-01T13:00:00Z"),
-            ("2026-11-01", "2026-10-31T23:00:00Z"),
-            ("2026-11-01 14:00", "2026-11-01T13:00:00Z"),
-            ("2d", "2026-11-18T17:40:00Z"),
-            ("2 days ago", "2026-11-18T17:40:00Z"),
-            ("1h 30m", "2026-11-20T16:10:00Z"),
-            ("1 month", "2026-10-20T16:40:00Z"),
-        ] {
-            assert_eq!(
-                when(text, &now).map(|time| time.to_string()),
-                Ok(expected.to_owned()),
-                "{text}"
-            );
-        }
-        assert_eq!(
-            when("soon", &now).unwrap_err(),
-            "`soon` is no time; write one such as `2026-11-01 14:00`, `yesterday` or `2d`"
-        );
-    }
 
     #[test]
     fn metadata_is_an_object() {

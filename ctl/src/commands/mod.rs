@@ -11,15 +11,18 @@ mod log;
 mod ls;
 mod offline;
 mod password;
+mod pause;
 mod repository;
 mod restore;
 mod runs;
+mod schedule;
 mod set_password;
 mod show;
 mod snapshots;
 mod start;
 mod status;
 mod text;
+mod trigger;
 mod validate;
 mod why;
 
@@ -49,14 +52,17 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Done {
     match cli.command {
         Command::Status(arguments) => status::run(&context, &arguments).await,
         Command::Jobs => jobs::run(&context).await,
+        Command::Schedule(arguments) => schedule::run(&context, &arguments).await,
+        Command::Why(arguments) => why::run(&context, &arguments).await,
         Command::Start(arguments) => start::run(&context, &arguments).await,
         Command::Cancel(arguments) => cancel::run(&context, &arguments).await,
+        Command::Pause(arguments) => pause::pause(&context, &arguments).await,
+        Command::Resume(arguments) => pause::resume(&context, &arguments).await,
         Command::Limit(arguments) => limit::run(&context, &arguments).await,
         Command::Runs => runs::run(&context).await,
         Command::Show(arguments) => show::run(&context, &arguments).await,
         Command::History(arguments) => history::run(&context, &arguments).await,
         Command::Log(arguments) => log::run(&context, &arguments).await,
-        Command::Why(arguments) => why::run(&context, &arguments).await,
         Command::Snapshots(arguments) => snapshots::run(&context, &arguments).await,
         Command::Ls(arguments) => ls::run(&context, &arguments).await,
         Command::Restore(arguments) => restore::run(&context, &arguments).await,
@@ -64,5 +70,6 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Done {
         Command::Repository(command) => repository::run(&context, command).await,
         Command::Config(command) => config::run(&context, command).await,
         Command::Audit(arguments) => audit::run(&context, &arguments).await,
+        Command::Trigger(arguments) => trigger::run(&context, &arguments).await,
     }
 }

@@ -8,10 +8,11 @@ use zbus::Variant;
 
 use super::{Context, runs};
 use crate::{
-    cli::{FollowArgs, NoteArgs, StartArgs},
+    cli::{FollowArgs, NoteArgs, StartArgs, StartWhichArgs},
     connect::{Daemon, run_id},
     errors::{Done, Failure, SUCCESS, worst},
     follow::{self, Mode},
+    objects::{Objects, listed},
     output::json,
 };
 
@@ -25,25 +26,87 @@ pub(super) struct Started {
 pub(super) async fn run(context: &Context<'_>, arguments: &StartArgs) -> Done {
     let output = context.output;
     let daemon = Daemon::connect(context).await?;
+    let names = match &arguments.which {
+        StartWhichArgs {
+            jobs,
+            group: None,
+            all: false,
+        } => jobs.clone(),
+        which => together(context, &daemon.objects().await?, which.group.as_deref())?,
+    };
     let manager = daemon.manager().await?;
+    let options = options(&arguments.note);
     let mut code = SUCCESS;
     let mut started = Vec::new();
-    for job in &arguments.jobs {
-        let reply = manager.start_job(job, &options(&arguments.note)).await;
-        match reply {
-            Ok(path) => started.push(Started {
-                id: run_id(&path)?,
-                job: Some(job.clone()),
-            }),
-            Err(error) => {
-                let failure = refused(&daemon, job, error).await;
-                output.report(&failure);
-                code = worst(code, failure.code);
+    let reply = match names.as_slice() {
+        [name] => manager.start_job(name, &options).await.map(|path| vec![path]),
+        names => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            manager.start_jobs(&names, &options).await
+        }
+    };
+    match reply {
+        Ok(paths) => {
+            for (path, job) in paths.iter().zip(&names) {
+                let job = Some(job.clone());
+                started.push(Started {
+                    id: run_id(path)?,
+                    job,
+                });
             }
+        }
+        Err(error) => {
+            let failure = refused(&daemon, &names, error).await;
+            output.report(&failure);
+            code = failure.code;
         }
     }
     let ended = stay(context, &daemon, &started, mode(arguments.follow)).await?;
     Ok(worst(code, ended))
+}
+
+/// The jobs of a group, or all; without those that are switched off.
+fn together(context: &Context<'_>, objects: &Objects, group: Option<&str>) -> Result<Vec<String>, Failure> {
+    let found: Vec<_> = match group {
+        Some(group) => objects.known_group(group)?,
+        None => objects.jobs.iter().collect(),
+    };
+    let what = group.map_or_else(|| "job".to_owned(), |group| format!("job of the group `{group}`"));
+    let (mut on, mut off) = (Vec::new(), Vec::new());
+    for job in found {
+        let names = if job.enabled == Some(false) {
+            &mut off
+        } else {
+            &mut on
+        };
+        names.extend(job.name.as_deref());
+    }
+    match (on.is_empty(), off.as_slice()) {
+        (true, []) => {
+            let command = context
+                .scope
+                .command("job create NAME --repository R --source DIR");
+            let failure = Failure::new("JobNotFound", ExitCode::NoSuchObject, "there are no jobs");
+            Err(failure.hint(format!("create one with `{command}`")))
+        }
+        (true, off) => {
+            let command = context.scope.command(&format!("job enable {}", off.join(" ")));
+            let failure = Failure::new(
+                "JobDisabled",
+                ExitCode::Failed,
+                format!("each {what} is switched off"),
+            );
+            Err(failure.hint(format!("let them run with `{command}`")))
+        }
+        (false, off) => {
+            if !off.is_empty() {
+                context
+                    .output
+                    .note(&format!("switched off, and left out: {}", listed(off)));
+            }
+            Ok(on.into_iter().map(str::to_owned).collect())
+        }
+    }
 }
 
 pub(super) fn mode(arguments: FollowArgs) -> Option<Mode> {
@@ -66,28 +129,30 @@ pub(super) fn options(note: &NoteArgs) -> HashMap<&str, Variant<'_>> {
     options
 }
 
-/// Why a job was not started, and what to do.
-async fn refused(daemon: &Daemon, job: &str, error: Error) -> Failure {
+/// Why nothing was started, and what to do.
+async fn refused(daemon: &Daemon, names: &[String], error: Error) -> Failure {
     let unknown = matches!(error, Error::JobNotFound(_));
     let disabled = matches!(error, Error::JobDisabled(_));
     let busy = matches!(error, Error::AlreadyRunning(_));
-    let failure = daemon.failure(error);
-    if unknown && failure.hints.is_empty() {
-        let advice = daemon
-            .objects()
-            .await
-            .ok()
-            .and_then(|objects| objects.known_job(job).err());
-        return failure.hint_if_none(advice.and_then(|advice| advice.hints.into_iter().next()));
+    let mut failure = daemon.failure(error);
+    let several = names.len() > 1;
+    if failure.hints.is_empty() && (unknown || disabled || busy) {
+        let objects = daemon.objects().await.unwrap_or_default();
+        let command = |command: &str, name: &str| daemon.scope.command(&format!("{command} {name}"));
+        let advice = names.iter().find_map(|name| match objects.known_job(name) {
+            Err(advice) if unknown => advice.hints.into_iter().next(),
+            Ok(job) if disabled && (!several || job.enabled == Some(false)) => {
+                Some(format!("let it run with `{}`", command("job enable", name)))
+            }
+            _ if busy && !several => Some(format!("see it with `{}`", command("show", name))),
+            _ => None,
+        });
+        failure = failure.hint_if_none(advice);
     }
-    let command = |command: &str| Some(daemon.scope.command(&format!("{command} {job}")));
-    match (disabled, busy) {
-        (true, _) => {
-            failure.hint_if_none(command("job enable").map(|command| format!("let it run with `{command}`")))
-        }
-        (_, true) => failure.hint_if_none(command("show").map(|command| format!("see it with `{command}`"))),
-        _ => failure,
+    if several {
+        failure.message.push_str("; none of the jobs was started");
     }
+    failure
 }
 
 /// Tells of runs that were started, or stays with them until they are over.

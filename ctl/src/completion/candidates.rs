@@ -1,11 +1,10 @@
-//! What can stand for a job, run, repository or snapshot: what everybody may read, and nothing that would ask for a
+//! What can stand for a job, group, run, repository or snapshot: what everybody may read, and nothing that would ask for a
 //! password or start a daemon.
 
 use std::{env, ffi::OsStr, time::Duration};
 
-use backupd_dbus::{BUS_NAME, Interaction, JobProperties, RepositoryProperties, RunProperties};
+use backupd_dbus::{Interaction, JobProperties, RepositoryProperties, RunProperties};
 use clap_complete::CompletionCandidate;
-use zbus::fdo::DBusProxy;
 
 use crate::{connect::Daemon, objects::Objects, output::human::short, scope::Scope};
 
@@ -19,6 +18,7 @@ pub(super) enum Kind {
     Run,
     Repository,
     Snapshot,
+    Group,
 }
 
 impl Kind {
@@ -29,6 +29,7 @@ impl Kind {
             "RUN" => Some(Self::Run),
             "REPOSITORY" => Some(Self::Repository),
             "SNAPSHOT" => Some(Self::Snapshot),
+            "GROUP" => Some(Self::Group),
             _ => None,
         }
     }
@@ -46,6 +47,11 @@ pub(super) fn all(kinds: &[Kind]) -> Vec<CompletionCandidate> {
             Kind::Run => objects.runs.iter().filter_map(run).collect(),
             Kind::Repository => objects.repositories.iter().filter_map(repository).collect(),
             Kind::Snapshot => snapshots(&objects.runs, chosen("--job").as_deref()),
+            Kind::Group => objects
+                .group_names()
+                .into_iter()
+                .map(|name| group(&objects, name))
+                .collect(),
         })
         .collect()
 }
@@ -63,11 +69,8 @@ fn ask() -> Option<Objects> {
         .ok()?;
     runtime.block_on(async {
         let question = async {
-            let daemon = Daemon::open(scope, Interaction::Forbidden).await.ok()?;
-            let bus = DBusProxy::new(&daemon.connection).await.ok()?;
-            // A question to a name that has no owner would start one.
-            let there = bus.name_has_owner(BUS_NAME.try_into().ok()?).await.ok()?;
-            if there { daemon.objects().await.ok() } else { None }
+            let daemon = Daemon::running(scope, Interaction::Forbidden).await.ok()??;
+            daemon.objects().await.ok()
         };
         tokio::time::timeout(PATIENCE, question).await.ok().flatten()
     })
@@ -91,6 +94,12 @@ fn job(job: &JobProperties) -> Option<CompletionCandidate> {
         _ => format!("job: {}", job.health.as_deref().unwrap_or_default()),
     };
     Some(CompletionCandidate::new(name).help(Some(help.into())))
+}
+
+fn group(objects: &Objects, name: &str) -> CompletionCandidate {
+    let jobs = objects.known_group(name).unwrap_or_default();
+    let jobs: Vec<&str> = jobs.iter().filter_map(|job| job.name.as_deref()).collect();
+    CompletionCandidate::new(name).help(Some(format!("group: {}", jobs.join(", ")).into()))
 }
 
 fn repository(repository: &RepositoryProperties) -> Option<CompletionCandidate> {

@@ -15,9 +15,9 @@ fn each_name_of_an_object_is_completed() {
         for argument in command.get_arguments() {
             let names = argument.get_value_names().unwrap_or_default();
             let object = names.iter().any(|name| {
-                ["JOB", "RUN", "REPOSITORY", "SNAPSHOT"]
+                ["JOB", "GROUP", "RUN", "REPOSITORY", "SNAPSHOT"]
                     .iter()
-                    .any(|kind| name.contains(kind))
+                    .any(|kind| name.split('|').any(|part| part == *kind))
             });
             assert_eq!(
                 argument.get::<ArgValueCandidates>().is_some(),

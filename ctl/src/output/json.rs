@@ -4,7 +4,9 @@
 mod record;
 mod run;
 
-use backupd_dbus::{Blocked, JobProperties, ManagerProperties, RepositoryProperties, RunProperties};
+use backupd_dbus::{
+    Blocked, ElapseProperties, JobProperties, ManagerProperties, RepositoryProperties, RunProperties,
+};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
@@ -86,11 +88,26 @@ pub(crate) struct JobShape<'a> {
     last_result: Option<&'a str>,
     last_run: Option<String>,
     last_snapshot: Option<&'a str>,
+    schedule: &'a [String],
     next: Option<String>,
+    paused: bool,
+    paused_until: Option<String>,
+    groups: &'a [String],
+    after: &'a [String],
+    priority: Option<&'a str>,
     active_run: Option<String>,
     blocked_by: Vec<BlockedShape<'a>>,
     max_age: Option<f64>,
     late: Option<String>,
+}
+
+/// A time at which a job starts by itself.
+#[derive(Serialize)]
+pub(crate) struct ElapseShape<'a> {
+    job: Option<&'a str>,
+    at: Option<String>,
+    zone: Option<&'a str>,
+    schedule: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -107,6 +124,9 @@ pub(crate) struct StatusShape<'a> {
     version: u32,
     health: Option<&'a str>,
     health_reasons: &'a [String],
+    next: Option<String>,
+    paused: bool,
+    paused_until: Option<String>,
     daemon: DaemonShape<'a>,
     configuration_faults: Vec<Fault>,
     jobs: Vec<JobShape<'a>>,
@@ -117,6 +137,7 @@ pub(crate) struct StatusShape<'a> {
 struct DaemonShape<'a> {
     version: Option<&'a str>,
     scope: Option<&'a str>,
+    time_zone: Option<&'a str>,
     launcher: Option<&'a str>,
     launcher_reason: Option<&'a str>,
     started: Option<String>,
@@ -181,12 +202,26 @@ impl<'a> Shapes<'_> {
             last_result: text(job.last_result.as_ref()),
             last_run: run_of(job.last_run.as_ref()),
             last_snapshot: text(job.last_snapshot.as_ref()),
-            // A job without a schedule has no next run.
-            next: None,
+            schedule: job.schedule.as_deref().unwrap_or_default(),
+            next: self.time(job.next_usec),
+            paused: job.paused.unwrap_or_default(),
+            paused_until: self.time(job.paused_until_usec),
+            groups: job.groups.as_deref().unwrap_or_default(),
+            after: job.after.as_deref().unwrap_or_default(),
+            priority: text(job.priority.as_ref()),
             active_run: run_of(job.active_run.as_ref()),
             blocked_by: self.blocked(job.blocked_by.as_ref()),
             max_age: job.max_age_usec.filter(|usec| *usec > 0).map(seconds),
             late: self.time(job.late_usec),
+        }
+    }
+
+    pub(crate) fn elapse(&self, elapse: &'a ElapseProperties) -> ElapseShape<'a> {
+        ElapseShape {
+            job: text(elapse.job_name.as_ref()),
+            at: self.time(elapse.at_usec),
+            zone: text(elapse.time_zone.as_ref()),
+            schedule: text(elapse.schedule.as_ref()),
         }
     }
 
@@ -200,9 +235,13 @@ impl<'a> Shapes<'_> {
             version: VERSION,
             health: text(manager.health.as_ref()),
             health_reasons: manager.health_reasons.as_deref().unwrap_or_default(),
+            next: self.time(manager.next_usec),
+            paused: manager.paused.unwrap_or_default(),
+            paused_until: self.time(manager.paused_until_usec),
             daemon: DaemonShape {
                 version: text(manager.version.as_ref()),
                 scope: text(manager.scope.as_ref()),
+                time_zone: text(manager.time_zone.as_ref()),
                 launcher: text(manager.launcher.as_ref()),
                 launcher_reason: text(manager.launcher_reason.as_ref()),
                 started: self.time(manager.started_usec),

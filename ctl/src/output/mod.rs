@@ -106,7 +106,12 @@ impl Output {
 
     /// Writes a table; one without rows writes nothing.
     pub(crate) fn table(&self, table: &Table) -> Result<(), Failure> {
-        self.lines(table.render(&self.look, self.width))
+        self.lines(self.rendered(table))
+    }
+
+    /// The lines of a table.
+    pub(crate) fn rendered(&self, table: &Table) -> Vec<String> {
+        table.render(&self.look, self.width)
     }
 
     /// Writes text as it is.

@@ -98,12 +98,22 @@ pub(crate) fn command(home: &Path, address: &str, arguments: &[&str]) -> Command
     command
 }
 
-pub(crate) async fn said(mut command: Command) -> Said {
+pub(crate) async fn said(command: Command) -> Said {
+    let said = to_the_letter(command).await;
+    Said {
+        stdout: redact(&said.stdout),
+        stderr: redact(&said.stderr),
+        ..said
+    }
+}
+
+/// With the times that it told.
+pub(crate) async fn to_the_letter(mut command: Command) -> Said {
     let output = command.output().await.unwrap();
     Said {
         code: output.status.code().expect("the client was not killed"),
-        stdout: redact(&String::from_utf8(output.stdout).unwrap()),
-        stderr: redact(&String::from_utf8(output.stderr).unwrap()),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

@@ -82,20 +82,29 @@ async fn help_is_there_for_every_command() {
     let home = tempfile::tempdir().unwrap();
     let help = said(command(home.path(), "unix:path=/nowhere", &["start", "--help"])).await;
     assert_snapshot!(help.whole(), @"
-    Starts jobs now. Without `--wait` or `--follow` it returns as soon as the daemon has them in its
-    queue.
+    Starts jobs now: by name, all of a group, or all there are. Several are started together: each waits
+    for those that its file says it comes `after`. Without `--wait` or `--follow` it returns as soon as
+    the daemon has them in its queue.
 
-    With one of these the exit code is the run's: 0 success, 3 partial (a snapshot is stored, some files
-    could not be read), 1 otherwise; of several jobs the worst. Ctrl-C while waiting leaves the run
-    going.
+    Whoever starts a job by hand overrides its conditions and its pause; the run says what it overrode.
 
-    Usage: backupctl start [OPTIONS] <JOB>...
+    With `--wait` or `--follow` the exit code is the run's: 0 success, 3 partial (a snapshot is stored,
+    some files could not be read), 1 otherwise; of several jobs the worst. Ctrl-C while waiting leaves
+    the run going.
+
+    Usage: backupctl start [OPTIONS] <JOB|--group <GROUP>|--all>
 
     Arguments:
-      <JOB>...
+      [JOB]...
               The jobs
 
     Options:
+          --group <GROUP>
+              All jobs that are in this group by their files; those that are switched off are left out
+
+          --all
+              All jobs; those that are switched off are left out
+
           --wait
               Wait until it is over, without showing progress
 
@@ -138,6 +147,7 @@ async fn help_is_there_for_every_command() {
     Examples:
       backupctl start home --follow
       backupctl start home mail --wait
+      backupctl start --group nightly --wait
       backupctl start home --description 'before the upgrade'
     ");
 }

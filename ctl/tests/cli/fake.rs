@@ -8,9 +8,9 @@ use std::{
 };
 
 use backupd_dbus::{
-    BUS_NAME, Error, Fault, JOB_INTERFACE, JobProperties, MANAGER_INTERFACE, ManagerProperties,
-    REPOSITORY_INTERFACE, ROOT_PATH, RUN_INTERFACE, RepositoryProperties, RunProperties, job_path,
-    repository_path, run_path,
+    BUS_NAME, ElapseProperties, Error, Fault, JOB_INTERFACE, JobProperties, MANAGER_INTERFACE,
+    ManagerProperties, REPOSITORY_INTERFACE, ROOT_PATH, RUN_INTERFACE, RepositoryProperties, RunProperties,
+    job_path, repository_path, run_path,
 };
 use futures_util::StreamExt as _;
 use serde::{Serialize, Serializer};
@@ -27,6 +27,8 @@ use crate::{bus::Bus, fixtures};
 pub(crate) enum Answer {
     Nothing,
     Path(OwnedObjectPath),
+    Paths(Vec<OwnedObjectPath>),
+    Elapses(Vec<ElapseProperties>),
     Text(String),
     File(String, String),
     Faults(Vec<Fault>),
@@ -198,6 +200,9 @@ impl Fake {
         };
         match member {
             "StartJob" if first().as_deref() == Some("mail") => Answer::Path(run_path(fixtures::BAD_RUN)),
+            "StartJobs" => Answer::Paths(vec![run_path(fixtures::NEW_RUN), run_path(fixtures::BAD_RUN)]),
+            "Trigger" => Answer::Paths(Vec::new()),
+            "ListElapses" => Answer::Elapses(Vec::new()),
             "StartJob" | "Restore" => Answer::Path(run_path(fixtures::NEW_RUN)),
             "GetRun" => match first() {
                 Some(id) if state.runs.contains_key(&id) => Answer::Path(run_path(&id)),
@@ -220,6 +225,8 @@ impl Fake {
         let sent = match answer {
             Answer::Nothing => connection.reply(header, &()).await,
             Answer::Path(path) => connection.reply(header, &path).await,
+            Answer::Paths(paths) => connection.reply(header, &paths).await,
+            Answer::Elapses(elapses) => connection.reply(header, &elapses).await,
             Answer::Text(text) => connection.reply(header, &text).await,
             Answer::File(text, revision) => connection.reply(header, &(text, revision)).await,
             Answer::Faults(faults) => connection.reply(header, &faults).await,
@@ -241,7 +248,7 @@ impl Fake {
         let state = self.state();
         let mut objects = HashMap::new();
         for job in &state.jobs {
-            let properties = HashMap::from([(JOB_INTERFACE, Properties::Job(job.clone()))]);
+            let properties = HashMap::from([(JOB_INTERFACE, Properties::Job(Box::new(job.clone())))]);
             objects.insert(job_path(job.name.as_deref().unwrap()), properties);
         }
         for repository in &state.repositories {
@@ -284,7 +291,7 @@ fn shown(body: &zbus::Structure<'_>) -> String {
 /// Properties of one of the interfaces; all are `a{sv}` on the bus.
 enum Properties {
     Manager(Box<ManagerProperties>),
-    Job(JobProperties),
+    Job(Box<JobProperties>),
     Repository(RepositoryProperties),
     Run(Box<RunProperties>),
 }

@@ -46,6 +46,8 @@ async fn runs_in_json_have_the_shape_that_scripts_know() {
           "phase": "backup",
           "cancel_requested": false,
           "queued": "<time>",
+          "scheduled": null,
+          "next_attempt": null,
           "started": "<time>",
           "finished": null,
           "progress": {
@@ -79,6 +81,7 @@ async fn runs_in_json_have_the_shape_that_scripts_know() {
           "description": null,
           "metadata": {},
           "blocked_by": [],
+          "overrode": [],
           "attempts": [],
           "unit": null,
           "engine": null,

@@ -21,6 +21,8 @@ pub(crate) struct RunShape<'a> {
     phase: Option<&'a str>,
     cancel_requested: bool,
     queued: Option<String>,
+    scheduled: Option<String>,
+    next_attempt: Option<String>,
     started: Option<String>,
     finished: Option<String>,
     duration: Option<f64>,
@@ -30,6 +32,7 @@ pub(crate) struct RunShape<'a> {
     description: Option<&'a str>,
     metadata: Value,
     blocked_by: Vec<BlockedShape<'a>>,
+    overrode: &'a [String],
     attempts: Vec<AttemptShape<'a>>,
     unit: Option<&'a str>,
     engine: Option<&'a str>,
@@ -114,6 +117,8 @@ impl<'a> Shapes<'_> {
             phase: text(run.phase.as_ref()),
             cancel_requested: run.cancel_requested.unwrap_or_default(),
             queued: self.time(run.queued_usec),
+            scheduled: self.time(run.scheduled_usec),
+            next_attempt: self.time(run.next_attempt_usec),
             started: self.time(run.started_usec),
             finished: self.time(run.finished_usec),
             duration: duration(run.started_usec, run.finished_usec, self.now),
@@ -127,6 +132,7 @@ impl<'a> Shapes<'_> {
             description: text(run.description.as_ref()),
             metadata: metadata(run.metadata.as_deref()),
             blocked_by: self.blocked(run.blocked_by.as_ref()),
+            overrode: run.overrode.as_deref().unwrap_or_default(),
             attempts: run
                 .attempts
                 .iter()

@@ -7,9 +7,12 @@ mod check;
 mod cron;
 mod event;
 mod parse;
+mod plain;
 mod resolve;
 mod timetable;
+mod weekdays;
 mod window;
+mod zone;
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,7 @@ pub use event::CalendarEvent;
 pub use parse::{ExpressionError, parse_calendar, parse_cron, parse_plain};
 pub use timetable::{Due, Elapse, Seed, Timetable};
 pub use window::{Window, WindowError};
+pub use zone::parse_zone;
 
 /// When something happens again and again.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,10 @@
 //! From local times to instants.
 
-use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::DateTime,
+    tz::{AmbiguousOffset, Offset, TimeZone},
+};
 
 /// The first instant after `after` of the local times that `next` gives, each the first one after the time it is
 /// asked with.
@@ -11,6 +15,7 @@ pub(super) fn next_after(
 ) -> Option<Timestamp> {
     let mut time = zone.to_datetime(after);
     loop {
+        // Times that were seen to before the clock was set back come once more, and are passed over.
         time = next(time)?;
         if let Some(instant) = instant(time, zone)
             && instant > after
@@ -21,17 +26,49 @@ pub(super) fn next_after(
 }
 
 /// The instant of a local time: the first one where there are two, the end of the gap where there is none.
+///
+/// A gap that reaches over midnight does not move a time to another day: what belongs to the day before it is at
+/// that day's last second, and nothing is left of a day that is skipped altogether.
 fn instant(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    use jiff::tz::AmbiguousOffset::{Fold, Gap, Unambiguous};
     match zone.to_ambiguous_timestamp(time).offset() {
-        Unambiguous { offset } | Fold { before: offset, .. } => offset.to_timestamp(time).ok(),
-        Gap { after, .. } => {
-            let inside = after.to_timestamp(time).ok()?;
-            zone.following(inside)
-                .next()
-                .map(|transition| transition.timestamp())
+        AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => {
+            offset.to_timestamp(time).ok()
+        }
+        AmbiguousOffset::Gap { before, after } => {
+            let end = gap_end(time, zone, before, after)?;
+            let last = end.checked_sub(SignedDuration::from_secs(1)).ok()?;
+            [(end, after), (last, before)]
+                .into_iter()
+                .find(|(instant, offset)| offset.to_datetime(*instant).date() == time.date())
+                .map(|(instant, _)| instant)
         }
     }
+}
+
+/// When the gap that a time falls into is over.
+fn gap_end(time: DateTime, zone: &TimeZone, before: Offset, after: Offset) -> Option<Timestamp> {
+    // With the later offset the time is in front of the transition, by less than the gap is long.
+    let transitions = zone.following(after.to_timestamp(time).ok()?).take(MOST_NEAR);
+    transitions
+        .map(|transition| transition.timestamp())
+        .find(|end| before.to_datetime(*end) <= time && time < after.to_datetime(*end))
+}
+
+/// Transitions that only rename a zone may stand beside the one that is looked for.
+const MOST_NEAR: usize = 8;
+
+/// The instant at which something that lasts until a local time is over: as long after the beginning of a gap as
+/// the clock would have gone without it.
+pub(super) fn end(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    zone.to_ambiguous_timestamp(time).compatible().ok()
+}
+
+/// The instant at which something that begins at a local time does: never later than what falls into it.
+pub(super) fn begin(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    instant(time, zone).or_else(|| match zone.to_ambiguous_timestamp(time).offset() {
+        AmbiguousOffset::Gap { before, after } => gap_end(time, zone, before, after),
+        _ => None,
+    })
 }
 
 /// The first instant after `after` that is whole periods away from `anchor`, and not before it.

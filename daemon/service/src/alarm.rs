@@ -14,40 +14,56 @@ use tokio::sync::watch;
 
 use crate::{coordinator::Inbox, readiness::Readiness};
 
-/// Wakes the coordinator at the times it asks for; sleeps for good while it asks for none,
-/// but for a clock that is set.
-pub(crate) async fn serve(mut wanted: watch::Receiver<Option<Timestamp>>, inbox: Inbox) -> io::Error {
-    match run(&mut wanted, &inbox).await {
-        Ok(()) => io::Error::other("the coordinator asks for no time any more"),
-        Err(error) => error,
-    }
-}
+/// Knows of every time that the clock is set from the moment that it is made.
+pub(crate) struct Alarm(Readiness<TimerFd>);
 
-async fn run(wanted: &mut watch::Receiver<Option<Timestamp>>, inbox: &Inbox) -> io::Result<()> {
-    let timer = TimerFd::new(
-        ClockId::CLOCK_REALTIME,
-        TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
-    )?;
-    let timer = Readiness::new(timer)?;
-    let mut rung = None;
-    loop {
-        // A time that has rung does not ring again until another is asked for.
-        let at = wanted.borrow_and_update().filter(|at| Some(*at) != rung);
-        set(timer.get(), at.unwrap_or(FAR))?;
-        tokio::select! {
-            changed = wanted.changed() => {
-                if changed.is_err() {
-                    return Ok(());
-                }
+impl Alarm {
+    pub(crate) fn new() -> io::Result<Self> {
+        let timer = TimerFd::new(
+            ClockId::CLOCK_REALTIME,
+            TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
+        )?;
+        set(&timer, FAR)?;
+        Ok(Self(Readiness::new(timer)?))
+    }
+
+    /// Wakes the coordinator at the times it asks for; sleeps for good while it asks for none,
+    /// but for a clock that is set.
+    pub(crate) async fn serve(
+        self,
+        mut wanted: watch::Receiver<Option<Timestamp>>,
+        inbox: Inbox,
+    ) -> io::Error {
+        match self.run(&mut wanted, &inbox).await {
+            Ok(()) => io::Error::other("the coordinator asks for no time any more"),
+            Err(error) => error,
+        }
+    }
+
+    async fn run(&self, wanted: &mut watch::Receiver<Option<Timestamp>>, inbox: &Inbox) -> io::Result<()> {
+        let timer = &self.0;
+        let mut rung = None;
+        loop {
+            // A time that has rung does not ring again until another is asked for.
+            let at = wanted.borrow_and_update().filter(|at| Some(*at) != rung);
+            if was_set(set(timer.get(), at.unwrap_or(FAR)))? {
+                inbox.wake().await;
             }
-            fired = timer.drain(TimerFd::wait) => match fired? {
-                // It is also readable when the clock was set: then everything is looked at again.
-                Ok(()) => {
-                    rung = at.filter(|at| *at <= Timestamp::now());
-                    inbox.wake().await;
+            tokio::select! {
+                changed = wanted.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
                 }
-                Err(Errno::EAGAIN) => {}
-                Err(error) => return Err(error.into()),
+                fired = timer.drain(TimerFd::wait) => match fired? {
+                    // It is also readable when the clock was set: then everything is looked at again.
+                    Ok(()) => {
+                        rung = at.filter(|at| *at <= Timestamp::now());
+                        inbox.wake().await;
+                    }
+                    Err(Errno::EAGAIN) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
     }
@@ -56,9 +72,45 @@ async fn run(wanted: &mut watch::Receiver<Option<Timestamp>>, inbox: &Inbox) -> 
 /// Armed where no time is asked for, since only an armed timer tells that the clock was set.
 const FAR: Timestamp = Timestamp::constant(32_503_680_000, 0);
 
-fn set(timer: &TimerFd, at: Timestamp) -> io::Result<()> {
+/// Whether the clock was set before anybody read the timer: it is armed all the same then, and does not tell again.
+fn was_set(armed: nix::Result<()>) -> io::Result<bool> {
+    match armed {
+        Ok(()) => Ok(false),
+        Err(Errno::ECANCELED) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn set(timer: &TimerFd, at: Timestamp) -> nix::Result<()> {
     let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
     // A time of zero would switch the timer off; one second after the epoch has passed just as well.
     let at = TimeSpec::new(at.as_second().max(1), at.subsec_nanosecond().max(0).into());
-    Ok(timer.set(Expiration::OneShot(at), flags)?)
+    timer.set(Expiration::OneShot(at), flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordinator::{Coordinator, Message};
+
+    #[tokio::test]
+    async fn a_time_that_has_come_rings_and_another_rings_again() {
+        let (inbox, mut messages) = Coordinator::channel();
+        let (asked, wanted) = watch::channel(Some(Timestamp::UNIX_EPOCH));
+        let serving = tokio::spawn(Alarm::new().unwrap().serve(wanted, inbox));
+        assert!(matches!(messages.recv().await, Some(Message::Wake)));
+        asked.send_replace(Timestamp::from_second(7).ok());
+        assert!(matches!(messages.recv().await, Some(Message::Wake)));
+        drop(asked);
+        serving.await.unwrap();
+        // The clock of whoever tests was not set: nothing else woke.
+        assert!(messages.recv().await.is_none());
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_no_reason_to_end() {
+        assert!(!was_set(Ok(())).unwrap());
+        assert!(was_set(Err(Errno::ECANCELED)).unwrap());
+        assert!(was_set(Err(Errno::EINVAL)).is_err());
+    }
 }

@@ -12,7 +12,7 @@ use tokio::{
 use zbus::{Connection, fdo::RequestNameFlags};
 
 use crate::{
-    alarm,
+    alarm::Alarm,
     bus::{Authority, Facts, OwnerOnly, Polkit, Publisher},
     configuration::ENCRYPTION_KEY,
     coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
@@ -130,7 +130,7 @@ async fn start(
     let socket_path = directories.runtime.join("progress.sock");
     let socket = ProgressSocket::bind(&socket_path)
         .map_err(|error| Failure::System("the progress socket cannot be made", error))?;
-    let (alarm, alarm_times) = watch::channel(None);
+    let (asked, times) = watch::channel(None);
     let (power, power_locks) = Logind::new();
     let parts = Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,
@@ -141,13 +141,15 @@ async fn start(
         configuration: directories.configuration.clone(),
         credentials: directories.credentials.clone(),
         progress_socket: Some(socket_path),
-        alarm,
+        alarm: asked,
         settings_changed: Box::new(move |settings| {
             log.set(&settings.log);
             base.configure(worker(settings), grace(settings));
         }),
         troubles,
     };
+    // From before the clock is first read.
+    let alarm = Alarm::new().map_err(|error| Failure::System("the alarm cannot be made", error))?;
     let mut coordinator = Coordinator::new(parts, inbox.clone(), messages);
     coordinator.begin().await?;
 
@@ -186,7 +188,7 @@ async fn start(
         coordinator: tokio::spawn(coordinator.run()),
         publisher: tokio::spawn(publisher.serve()),
         progress: tokio::spawn(socket.serve(inbox.clone())),
-        alarm: tokio::spawn(alarm::serve(alarm_times, inbox)),
+        alarm: tokio::spawn(alarm.serve(times, inbox)),
     };
     own_name(scope, &running.connection).await?;
     Ok(running)

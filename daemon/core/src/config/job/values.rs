@@ -2,10 +2,7 @@
 
 use std::{ops::RangeInclusive, path::PathBuf};
 
-use jiff::{
-    SignedDuration,
-    tz::{self, TimeZone},
-};
+use jiff::{SignedDuration, tz::TimeZone};
 
 use super::{MAX_COMPRESSION, Verify};
 use crate::{
@@ -18,6 +15,7 @@ use crate::{
     name::{JobName, NameError, RepositoryName},
     queue::Priority,
     schedule::Conflict,
+    zones,
 };
 
 pub(super) fn repository_name(text: &str) -> Result<RepositoryName, Complaint> {
@@ -180,8 +178,8 @@ pub(super) fn ranged<T: TryFrom<i64> + PartialOrd>(
 }
 
 pub(super) fn time_zone(name: &str) -> Result<TimeZone, Complaint> {
-    TimeZone::get(name).map_err(|_| {
-        let known: Vec<String> = tz::db().available().map(|zone| zone.to_string()).collect();
+    zones::get(name).ok_or_else(|| {
+        let known: Vec<String> = zones::names().collect();
         let complaint = Complaint::new(format!("{} is no time zone", quoted(name)));
         if known.is_empty() {
             return complaint.hint("the machine has no time zones: install the package `tzdata`");

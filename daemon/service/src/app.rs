@@ -26,6 +26,7 @@ use crate::{
     scope::{Directories, Scope},
     settings::{self, Layers},
     store::SqliteStore,
+    zones::{self, Places},
 };
 
 /// A bus that has not answered by then will not.
@@ -148,8 +149,12 @@ async fn start(
         }),
         troubles,
     };
-    // From before the clock is first read.
+    // From before the clock and the zones are first read.
     let alarm = Alarm::new().map_err(|error| Failure::System("the alarm cannot be made", error))?;
+    match zones::Watcher::new(Places::system()) {
+        Ok(watcher) => drop(tokio::spawn(watcher.serve(inbox.clone()))),
+        Err(error) => zones::blind(&error),
+    }
     let mut coordinator = Coordinator::new(parts, inbox.clone(), messages);
     coordinator.begin().await?;
 

@@ -20,6 +20,7 @@ mod settings;
 mod store;
 #[cfg(test)]
 mod testing;
+mod zones;
 
 use std::{
     ffi::OsString,

@@ -42,6 +42,8 @@ impl Coordinator {
     /// `Reload` and SIGHUP. Answers the faults.
     pub(super) async fn reload(&mut self, who: Option<&Who>) -> Result<Vec<Fault>, Refusal> {
         self.parts.notifier.reloading();
+        // Also where changes of zones are not noticed.
+        backupd_core::zones::forget();
         let found = configuration::texts(&self.parts.configuration);
         let recorded = match who {
             Some(who) => self.record_reload(who, "", found).await,

@@ -29,6 +29,9 @@ messages! {
     /// One fault of a configuration file.
     CONFIGURATION_FAULT = "1313879e3345466bbbe811b07bde9d47";
 
+    /// Rules of a zone, or the zone of the machine, are others now.
+    ZONES_CHANGED = "b167745b02f046c99929002767f43240";
+
     /// A run was accepted.
     RUN_QUEUED = "0224ceb172be44fd87184482c3a17a7e";
     /// A worker was started for a run.

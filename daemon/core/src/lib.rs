@@ -1,7 +1,7 @@
 //! The domain of backupd: what a job, a run and a repository are, and the rules between them.
 //!
-//! Nothing here does I/O, knows a runtime or reads a clock: every function takes the time it needs, so that
-//! the same code runs under the daemon and under a virtual clock.
+//! Nothing here does I/O (but for zones, whose rules are files), knows a runtime or reads a clock: every function
+//! takes the time it needs, so that the same code runs under the daemon and under a virtual clock.
 
 pub mod audit;
 pub mod condition;

@@ -14,6 +14,7 @@ use zbus::{Connection, fdo::RequestNameFlags};
 use crate::{
     alarm::Alarm,
     bus::{Authority, Facts, OwnerOnly, Polkit, Publisher},
+    conditions::{self, Conditions, Sources},
     configuration::ENCRYPTION_KEY,
     coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
     failure::Failure,
@@ -133,12 +134,14 @@ async fn start(
         .map_err(|error| Failure::System("the progress socket cannot be made", error))?;
     let (asked, times) = watch::channel(None);
     let (power, power_locks) = Logind::new();
+    let (surroundings, conditions_wanted) = Conditions::new();
     let parts = Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,
         launcher: Arc::clone(&launcher),
         clock: Arc::new(SystemClock),
         notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
         power: Box::new(power),
+        surroundings: Box::new(surroundings),
         configuration: directories.configuration.clone(),
         credentials: directories.credentials.clone(),
         progress_socket: Some(socket_path),
@@ -184,6 +187,8 @@ async fn start(
         ))
     })?;
     tokio::spawn(power::serve(scope, manager.clone(), power_locks, inbox.clone()));
+    let sources = Sources::of_machine(scope, &manager);
+    tokio::spawn(conditions::serve(sources, conditions_wanted, inbox.clone()));
     let running = Running {
         connection,
         asking,

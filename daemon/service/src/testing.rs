@@ -24,6 +24,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::{
+    conditions::Conditions,
     coordinator::{
         Changes, Coordinator, Handle, Inbox, JobView, ObjectKey, Outbox, Parts, ProgressView, View,
     },
@@ -285,6 +286,7 @@ impl Stage {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             notifier: Arc::new(Quiet),
             power: Box::new(SteadyMachine(Arc::clone(&locks))),
+            surroundings: Box::new(Conditions::new().0),
             configuration: directory.path().join("etc"),
             credentials: CredentialStores::system(),
             progress_socket: None,

@@ -31,7 +31,7 @@ use crate::{
     ids::Ids,
     journal::{messages, of_run},
     notify::Notifier,
-    ports::{Clock, JobHistory, Launcher, Power, STAY, Store, StoreError},
+    ports::{Clock, JobHistory, Launcher, Power, STAY, Store, StoreError, Surroundings},
     settings::Layers,
 };
 
@@ -42,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) notifier: Arc<dyn Notifier>,
     pub(crate) power: Box<dyn Power>,
+    pub(crate) surroundings: Box<dyn Surroundings>,
     pub(crate) configuration: PathBuf,
     /// Where workers look for credentials that systemd does not hand them.
     pub(crate) credentials: CredentialStores,

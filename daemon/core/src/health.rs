@@ -13,6 +13,8 @@ pub enum Health {
     Ok,
     /// Switched off by its file.
     Disabled,
+    /// It does not start by itself for now, and its last good snapshot is young enough.
+    Paused,
     /// Nothing was ever tried.
     NeverRan,
     /// What is known cannot be trusted.
@@ -31,6 +33,7 @@ impl Health {
         match self {
             Self::Ok => "ok",
             Self::Disabled => "disabled",
+            Self::Paused => "paused",
             Self::NeverRan => "never-ran",
             Self::Unknown => "unknown",
             Self::Degraded => "degraded",
@@ -45,6 +48,8 @@ impl Health {
 pub struct JobFacts {
     /// The job's file says `enabled = false`.
     pub disabled: bool,
+    /// Somebody paused it, or all.
+    pub paused: bool,
     /// The job's file as it is now is refused, and an older state of it is in force.
     pub refused: bool,
     /// How the newest finished backup ended, cancelled and skipped ones left out.
@@ -89,6 +94,7 @@ impl JobFacts {
             return Health::Degraded;
         }
         match self.last_good {
+            _ if self.paused => Health::Paused,
             Some(_) => Health::Ok,
             None => Health::NeverRan,
         }
@@ -171,6 +177,21 @@ mod tests {
         };
         assert_eq!(disabled.health(at(27)), Health::Disabled);
         assert_eq!(disabled.late_at(), None);
+    }
+
+    #[test]
+    fn a_pause_hides_neither_age_nor_failure() {
+        let paused = JobFacts {
+            paused: true,
+            ..facts()
+        };
+        assert_eq!(paused.health(at(1)), Health::Paused);
+        assert_eq!(paused.health(at(27)), Health::Late);
+        let failed = JobFacts {
+            last_result: Some(RunResult::Failed),
+            ..paused
+        };
+        assert_eq!(failed.health(at(1)), Health::Failed);
     }
 
     #[test]

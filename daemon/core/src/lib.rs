@@ -4,11 +4,13 @@
 //! takes the time it needs, so that the same code runs under the daemon and under a virtual clock.
 
 pub mod audit;
+pub mod clock;
 pub mod condition;
 pub mod config;
 pub mod failure;
 pub mod health;
 pub mod name;
+pub mod pause;
 pub mod protocol;
 pub mod queue;
 pub mod resources;

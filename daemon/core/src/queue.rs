@@ -1,13 +1,16 @@
 //! Which queued run starts next, and what holds the others.
 //!
-//! Two rules: at most `limit` runs at once, and on each repository readers beside readers, or one writer
-//! alone. A writer that waits holds back the readers behind it, so that it is not starved.
+//! At most `limit` runs at once; on each repository readers beside readers, or one writer alone; the more urgent
+//! first, backups before maintenance, and each after the jobs that it comes after. A writer that waits holds back the
+//! readers behind it, and whoever waits grows more urgent, so that nobody is starved.
 
-use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    name::{RepositoryName, RunId},
+    name::{JobName, RepositoryName, RunId},
     run::{BlockedBy, RepositoryUse},
 };
 
@@ -46,62 +49,168 @@ pub struct Entry {
     pub id: RunId,
     /// Its name for people, such as `backup of home`.
     pub title: String,
+    /// Its job.
+    pub job: Option<JobName>,
+    /// Jobs whose runs it waits for.
+    pub after: Vec<JobName>,
     /// What it uses.
     pub repository: RepositoryName,
     /// How it uses it.
     pub repository_use: RepositoryUse,
+    /// Which of two goes first.
+    pub priority: Priority,
+    /// It cares for a repository, and makes way for backups.
+    pub maintenance: bool,
+    /// When it was accepted.
+    pub queued: Timestamp,
+    /// What keeps it from starting whatever the others do. While there is anything, it holds back nobody.
+    pub held: Vec<BlockedBy>,
 }
 
-/// What becomes of one queued run.
+/// What becomes of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Its turn has come.
     Start(RunId),
     /// Its turn has not come, for these reasons.
     Wait(RunId, Vec<BlockedBy>),
+    /// It is at work, and is to stop for now, for this reason.
+    MakeWay(RunId, String),
 }
 
-/// Decides for each queued run, in the order given (oldest first).
+/// Who waits this long goes before who is one step above: nothing starves.
+const STEP: SignedDuration = SignedDuration::from_hours(2);
+
+/// More than so many are not told by name what they wait for, since that changes with each start.
+const TOLD_BY_NAME: usize = 50;
+
+impl Entry {
+    /// How urgent it is: by its priority, and by how long it has waited.
+    fn urgency(&self, now: Timestamp) -> i64 {
+        let kind = match (self.maintenance, self.priority) {
+            (false, Priority::High) => 2,
+            (false, Priority::Normal) => 1,
+            (false, Priority::Low) => 0,
+            // A due backup goes before it for the better part of a day.
+            (true, Priority::High) => -2,
+            (true, Priority::Normal) => -3,
+            (true, Priority::Low) => -4,
+        };
+        kind + now.duration_since(self.queued).as_secs().max(0) / STEP.as_secs()
+    }
+}
+
+/// What a repository is used for so far.
+#[derive(Default)]
+struct Usage<'a> {
+    active: Vec<&'a Entry>,
+    /// One that wants it alone, and those behind must not pass.
+    writer: Option<&'a Entry>,
+}
+
+/// Decides for each run that could start, the most urgent first.
 pub fn decide(queued: &[Entry], running: &[Entry], limit: usize, now: Timestamp) -> Vec<Decision> {
+    let mut order: Vec<&Entry> = queued.iter().collect();
+    order.sort_by_key(|entry| (std::cmp::Reverse(entry.urgency(now)), entry.queued, entry.id));
+    let told_by_name = order.len() <= TOLD_BY_NAME;
+    let mut repositories: BTreeMap<&RepositoryName, Usage<'_>> = BTreeMap::new();
+    for entry in running {
+        repositories
+            .entry(&entry.repository)
+            .or_default()
+            .active
+            .push(entry);
+    }
     let mut active: Vec<&Entry> = running.iter().collect();
-    let mut waiting: Vec<&Entry> = Vec::new();
-    let mut decisions = Vec::with_capacity(queued.len());
-    for entry in queued {
+    // A run waits for those that are at work, or will be without its doing.
+    let mut ahead: BTreeMap<&JobName, Vec<&Entry>> = BTreeMap::new();
+    for entry in running
+        .iter()
+        .chain(order.iter().copied().filter(|entry| entry.held.is_empty()))
+    {
+        if let Some(job) = &entry.job {
+            ahead.entry(job).or_default().push(entry);
+        }
+    }
+    let mut yielding: BTreeSet<RunId> = BTreeSet::new();
+    let mut decisions = Vec::with_capacity(order.len());
+    for entry in order {
+        if !entry.held.is_empty() {
+            decisions.push(Decision::Wait(entry.id, entry.held.clone()));
+            continue;
+        }
         let mut reasons = Vec::new();
-        if active.len() >= limit {
+        let since = now;
+        let before: Vec<&Entry> = entry
+            .after
+            .iter()
+            .filter_map(|job| ahead.get(job))
+            .flatten()
+            .copied()
+            .filter(|other| other.id != entry.id)
+            .collect();
+        if !before.is_empty() {
             reasons.push(BlockedBy {
-                what: format!("`max_parallel_runs` is {limit}, and as many runs are at work"),
-                since: now,
-                clears: format!("the end of one of them: {}", titles(&active)),
+                what: "`after` lets other jobs go first".to_owned(),
+                since,
+                clears: format!("the end of {}", titles(&before)),
             });
         }
-        let conflicts: Vec<&Entry> = active
-            .iter()
-            .chain(&waiting)
-            .copied()
-            .filter(|other| conflict(entry, other))
-            .collect();
+        let full = active.len() >= limit;
+        if full {
+            let clears = if told_by_name {
+                format!("the end of one of them: {}", titles(&active))
+            } else {
+                "the end of one of them".to_owned()
+            };
+            reasons.push(BlockedBy {
+                what: format!("`max_parallel_runs` is {limit}, and as many runs are at work"),
+                since,
+                clears,
+            });
+        }
+        let usage = repositories.entry(&entry.repository).or_default();
+        let conflicts = usage.conflicts(entry);
         if !conflicts.is_empty() {
             reasons.push(BlockedBy {
                 what: format!("repository `{}` is in use", entry.repository),
-                since: now,
+                since,
                 clears: format!("the end of {}", titles(&conflicts)),
             });
         }
         if reasons.is_empty() {
+            usage.active.push(entry);
             active.push(entry);
             decisions.push(Decision::Start(entry.id));
-        } else {
-            waiting.push(entry);
-            decisions.push(Decision::Wait(entry.id, reasons));
+            continue;
         }
+        if before.is_empty() && !entry.maintenance {
+            let in_the_way: &[&Entry] = if conflicts.is_empty() { &active } else { &conflicts };
+            let makes_way = in_the_way.iter().find(|other| {
+                other.maintenance
+                    && running.iter().any(|at_work| at_work.id == other.id)
+                    && other.urgency(now) < entry.urgency(now)
+                    && !yielding.contains(&other.id)
+            });
+            if let Some(other) = makes_way {
+                yielding.insert(other.id);
+                decisions.push(Decision::MakeWay(other.id, format!("{} is due", entry.title)));
+            }
+        }
+        if entry.repository_use == RepositoryUse::Exclusive && before.is_empty() {
+            usage.writer.get_or_insert(entry);
+        }
+        decisions.push(Decision::Wait(entry.id, reasons));
     }
     decisions
 }
 
-fn conflict(a: &Entry, b: &Entry) -> bool {
-    a.repository == b.repository
-        && (a.repository_use == RepositoryUse::Exclusive || b.repository_use == RepositoryUse::Exclusive)
+impl<'a> Usage<'a> {
+    fn conflicts(&self, entry: &Entry) -> Vec<&'a Entry> {
+        let alone = |other: &Entry| other.repository_use == RepositoryUse::Exclusive;
+        let at_work = self.active.iter().filter(|other| alone(entry) || alone(other));
+        at_work.chain(&self.writer).copied().collect()
+    }
 }
 
 fn titles(entries: &[&Entry]) -> String {
@@ -113,79 +222,4 @@ fn titles(entries: &[&Entry]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use RepositoryUse::{Exclusive, Shared};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn entry(number: u128, repository: &str, repository_use: RepositoryUse) -> Entry {
-        Entry {
-            id: RunId::from_parts(0, number),
-            title: format!("run {number}"),
-            repository: repository.parse().unwrap(),
-            repository_use,
-        }
-    }
-
-    fn started(decisions: &[Decision]) -> Vec<RunId> {
-        decisions
-            .iter()
-            .filter_map(|decision| match decision {
-                Decision::Start(id) => Some(*id),
-                Decision::Wait(..) => None,
-            })
-            .collect()
-    }
-
-    #[test]
-    fn no_more_start_than_the_limit_and_the_oldest_first() {
-        let queued = [
-            entry(1, "a", Shared),
-            entry(2, "a", Shared),
-            entry(3, "b", Shared),
-        ];
-        let decisions = decide(&queued, &[], 2, Timestamp::UNIX_EPOCH);
-        assert_eq!(started(&decisions), [queued[0].id, queued[1].id]);
-        let Decision::Wait(_, reasons) = &decisions[2] else {
-            panic!("started")
-        };
-        assert!(reasons[0].clears.contains("run 1, run 2"), "{reasons:?}");
-    }
-
-    #[test]
-    fn a_writer_waits_for_readers_and_holds_back_those_behind_it() {
-        let running = [entry(1, "a", Shared)];
-        let queued = [
-            entry(2, "a", Exclusive),
-            entry(3, "a", Shared),
-            entry(4, "b", Shared),
-        ];
-        let decisions = decide(&queued, &running, 9, Timestamp::UNIX_EPOCH);
-        assert_eq!(started(&decisions), [queued[2].id]);
-    }
-
-    proptest! {
-        #[test]
-        fn the_rules_hold_for_every_queue(
-            choice in proptest::collection::vec((0_u8..3, any::<bool>()), 0..12),
-            limit in 1_usize..5,
-        ) {
-            let queued: Vec<Entry> = (0..)
-                .zip(choice)
-                .map(|(n, (repo, write))| entry(n, ["a", "b", "c"][usize::from(repo)], if write { Exclusive } else { Shared }))
-                .collect();
-            let decisions = decide(&queued, &[], limit, Timestamp::UNIX_EPOCH);
-            prop_assert_eq!(decisions.len(), queued.len());
-            let ids = started(&decisions);
-            prop_assert!(ids.len() <= limit);
-            prop_assert!(queued.is_empty() || ids.first() == Some(&queued[0].id));
-            let active: Vec<&Entry> = queued.iter().filter(|e| ids.contains(&e.id)).collect();
-            for (i, a) in active.iter().enumerate() {
-                for b in &active[i + 1..] {
-                    prop_assert!(!conflict(a, b));
-                }
-            }
-        }
-    }
-}
+mod tests;

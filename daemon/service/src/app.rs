@@ -14,6 +14,7 @@ use zbus::{Connection, fdo::RequestNameFlags};
 use crate::{
     alarm::Alarm,
     bus::{Authority, Facts, OwnerOnly, Polkit, Publisher},
+    clock::SystemClock,
     conditions::{self, Conditions, Sources},
     configuration::ENCRYPTION_KEY,
     coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
@@ -22,12 +23,12 @@ use crate::{
     launch::{self, Base, ChildLauncher, LauncherSettings, ProgressSocket, SystemdLauncher},
     logging::LogLevel,
     notify::{Notifier, Systemd, patiently},
-    ports::{Launcher, Store, SystemClock},
+    ports::{Launcher, Store},
     power::{self, Logind},
     scope::{Directories, Scope},
     settings::{self, Layers},
     store::SqliteStore,
-    zones::{self, Places},
+    zones::{self, Places, SystemZones},
 };
 
 /// A bus that has not answered by then will not.
@@ -142,6 +143,9 @@ async fn start(
         notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
         power: Box::new(power),
         surroundings: Box::new(surroundings),
+        watcher: Box::new(Unwatched),
+        zones: Box::new(SystemZones),
+        machine: machine(),
         configuration: directories.configuration.clone(),
         credentials: directories.credentials.clone(),
         progress_socket: Some(socket_path),
@@ -334,6 +338,22 @@ async fn own_name(scope: Scope, connection: &Connection) -> Result<(), Failure> 
             name,
             reason: error.to_string(),
         }),
+    }
+}
+
+struct Unwatched;
+
+impl crate::ports::Watcher for Unwatched {
+    fn want(&self, _: std::collections::BTreeMap<backupd_core::name::JobName, crate::ports::Watch>) {}
+}
+
+/// What tells this machine from others: its id, or else its name.
+fn machine() -> String {
+    let id = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    match id.trim() {
+        "" => nix::unistd::gethostname()
+            .map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned()),
+        id => id.to_owned(),
     }
 }
 

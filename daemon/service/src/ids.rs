@@ -62,6 +62,10 @@ mod tests {
         fn now(&self) -> Timestamp {
             Timestamp::UNIX_EPOCH
         }
+
+        fn since_boot(&self) -> jiff::SignedDuration {
+            jiff::SignedDuration::ZERO
+        }
     }
 
     #[test]

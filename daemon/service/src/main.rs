@@ -4,6 +4,7 @@ mod alarm;
 mod app;
 mod audit;
 mod bus;
+mod clock;
 mod conditions;
 mod configuration;
 mod coordinator;

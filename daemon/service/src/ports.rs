@@ -12,17 +12,22 @@ use std::{
 
 use backupd_core::{
     audit::{Entry, Record, Sealed, Who},
+    clock::{Reading, Seen},
     condition::Condition,
     config::PathChange,
     name::{JobName, RepositoryName, RunId},
+    pause::Pause,
     protocol::Spec,
     resources::Limits,
     run::{Operation, Run, RunResult, RunState, Trigger},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// How many finished runs of a job stay objects on the bus whatever their age.
 pub(crate) const STAY: u32 = 20;
+
+/// How many finished runs stay objects for that, of all jobs: thousands of jobs would make a hundred thousand.
+pub(crate) const STAY_IN_ALL: u32 = 2000;
 
 /// A future behind a trait object.
 pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -75,8 +80,26 @@ pub(crate) trait Store: Send + Sync {
     }
     /// A page of history, newest first.
     fn list(&self, query: RunQuery) -> Reply<'_, Result<Vec<Run>, StoreError>>;
-    /// What is known of a job; notes that it is known since `now` where it was not.
-    fn job_facts(&self, job: &JobName, now: Timestamp) -> Reply<'_, Result<JobHistory, StoreError>>;
+    /// Keeps runs as they are now, that the schedules of jobs are seen to up to these elapses, and what the audit log is
+    /// to say of it: all or nothing.
+    fn schedule(
+        &self,
+        runs: Vec<Run>,
+        seen: Vec<(JobName, Timestamp)>,
+        entries: Vec<Entry>,
+    ) -> Reply<'_, Result<(), StoreError>>;
+    /// The pauses of jobs, and that of all under no name.
+    fn pauses(&self) -> Reply<'_, Result<BTreeMap<Option<JobName>, Pause>, StoreError>>;
+    /// Keeps the pause of a job, or of all, or that there is none; and what the audit log is to say of it.
+    fn pause(
+        &self,
+        job: Option<JobName>,
+        pause: Option<Pause>,
+        entries: Vec<Entry>,
+    ) -> Reply<'_, Result<(), StoreError>>;
+    /// What is known of jobs, in their order; notes of each that it is known since `now` where it was not.
+    fn job_facts(&self, jobs: Vec<JobName>, now: Timestamp)
+    -> Reply<'_, Result<Vec<JobHistory>, StoreError>>;
     /// Forgets finished runs that have expired, but for the newest `keep` of each job; answers their ids.
     fn expire(&self, now: Timestamp, keep: u32) -> Reply<'_, Result<Vec<RunId>, StoreError>>;
 }
@@ -86,6 +109,8 @@ pub(crate) trait Store: Send + Sync {
 pub(crate) struct JobHistory {
     /// When the daemon first saw the job.
     pub(crate) known_since: Option<Timestamp>,
+    /// Up to where its schedule was seen to.
+    pub(crate) seen: Seen,
     /// The newest finished backup that says something: neither cancelled nor skipped.
     pub(crate) last_result: Option<RunResult>,
     /// The newest finished backup of all, whatever its result.
@@ -287,18 +312,23 @@ pub(crate) trait Watcher: Send + Sync {
     fn want(&self, watches: BTreeMap<JobName, Watch>);
 }
 
+/// Where the clock of the machine stands.
+pub(crate) trait Zones: Send + Sync {
+    /// Its zone now.
+    fn local(&self) -> TimeZone;
+}
+
 /// Reads the time. Steered in tests.
 pub(crate) trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
-}
-
-/// The machine's clock.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
+    /// The time since the machine started, sleep counted; nobody sets it.
+    fn since_boot(&self) -> SignedDuration;
+    /// Both.
+    fn reading(&self) -> Reading {
+        Reading {
+            now: self.now(),
+            since_boot: self.since_boot(),
+        }
     }
 }

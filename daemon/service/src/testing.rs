@@ -1,6 +1,7 @@
 //! Doubles for what must be steered in tests: time, workers, and a store that fails.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{Seek as _, Write as _},
     os::fd::OwnedFd,
@@ -13,41 +14,89 @@ use std::{
 
 use backupd_core::{
     audit::Entry,
+    clock::Reading,
+    condition::Condition,
     failure::{Failure, FailureClass},
     name::{JobName, RunId},
+    pause::Pause,
     protocol::{CredentialStores, Event, EventKind, Spec},
     resources::Limits,
     run::{Run, RunResult},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::{
-    conditions::Conditions,
     coordinator::{
         Changes, Coordinator, Handle, Inbox, JobView, ObjectKey, Outbox, Parts, ProgressView, View,
     },
     notify::Notifier,
     ports::{
         AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, LimitError, Power, PowerLocks, Reply,
-        RunQuery, Store, StoreError,
+        RunQuery, Store, StoreError, Surroundings, Watch, Watcher, Zones,
     },
     store::SqliteStore,
 };
 
-pub(crate) struct SteeredClock(Mutex<Timestamp>);
+/// A clock that stands until it is moved.
+pub(crate) struct SteeredClock(Mutex<Reading>);
 
 impl SteeredClock {
+    pub(crate) fn at(now: Timestamp) -> Self {
+        let since_boot = SignedDuration::from_hours(1);
+        Self(Mutex::new(Reading { now, since_boot }))
+    }
+
+    /// Time passes, awake or asleep.
     pub(crate) fn advance(&self, by: SignedDuration) {
-        let mut now = self.0.lock().unwrap();
-        *now = now.checked_add(by).unwrap();
+        let mut reading = self.0.lock().unwrap();
+        reading.now = reading.now.checked_add(by).unwrap();
+        reading.since_boot = reading.since_boot.checked_add(by).unwrap();
+    }
+
+    /// Somebody sets the clock.
+    pub(crate) fn set(&self, now: Timestamp) {
+        self.0.lock().unwrap().now = now;
     }
 }
 
 impl Clock for SteeredClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
+        self.0.lock().unwrap().now
+    }
+
+    fn since_boot(&self) -> SignedDuration {
+        self.0.lock().unwrap().since_boot
+    }
+}
+
+/// A machine in this zone.
+pub(crate) struct SteadyZone(pub(crate) TimeZone);
+
+impl Zones for SteadyZone {
+    fn local(&self) -> TimeZone {
+        self.0.clone()
+    }
+}
+
+/// Says nothing by itself; the test says how conditions stand.
+#[derive(Default)]
+pub(crate) struct ScriptedSurroundings(pub(crate) Arc<Mutex<BTreeSet<Condition>>>);
+
+impl Surroundings for ScriptedSurroundings {
+    fn want(&self, conditions: BTreeSet<Condition>) {
+        *self.0.lock().unwrap() = conditions;
+    }
+}
+
+/// Watches nothing; the test says what happens.
+#[derive(Default)]
+pub(crate) struct ScriptedWatcher(pub(crate) Arc<Mutex<BTreeMap<JobName, Watch>>>);
+
+impl Watcher for ScriptedWatcher {
+    fn want(&self, watches: BTreeMap<JobName, Watch>) {
+        *self.0.lock().unwrap() = watches;
     }
 }
 
@@ -183,8 +232,40 @@ impl Store for FailingStore {
         self.real.list(query)
     }
 
-    fn job_facts(&self, job: &JobName, now: Timestamp) -> Reply<'_, Result<JobHistory, StoreError>> {
-        self.real.job_facts(job, now)
+    fn schedule(
+        &self,
+        runs: Vec<Run>,
+        seen: Vec<(JobName, Timestamp)>,
+        entries: Vec<Entry>,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
+        }
+        self.real.schedule(runs, seen, entries)
+    }
+
+    fn pauses(&self) -> Reply<'_, Result<BTreeMap<Option<JobName>, Pause>, StoreError>> {
+        self.real.pauses()
+    }
+
+    fn pause(
+        &self,
+        job: Option<JobName>,
+        pause: Option<Pause>,
+        entries: Vec<Entry>,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
+        }
+        self.real.pause(job, pause, entries)
+    }
+
+    fn job_facts(
+        &self,
+        jobs: Vec<JobName>,
+        now: Timestamp,
+    ) -> Reply<'_, Result<Vec<JobHistory>, StoreError>> {
+        self.real.job_facts(jobs, now)
     }
 
     fn expire(&self, now: Timestamp, keep: u32) -> Reply<'_, Result<Vec<RunId>, StoreError>> {
@@ -218,6 +299,10 @@ pub(crate) struct Stage {
     pub(crate) directory: Arc<TempDir>,
     /// What the machine is asked not to do.
     pub(crate) locks: Arc<Mutex<PowerLocks>>,
+    /// What is asked of it.
+    pub(crate) conditions: Arc<Mutex<BTreeSet<Condition>>>,
+    /// What is watched for.
+    pub(crate) watches: Arc<Mutex<BTreeMap<JobName, Watch>>>,
     views: Arc<Mutex<Changes>>,
 }
 
@@ -262,9 +347,7 @@ impl Stage {
     }
 
     async fn begin(directory: Arc<TempDir>, found: Vec<(RunId, Option<Spec>)>) -> Self {
-        let clock = Arc::new(SteeredClock(Mutex::new(
-            Timestamp::from_second(1_800_000_000).unwrap(),
-        )));
+        let clock = Arc::new(SteeredClock::at(Timestamp::from_second(1_800_000_000).unwrap()));
         let real = SqliteStore::open(&directory.path().join("backupd.db"), clock.now())
             .await
             .unwrap();
@@ -279,14 +362,17 @@ impl Stage {
         });
         let (inbox, messages) = Coordinator::channel();
         let (alarm_times, alarm) = watch::channel(None);
-        let locks = Arc::default();
+        let (locks, conditions, watches) = (Arc::default(), Arc::default(), Arc::default());
         let parts = Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             notifier: Arc::new(Quiet),
             power: Box::new(SteadyMachine(Arc::clone(&locks))),
-            surroundings: Box::new(Conditions::new().0),
+            surroundings: Box::new(ScriptedSurroundings(Arc::clone(&conditions))),
+            watcher: Box::new(ScriptedWatcher(Arc::clone(&watches))),
+            zones: Box::new(SteadyZone(TimeZone::UTC)),
+            machine: "machine".to_owned(),
             configuration: directory.path().join("etc"),
             credentials: CredentialStores::system(),
             progress_socket: None,
@@ -308,6 +394,8 @@ impl Stage {
             alarm,
             directory,
             locks,
+            conditions,
+            watches,
             views: Arc::default(),
         }
     }

@@ -31,6 +31,10 @@ words! {
         RunEnd = "run-end",
         /// The limits of a run at work were changed.
         RunLimit = "run-limit",
+        /// A job, or all, were paused.
+        Pause = "pause",
+        /// A pause was ended.
+        Resume = "resume",
         /// A job's file was written.
         JobCreate = "job-create",
         /// A job's file was replaced.

@@ -22,6 +22,12 @@ pub enum RunEvent {
     Worker(Event),
     /// Somebody asked it to stop.
     CancelRequested,
+    /// Its worker is asked to stop, for this reason, and the run goes on later.
+    MakeWay(String),
+    /// It is not worth starting, for this reason.
+    Skip(String),
+    /// Another run takes the place of its next attempt.
+    Supersede,
     /// The worker could not be started at all.
     LaunchFailed(Failure),
     /// The worker is gone; what it wrote was read to the end.
@@ -45,14 +51,25 @@ pub struct IllegalMove {
 impl Run {
     /// Moves the run. Returns whether anything changed.
     pub fn apply(&mut self, event: RunEvent, now: Timestamp) -> Result<bool, IllegalMove> {
-        use RunState::{Finished, Finishing, Queued, Running, Starting, Waiting};
+        use RunState::{Backoff, Finished, Finishing, Queued, Running, Starting, Waiting};
         match (self.state, event) {
-            (Queued | Waiting, RunEvent::Blocked(reasons)) => Ok(self.block(reasons)),
-            (Queued | Waiting, RunEvent::Starting) => {
+            (Queued | Waiting | Backoff, RunEvent::Blocked(reasons)) => Ok(self.block(reasons)),
+            (Queued | Waiting | Backoff, RunEvent::Starting) => {
                 self.begin_attempt(now);
                 Ok(true)
             }
-            (Queued | Waiting, RunEvent::CancelRequested) => {
+            (Queued | Waiting | Backoff, RunEvent::Skip(reason)) => {
+                let failure = Failure::new(FailureClass::Cancelled, reason);
+                self.finish(RunResult::Skipped, Some(failure), now);
+                Ok(true)
+            }
+            // What went wrong stands there already.
+            (Backoff, RunEvent::Supersede) => {
+                let failure = self.failure.take();
+                self.finish(RunResult::Failed, failure, now);
+                Ok(true)
+            }
+            (Queued | Waiting | Backoff, RunEvent::CancelRequested) => {
                 self.cancel_requested = true;
                 self.finish(RunResult::Cancelled, Some(cancelled_before_start()), now);
                 Ok(true)
@@ -60,6 +77,11 @@ impl Run {
             (Starting | Running | Finishing, RunEvent::CancelRequested) => {
                 let first = !self.cancel_requested;
                 self.cancel_requested = true;
+                Ok(first)
+            }
+            (Starting | Running, RunEvent::MakeWay(reason)) => {
+                let first = self.makes_way.is_none();
+                self.makes_way.get_or_insert(reason);
                 Ok(first)
             }
             // A worker that was stopped on its way to its first word is a start that failed, and was meant to.
@@ -91,10 +113,11 @@ impl Run {
     }
 
     fn block(&mut self, reasons: Vec<BlockedBy>) -> bool {
-        let state = if reasons.is_empty() {
-            RunState::Queued
-        } else {
-            RunState::Waiting
+        let state = match (self.state, reasons.is_empty()) {
+            // That it waits for its next attempt is not undone by other reasons, or by none.
+            (RunState::Backoff, _) => RunState::Backoff,
+            (_, true) => RunState::Queued,
+            (_, false) => RunState::Waiting,
         };
         // A reason that still holds keeps the time since when it does.
         let reasons: Vec<BlockedBy> = reasons
@@ -120,6 +143,9 @@ impl Run {
         self.state = RunState::Starting;
         self.blocked_by.clear();
         self.phase = None;
+        self.makes_way = None;
+        self.next_attempt = None;
+        self.failure = None;
         // The sums are of the last attempt.
         self.statistics = Statistics::default();
         self.snapshot = None;
@@ -135,6 +161,7 @@ impl Run {
             unit: None,
             last_event: 0,
             warned: 0,
+            made_way: false,
             outcome: None,
             done: None,
         });
@@ -228,12 +255,56 @@ impl Run {
     }
 
     fn end_attempt(&mut self, result: RunResult, failure: Option<Failure>, now: Timestamp) {
+        let stopped = matches!(result, RunResult::Cancelled | RunResult::Interrupted);
+        let made_way = self
+            .makes_way
+            .take()
+            .filter(|_| stopped && !self.cancel_requested);
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.finished = Some(now);
             attempt.result = Some(result);
             attempt.failure.clone_from(&failure);
+            attempt.made_way = made_way.is_some();
         }
-        self.finish(result, failure, now);
+        if let Some(reason) = made_way {
+            self.state = RunState::Waiting;
+            self.phase = None;
+            self.blocked_by = vec![BlockedBy {
+                clears: "what it was stopped for".to_owned(),
+                what: reason,
+                since: now,
+            }];
+            return;
+        }
+        match self.next_attempt_after(result, failure.as_ref(), now) {
+            Some(at) => {
+                self.state = RunState::Backoff;
+                self.next_attempt = Some(at);
+                self.failure = failure;
+                self.phase = None;
+                self.blocked_by.clear();
+            }
+            None => self.finish(result, failure, now),
+        }
+    }
+
+    /// When an attempt that ended so is tried again.
+    fn next_attempt_after(
+        &self,
+        result: RunResult,
+        failure: Option<&Failure>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if self.cancel_requested || !matches!(result, RunResult::Failed | RunResult::Interrupted) {
+            return None;
+        }
+        let counted = self.attempts.iter().filter(|attempt| !attempt.made_way);
+        let (retry, class) = (self.retry.as_ref()?, failure?.class);
+        let (tried, began) = (
+            u32::try_from(counted.clone().count()).ok()?,
+            counted.clone().next()?.started,
+        );
+        retry.next(self.id, tried, class, began, now)
     }
 
     fn finish(&mut self, result: RunResult, failure: Option<Failure>, now: Timestamp) {
@@ -242,6 +313,8 @@ impl Run {
         self.failure = failure;
         self.finished = Some(now);
         self.phase = None;
+        self.makes_way = None;
+        self.next_attempt = None;
         self.blocked_by.clear();
     }
 }
@@ -257,6 +330,9 @@ impl RunEvent {
             Self::Starting => "starting",
             Self::Worker(_) => "worker event",
             Self::CancelRequested => "cancel",
+            Self::MakeWay(_) => "make way",
+            Self::Skip(_) => "skip",
+            Self::Supersede => "supersede",
             Self::LaunchFailed(_) => "launch failed",
             Self::WorkerGone | Self::WorkerKilled(_) => "worker gone",
         }

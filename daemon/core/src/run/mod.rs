@@ -7,7 +7,7 @@ mod record;
 mod words;
 
 pub use apply::{IllegalMove, RunEvent};
-pub use record::{Attempt, BlockedBy, EngineVersion, Run, Statistics};
+pub use record::{Attempt, BlockedBy, EngineVersion, Run, RunWindow, Statistics};
 pub use words::{Operation, Phase, PowerUse, RepositoryUse, RunResult, RunState, Trigger, UnknownWord};
 
 pub(crate) use words::words;

@@ -8,6 +8,8 @@ use crate::{
     failure::Failure,
     name::{JobName, RepositoryName, RunId},
     protocol::RestoreWork,
+    retry::Retry,
+    schedule::Window,
 };
 
 /// One execution of one operation.
@@ -23,6 +25,15 @@ pub struct Run {
     pub operation: Operation,
     /// Why it began.
     pub trigger: Trigger,
+    /// The elapse of the schedule that it is for.
+    #[serde(default)]
+    pub scheduled: Option<Timestamp>,
+    /// When it may begin, by the schedule that it is for.
+    #[serde(default)]
+    pub window: Option<RunWindow>,
+    /// How it is tried again; `None` for not at all.
+    #[serde(default)]
+    pub retry: Option<Retry>,
     /// Where it is in its life.
     pub state: RunState,
     /// How it ended; set exactly when `state` is `finished`.
@@ -37,6 +48,15 @@ pub struct Run {
     pub phase: Option<Phase>,
     /// Somebody asked it to stop.
     pub cancel_requested: bool,
+    /// Its worker was asked to stop, for this reason; the run goes on later.
+    #[serde(default)]
+    pub makes_way: Option<String>,
+    /// When the next attempt begins; set exactly when `state` is `backoff`.
+    #[serde(default)]
+    pub next_attempt: Option<Timestamp>,
+    /// What did not hold when somebody started it all the same.
+    #[serde(default)]
+    pub overrode: Vec<String>,
     /// Why its turn has not come.
     pub blocked_by: Vec<BlockedBy>,
     /// Sums, of the last attempt.
@@ -60,6 +80,15 @@ pub struct Run {
     pub attempts: Vec<Attempt>,
 }
 
+/// A window, and where the clock stands that it is read on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunWindow {
+    /// The window.
+    pub window: Window,
+    /// A zone of the tz database; the machine's own where `None`.
+    pub zone: Option<String>,
+}
+
 /// One try inside a run: one worker process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -78,6 +107,9 @@ pub struct Attempt {
     /// The unit of systemd that its worker is; `None` for a plain child.
     #[serde(default)]
     pub unit: Option<String>,
+    /// It was stopped to make way, and does not count.
+    #[serde(default)]
+    pub made_way: bool,
     /// The last event taken from its file: replay goes on after it.
     pub last_event: u64,
     /// Warnings taken from its file.
@@ -165,6 +197,9 @@ impl Run {
             repository,
             operation,
             trigger,
+            scheduled: None,
+            window: None,
+            retry: None,
             state: RunState::Queued,
             result: None,
             queued: now,
@@ -172,6 +207,9 @@ impl Run {
             finished: None,
             phase: None,
             cancel_requested: false,
+            makes_way: None,
+            next_attempt: None,
+            overrode: Vec::new(),
             blocked_by: Vec::new(),
             statistics: Statistics::default(),
             restore: None,

@@ -223,11 +223,131 @@ fn a_finished_run_cannot_be_started_or_cancelled() {
     assert!(run.apply(RunEvent::CancelRequested, at(2)).is_err());
 }
 
+fn broken(seconds: i64) -> [RunEvent; 2] {
+    let failure = Failure::new(FailureClass::Network, "no route");
+    let said = |seq, kind| {
+        RunEvent::Worker(Event {
+            seq,
+            time: at(seconds),
+            kind,
+        })
+    };
+    [
+        said(2, EventKind::Failure { failure }),
+        said(
+            3,
+            EventKind::Done {
+                result: RunResult::Failed,
+            },
+        ),
+    ]
+}
+
+#[test]
+fn a_failure_that_may_pass_is_tried_again_until_the_attempts_are_used_up() {
+    let mut run = run();
+    run.retry = Some(crate::retry::Retry {
+        attempts: 3,
+        ..crate::retry::Retry::default()
+    });
+    for attempt in 1..=3 {
+        run.apply(RunEvent::Starting, at(attempt)).unwrap();
+        assert_eq!(run.failure, None);
+        run.apply(event(1, hello()), at(attempt)).unwrap();
+        for event in broken(attempt) {
+            run.apply(event, at(attempt)).unwrap();
+        }
+        run.apply(RunEvent::WorkerGone, at(attempt)).unwrap();
+        if attempt < 3 {
+            assert_eq!((run.state, run.result), (RunState::Backoff, None));
+            assert!(run.next_attempt.unwrap() > at(attempt));
+            assert_eq!(run.failure.as_ref().unwrap().message, "no route");
+        }
+    }
+    assert_eq!(run.result, Some(RunResult::Failed));
+    assert_eq!(run.next_attempt, None);
+    let reasons: Vec<_> = run
+        .attempts
+        .iter()
+        .map(|a| a.failure.clone().unwrap().message)
+        .collect();
+    assert_eq!(reasons, ["no route"; 3]);
+}
+
+#[test]
+fn a_run_that_waits_for_its_next_attempt_can_be_cancelled_or_superseded() {
+    let mut run = run();
+    run.retry = Some(crate::retry::Retry::default());
+    run.apply(RunEvent::Starting, at(1)).unwrap();
+    run.apply(RunEvent::WorkerGone, at(2)).unwrap();
+    assert_eq!(run.state, RunState::Backoff);
+    let mut other = run.clone();
+    other.apply(RunEvent::Supersede, at(3)).unwrap();
+    assert_eq!(other.result, Some(RunResult::Failed));
+    assert_eq!(other.failure.unwrap().class, FailureClass::Interrupted);
+    run.apply(RunEvent::CancelRequested, at(3)).unwrap();
+    assert_eq!(run.result, Some(RunResult::Cancelled));
+}
+
+#[test]
+fn a_run_that_makes_way_goes_on_later_and_the_attempt_does_not_count() {
+    let mut run = started();
+    run.retry = Some(crate::retry::Retry {
+        attempts: 2,
+        ..crate::retry::Retry::default()
+    });
+    let reason = "on battery power".to_owned();
+    assert!(run.apply(RunEvent::MakeWay(reason.clone()), at(2)).unwrap());
+    assert!(!run.apply(RunEvent::MakeWay(reason), at(2)).unwrap());
+    run.apply(
+        event(
+            2,
+            EventKind::Done {
+                result: RunResult::Cancelled,
+            },
+        ),
+        at(3),
+    )
+    .unwrap();
+    run.apply(RunEvent::WorkerGone, at(3)).unwrap();
+    assert_eq!((run.state, run.result), (RunState::Waiting, None));
+    assert_eq!(run.blocked_by[0].what, "on battery power");
+    run.apply(RunEvent::Starting, at(4)).unwrap();
+    run.apply(RunEvent::WorkerGone, at(5)).unwrap();
+    assert_eq!(run.state, RunState::Backoff, "this was the first that counts");
+}
+
+#[test]
+fn a_worker_that_ended_well_before_it_could_make_way_has_ended_well() {
+    let mut run = started();
+    run.apply(RunEvent::MakeWay("on battery power".into()), at(2))
+        .unwrap();
+    for (seq, kind) in [
+        (
+            2,
+            EventKind::Snapshot {
+                snapshot: "ab".into(),
+            },
+        ),
+        (
+            3,
+            EventKind::Done {
+                result: RunResult::Success,
+            },
+        ),
+    ] {
+        run.apply(event(seq, kind), at(3)).unwrap();
+    }
+    run.apply(RunEvent::WorkerGone, at(3)).unwrap();
+    assert_eq!(run.result, Some(RunResult::Success));
+}
+
 proptest! {
     /// Whatever comes in whatever order: a run has a result exactly when it is finished, and never loses it.
     #[test]
-    fn a_result_and_the_end_come_together(moves in proptest::collection::vec(0_u8..8, 0..30)) {
+    fn a_result_and_the_end_come_together(moves in proptest::collection::vec(0_u8..11, 0..30), retried: bool) {
         let mut run = run();
+        run.retry = retried.then(crate::retry::Retry::default);
         for (step, choice) in moves.into_iter().enumerate() {
             let seq = step as u64 + 1;
             let before = run.result;
@@ -239,11 +359,15 @@ proptest! {
                 4 => RunEvent::CancelRequested,
                 5 => RunEvent::LaunchFailed(Failure::new(FailureClass::Engine, "no worker")),
                 6 => RunEvent::Blocked(Vec::new()),
+                7 => RunEvent::MakeWay("a condition".into()),
+                8 => RunEvent::Supersede,
+                9 => RunEvent::Skip("not worth it".into()),
                 _ => event(seq, EventKind::Failure { failure: Failure::new(FailureClass::Engine, "x") }),
             };
             let _ = run.apply(event, at(i64::try_from(seq).unwrap()));
             prop_assert_eq!(run.result.is_some(), run.state == RunState::Finished);
             prop_assert_eq!(run.finished.is_some(), run.state == RunState::Finished);
+            prop_assert_eq!(run.next_attempt.is_some(), run.state == RunState::Backoff);
             if before.is_some() {
                 prop_assert_eq!(before, run.result);
             }

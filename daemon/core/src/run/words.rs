@@ -94,6 +94,13 @@ impl Operation {
         }
     }
 
+    /// Whether it cares for a repository, and makes way for backups.
+    pub fn is_maintenance(self) -> bool {
+        match self {
+            Self::Backup | Self::Restore => false,
+        }
+    }
+
     /// Whether the operation may run beside others on the same repository.
     pub fn repository_use(self) -> RepositoryUse {
         match self {

@@ -70,8 +70,13 @@ impl Coordinator {
     }
 
     pub(super) async fn apply_configuration(&mut self) {
+        let before = self.catalog.jobs.clone();
         self.load_configuration();
         self.refresh_histories().await;
+        self.reschedule(&before).await;
+        self.plan_all();
+        self.rewatch = true;
+        self.touch_all();
         // A higher limit may let runs start.
         self.pump().await;
     }

@@ -1,6 +1,6 @@
 //! What workers tell, and the end of a run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use backupd_core::{
     audit::{self, Action},
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     audit::daemon,
     journal::{messages, of_run},
-    ports::STAY,
+    ports::{STAY, STAY_IN_ALL},
 };
 
 /// A finished run stays an object at least so long, and as one of the newest of its job longer.
@@ -85,7 +85,7 @@ impl Coordinator {
                 {
                     self.tidy_after(&run);
                 }
-                self.conclude(run).await;
+                self.attempt_over(run).await;
                 self.pump().await;
             }
             Ok(false) => {}
@@ -114,6 +114,33 @@ impl Coordinator {
             .then(|| Run::clone(run))
     }
 
+    /// Keeps a run of which an attempt has just ended: it is over, or goes on later.
+    pub(super) async fn attempt_over(&mut self, run: Run) {
+        if run.result.is_some() {
+            self.conclude(run).await;
+            return;
+        }
+        let id = run.id;
+        self.save(&run, None).await;
+        if let Some(at) = run.next_attempt {
+            let why = run
+                .failure
+                .as_ref()
+                .map_or("no reason is known", |failure| failure.message.as_str());
+            of_run!(
+                warn,
+                messages::RUN_BACKS_OFF,
+                &run,
+                "{} failed and is tried again at {}: {why}",
+                title(&run),
+                self.local_time(at)
+            );
+        }
+        self.put_back(run);
+        self.appoint_attempt(id);
+        self.appoint_window(id);
+    }
+
     /// Keeps a run that has just ended, and all that follows from its end.
     pub(super) async fn conclude(&mut self, mut run: Run) {
         let entry = self.end(&mut run);
@@ -133,9 +160,13 @@ impl Coordinator {
     pub(super) async fn concluded(&mut self, run: Run) {
         log_end(&run);
         self.remember(&run);
+        let job = run.job.clone().filter(|_| run.operation == Operation::Backup);
         self.put_back(run);
         self.forget_expired().await;
         self.retire();
+        if let Some(job) = job {
+            self.after_end_of(&job).await;
+        }
     }
 
     /// What its job's health follows from: from the run itself, for the store may not have it.
@@ -172,7 +203,7 @@ impl Coordinator {
             }
             Err(error) => {
                 tracing::warn!(MESSAGE_ID = messages::STORE_TROUBLE, %error, "expired history cannot be removed");
-                self.store_trouble = Some(error.to_string());
+                self.trouble_with_store(error.to_string());
             }
         }
     }
@@ -181,21 +212,26 @@ impl Coordinator {
     pub(super) fn retire(&mut self) {
         let now = self.parts.clock.now();
         let mut newest: BTreeMap<Option<&JobName>, u32> = BTreeMap::new();
-        let mut old = BTreeSet::new();
+        let mut finished_runs = 0_u32;
+        let mut old = Vec::new();
         for (id, live) in self.runs.iter().rev() {
             let Some(finished) = live.run.finished else {
                 continue;
             };
             let position = newest.entry(live.run.job.as_ref()).or_default();
             *position += 1;
+            finished_runs += 1;
             let shown = live.recalled.map_or(finished, |recalled| recalled.max(finished));
             let is_old = now.duration_since(shown) > STAYS;
+            let is_one_of_many = *position > STAY || finished_runs > STAY_IN_ALL;
             // One that the store lacks is nowhere else.
-            if *position > STAY && is_old && !self.unsaved.contains_key(id) {
-                old.insert(*id);
+            if is_one_of_many && is_old && !self.unsaved.contains_key(id) {
+                old.push(*id);
             }
         }
-        self.runs.retain(|id, _| !old.contains(id));
+        for id in old {
+            self.remove(id);
+        }
     }
 }
 

@@ -8,12 +8,13 @@ use backupd_core::{
     name::{JobName, RepositoryName, RunId},
     protocol::{CredentialStores, RepositorySpec, SPEC_VERSION, Spec, Work},
     resources::{Limits, Resources},
-    run::Run,
+    run::{Run, Trigger},
 };
+use jiff::Timestamp;
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
 
 use super::{
-    message::{Answer, Inbox, Message, RestoreRequest, StartOptions},
+    message::{Answer, ComingElapse, ElapseQuery, Inbox, Message, RestoreRequest, StartOptions},
     outbox::Outbox,
     queue::launch_failure,
     record::of_run,
@@ -102,6 +103,48 @@ impl Handle {
     pub(crate) async fn start(&self, job: JobName, options: StartOptions) -> Result<RunId, Refusal> {
         self.request(|answer| Message::Start(job, options, self.who(), answer))
             .await
+    }
+
+    /// Starts several jobs together; of one that is queued or at work, the answer is that run.
+    pub(crate) async fn start_jobs(
+        &self,
+        jobs: Vec<JobName>,
+        options: StartOptions,
+    ) -> Result<Vec<RunId>, Refusal> {
+        self.request(|answer| Message::StartJobs(jobs, options, self.who(), answer))
+            .await
+    }
+
+    /// Starts every job that waits for this.
+    pub(crate) async fn trigger(
+        &self,
+        trigger: Trigger,
+        metadata: serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Vec<RunId>, Refusal> {
+        self.request(|answer| Message::Trigger(trigger, metadata, self.who(), answer))
+            .await
+    }
+
+    /// Lets a job, or all, not start by themselves until then, or until somebody resumes.
+    pub(crate) async fn pause(
+        &self,
+        job: Option<JobName>,
+        until: Option<Timestamp>,
+        reason: Option<String>,
+    ) -> Result<(), Refusal> {
+        self.request(|answer| Message::Pause(job, until, reason, self.who(), answer))
+            .await
+    }
+
+    /// Ends the pause of a job, or of all.
+    pub(crate) async fn resume(&self, job: Option<JobName>) -> Result<(), Refusal> {
+        self.request(|answer| Message::Unpause(job, self.who(), answer))
+            .await
+    }
+
+    /// What comes, in order.
+    pub(crate) async fn elapses(&self, query: ElapseQuery) -> Result<Vec<ComingElapse>, Refusal> {
+        self.request(|answer| Message::Elapses(query, answer)).await
     }
 
     pub(crate) async fn restore(&self, request: RestoreRequest) -> Result<RunId, Refusal> {

@@ -11,6 +11,7 @@ use backupd_core::{
     protocol::{Event, Progress, Spec},
     run::{Run, Trigger},
 };
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{password::PasswordWish, refusal::Refusal};
@@ -47,8 +48,53 @@ pub(crate) struct RestoreRequest {
     pub(crate) options: StartOptions,
 }
 
+/// Which elapses are asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ElapseQuery {
+    /// Of this job.
+    pub(crate) job: Option<JobName>,
+    /// After this; now where `None`.
+    pub(crate) from: Option<Timestamp>,
+    /// Before this.
+    pub(crate) until: Option<Timestamp>,
+    /// At most so many.
+    pub(crate) limit: usize,
+}
+
+/// An elapse that comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ComingElapse {
+    pub(crate) job: JobName,
+    /// Jitter counted.
+    pub(crate) at: Timestamp,
+    /// As the job's file says it.
+    pub(crate) schedule: String,
+    /// Of its clock.
+    pub(crate) time_zone: String,
+}
+
 pub(crate) enum Message {
     Start(JobName, StartOptions, Who, Answer<RunId>),
+    /// Several jobs together.
+    StartJobs(Vec<JobName>, StartOptions, Who, Answer<Vec<RunId>>),
+    /// Every job that waits for this.
+    Trigger(
+        Trigger,
+        serde_json::Map<String, serde_json::Value>,
+        Who,
+        Answer<Vec<RunId>>,
+    ),
+    /// A job, or all, until then or until somebody resumes; and why.
+    Pause(
+        Option<JobName>,
+        Option<Timestamp>,
+        Option<String>,
+        Who,
+        Answer<()>,
+    ),
+    Unpause(Option<JobName>, Who, Answer<()>),
+    /// What comes.
+    Elapses(ElapseQuery, Answer<Vec<ComingElapse>>),
     Restore(Box<RestoreRequest>, Who, Answer<RunId>),
     Cancel(RunId, Who, Answer<()>),
     /// Makes a run of history an object again.

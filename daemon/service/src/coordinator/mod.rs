@@ -4,14 +4,22 @@
 //! it messages and reads what it publishes. The order is always: persist, publish, reply.
 
 mod adopt;
+mod agenda;
 mod configure;
+mod dispatch;
+mod elapse;
 mod finish;
 mod handle;
+mod holds;
+mod keep;
 mod message;
 mod meter;
 mod mirror;
+mod objects;
 mod outbox;
 mod password;
+mod pause;
+mod plan;
 mod publish;
 mod queue;
 mod record;
@@ -19,13 +27,15 @@ mod refusal;
 mod spec;
 mod start;
 mod state;
+mod triggers;
 mod views;
 
 pub(crate) use handle::Handle;
-pub(crate) use message::{Inbox, Message, RestoreRequest, StartOptions};
+pub(crate) use message::{ComingElapse, ElapseQuery, Inbox, Message, RestoreRequest, StartOptions};
 pub(crate) use outbox::{Changes, ObjectKey, Outbox};
 pub(crate) use password::{PasswordKept, PasswordRequest};
 pub(crate) use refusal::{Refusal, RefusalKind, shown};
+use state::Live;
 pub(crate) use state::{Coordinator, Parts};
 pub(crate) use views::{JobView, ManagerView, ProgressView, RepositoryView, RunView, View};
 

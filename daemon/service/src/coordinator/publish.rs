@@ -1,139 +1,198 @@
-//! Making views, and putting those that changed into the outbox.
+//! Making views of what changed, and putting them into the outbox.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use backupd_core::{
     health::{Health, JobFacts, overall},
-    name::{JobName, RunId},
-    run::{PowerUse, RunState},
+    name::{JobName, RepositoryName, RunId},
+    run::PowerUse,
+    schedule::Schedule,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::ports::PowerLocks;
 
 use super::{
-    Coordinator, JobView, ManagerView, ObjectKey, RepositoryView, RunView, View, start::title, state::Live,
+    Coordinator, JobView, Live, ManagerView, ObjectKey, RepositoryView, RunView, View, agenda::Appointment,
+    start::title,
 };
 
-/// How long to wait for a store that refused something.
-const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(10);
+/// Reasons that are told one by one; of more their number is.
+const MOST_REASONS: usize = 20;
+
+/// What is to be looked at when it is published next.
+#[derive(Debug, Default)]
+pub(super) struct Dirty {
+    all: bool,
+    jobs: BTreeSet<JobName>,
+    runs: BTreeSet<RunId>,
+    repositories: BTreeSet<RepositoryName>,
+}
 
 impl Coordinator {
+    /// A job is another than before.
+    pub(super) fn touch_job(&mut self, job: &JobName) {
+        self.dirty.jobs.insert(job.clone());
+    }
+
+    /// A run is another than before, and with it what its job says of itself.
+    pub(super) fn touch_run(&mut self, run: RunId, job: Option<&JobName>) {
+        self.dirty.runs.insert(run);
+        self.dirty.jobs.extend(job.cloned());
+    }
+
+    /// Anything may be another than before.
+    pub(super) fn touch_all(&mut self) {
+        self.dirty.all = true;
+    }
+
     /// Publishes what changed, says when to be woken next, and tells systemd what goes on.
     pub(super) fn publish(&mut self) {
         let now = self.parts.clock.now();
-        let mut views: BTreeMap<ObjectKey, View> = BTreeMap::new();
-        for (id, live) in &self.runs {
-            views.insert(ObjectKey::Run(*id), run_view(live));
-        }
-        for repository in self.catalog.repositories.values() {
-            let jobs = self
-                .catalog
-                .jobs
-                .values()
-                .filter(|job| job.repository == repository.name);
-            let view = RepositoryView {
-                name: repository.name.clone(),
-                description: repository.description.clone(),
-                url: without_userinfo(&repository.url),
-                engine: repository.engine.as_str(),
-                jobs: jobs.map(|job| job.name.clone()).collect(),
-            };
-            views.insert(
-                ObjectKey::Repository(repository.name.clone()),
-                View::Repository(Box::new(view)),
-            );
-        }
-        let mut wake: Option<Timestamp> = None;
-        let mut parts = Vec::new();
-        for name in self.catalog.jobs.keys() {
-            let Some((view, late_at)) = self.job_view(name, now) else {
-                continue;
-            };
-            parts.push((name.clone(), view.health));
-            wake = [wake, late_at.filter(|at| *at > now)].into_iter().flatten().min();
-            views.insert(ObjectKey::Job(name.clone()), View::Job(Box::new(view)));
-        }
-        if self.store_trouble.is_some() {
-            // Until the store works again, it is tried now and then.
-            wake = [wake, now.checked_add(TRY_AGAIN).ok()]
-                .into_iter()
-                .flatten()
-                .min();
-        }
-        let manager = self.manager_view(&parts);
-        self.tell_status(&manager);
-        views.insert(ObjectKey::Manager, View::Manager(Box::new(manager)));
-        for (key, view) in &views {
-            if self.published.get(key) != Some(view) {
-                self.outbox.put(key.clone(), Some(view.clone()));
+        let mut dirty = std::mem::take(&mut self.dirty);
+        if dirty.all {
+            dirty.jobs.extend(self.catalog.jobs.keys().cloned());
+            dirty
+                .repositories
+                .extend(self.catalog.repositories.keys().cloned());
+            dirty.runs.extend(self.runs.keys().copied());
+            for key in self.published.keys() {
+                match key {
+                    ObjectKey::Job(name) => drop(dirty.jobs.insert(name.clone())),
+                    ObjectKey::Repository(name) => drop(dirty.repositories.insert(name.clone())),
+                    ObjectKey::Run(id) => drop(dirty.runs.insert(*id)),
+                    ObjectKey::Manager => {}
+                }
             }
         }
-        for key in self.published.keys().filter(|key| !views.contains_key(key)) {
-            self.outbox.put(key.clone(), None);
+        for id in dirty.runs {
+            let view = self.runs.get(&id).map(run_view);
+            self.show(ObjectKey::Run(id), view);
         }
-        self.published = views;
-        self.parts.power.want(self.power_locks());
+        for name in dirty.repositories {
+            let view = self.repository_view(&name);
+            self.show(ObjectKey::Repository(name), view);
+        }
+        for name in dirty.jobs {
+            let view = self.job_view(&name, now);
+            let (health, late_at) = view.as_ref().map(|view| (view.health, view.late_at)).unzip();
+            match health.filter(|health| *health > Health::NeverRan) {
+                Some(health) => drop(self.bad.insert(name.clone(), health)),
+                None => drop(self.bad.remove(&name)),
+            }
+            let late_at = late_at.flatten().filter(|at| *at > now);
+            self.agenda.set(Appointment::Late(name.clone()), late_at);
+            self.show(ObjectKey::Job(name), view.map(|view| View::Job(Box::new(view))));
+        }
+        let manager = self.manager_view(now);
+        self.tell_status(&manager);
+        self.show(ObjectKey::Manager, Some(View::Manager(Box::new(manager))));
+        let wake = self.agenda.first();
         self.parts
             .alarm
             .send_if_modified(|at| std::mem::replace(at, wake) != wake);
     }
 
-    /// Publishes one run alone: progress comes often, and changes nothing else.
-    pub(super) fn publish_run(&mut self, id: RunId) {
-        let Some(live) = self.runs.get(&id) else { return };
-        let (key, view) = (ObjectKey::Run(id), run_view(live));
-        if self.published.get(&key) != Some(&view) {
-            self.outbox.put(key.clone(), Some(view.clone()));
-            self.published.insert(key, view);
+    /// Says what is wanted of the machine.
+    pub(super) fn want(&mut self) {
+        self.parts.power.want(self.power_locks());
+        self.want_conditions();
+        self.want_triggers();
+    }
+
+    /// Puts a view into the outbox where it is another than the one before.
+    fn show(&mut self, key: ObjectKey, view: Option<View>) {
+        if self.published.get(&key) == view.as_ref() {
+            return;
+        }
+        self.outbox.put(key.clone(), view.clone());
+        match view {
+            Some(view) => drop(self.published.insert(key, view)),
+            None => drop(self.published.remove(&key)),
         }
     }
 
-    fn job_view(&self, name: &JobName, now: Timestamp) -> Option<(JobView, Option<Timestamp>)> {
+    /// Publishes one run alone: progress comes often, and changes nothing else.
+    pub(super) fn publish_run(&mut self, id: RunId) {
+        let view = self.runs.get(&id).map(run_view);
+        self.show(ObjectKey::Run(id), view);
+    }
+
+    fn repository_view(&self, name: &RepositoryName) -> Option<View> {
+        let repository = self.catalog.repositories.get(name)?;
+        let jobs = self.catalog.jobs.values().filter(|job| job.repository == *name);
+        let view = RepositoryView {
+            name: name.clone(),
+            description: repository.description.clone(),
+            url: without_userinfo(&repository.url),
+            engine: repository.engine.as_str(),
+            jobs: jobs.map(|job| job.name.clone()).collect(),
+        };
+        Some(View::Repository(Box::new(view)))
+    }
+
+    fn job_view(&self, name: &JobName, now: Timestamp) -> Option<JobView> {
         let job = self.catalog.jobs.get(name)?;
         let history = self.histories.get(name).cloned().unwrap_or_default();
+        let plan = self.plans.get(name);
+        let pause = self.pause_of(name);
         let facts = JobFacts {
             disabled: !job.enabled,
+            paused: pause.is_some(),
             refused: self.refused.contains(name),
             last_result: history.last_result,
             last_good: history.last_good,
             known_since: history.known_since,
-            max_age: job.max_age,
+            max_age: plan.map_or(job.max_age, |plan| plan.max_age),
         };
         let mut health = facts.health(now);
         if self.unread.contains(name) {
             health = health.max(Health::Unknown);
         }
-        let late_at = facts.late_at();
         let active = self.active_run(name);
         let last_run = history
             .last_run
             .and_then(|id| self.runs.get(&id))
             .map(|live| &live.run);
-        let view = JobView {
+        let mut reason = reason(health, &facts, history.last_failure.as_deref());
+        if let Some(why) = pause
+            .and_then(|pause| pause.reason.as_deref())
+            .filter(|_| health == Health::Paused)
+        {
+            reason = format!("{reason}: {why}");
+        }
+        Some(JobView {
             name: name.clone(),
             description: job.description.clone(),
             repository: job.repository.clone(),
             enabled: job.enabled,
+            schedule: job.schedules.iter().map(describe).collect(),
+            next: plan.and_then(|plan| plan.next).filter(|_| job.enabled),
+            paused_until: pause.map(|pause| pause.until),
+            groups: job.groups.clone(),
+            after: job.after.clone(),
+            priority: job.priority,
             health,
-            reason: reason(health, &facts, history.last_failure.as_deref()),
+            reason,
             active_run: active.map(|run| run.id),
             blocked_by: active.map(|run| run.blocked_by.clone()).unwrap_or_default(),
             last_run: last_run.map(|run| run.id),
             last_result: last_run.and_then(|run| run.result),
             last_good: history.last_good,
             last_snapshot: history.last_snapshot,
-            max_age: job.max_age,
-            late_at,
-        };
-        Some((view, late_at))
+            max_age: facts.max_age,
+            late_at: facts.late_at(),
+        })
     }
 
     /// What follows from the runs at work.
     fn power_locks(&self) -> PowerLocks {
         let mut locks = PowerLocks::default();
-        let at_work = self.runs.values().map(|live| &live.run);
-        for run in at_work.filter(|run| run.state.has_worker()) {
+        let unfinished = self.unfinished.iter().filter_map(|id| self.runs.get(id));
+        for run in unfinished
+            .map(|live| &live.run)
+            .filter(|run| run.state.has_worker())
+        {
             match run.operation.power_use() {
                 PowerUse::Delay => locks.delay = true,
                 PowerUse::Block => locks.block = true,
@@ -142,13 +201,15 @@ impl Coordinator {
         locks
     }
 
-    fn manager_view(&self, jobs: &[(JobName, Health)]) -> ManagerView {
-        let mut reasons: Vec<String> = jobs
-            .iter()
-            .filter(|(_, health)| *health > Health::NeverRan)
+    fn manager_view(&self, now: Timestamp) -> ManagerView {
+        let bad = self.bad.iter().take(MOST_REASONS);
+        let mut reasons: Vec<String> = bad
             .map(|(name, health)| format!("job `{name}` is {}", health.as_str()))
             .collect();
-        let mut health = overall(jobs.iter().map(|(_, health)| *health));
+        if let Some(more) = self.bad.len().checked_sub(MOST_REASONS).filter(|more| *more > 0) {
+            reasons.push(format!("{more} more jobs are not well"));
+        }
+        let mut health = overall(self.bad.values().copied());
         if !self.faults.is_empty() {
             health = health.max(Health::Degraded);
             let faults = if self.faults.len() == 1 {
@@ -166,18 +227,20 @@ impl Coordinator {
             health = health.max(Health::Unknown);
             reasons.push(format!("the store cannot be used: {trouble}"));
         }
-        let count = |at_work: bool| {
-            let runs = self.runs.values().map(|live| live.run.state);
-            let matching = runs.filter(|s| *s != RunState::Finished && s.has_worker() == at_work);
-            u32::try_from(matching.count()).unwrap_or(u32::MAX)
-        };
+        let pause = self.pauses.get(&None).filter(|pause| !pause.is_over(now));
+        let unfinished = self.unfinished.iter().filter_map(|id| self.runs.get(id));
+        let (active, queued): (Vec<_>, Vec<_>) = unfinished.partition(|live| live.run.state.has_worker());
+        let count = |runs: Vec<&Live>| u32::try_from(runs.len()).unwrap_or(u32::MAX);
         ManagerView {
             health,
             reasons,
             faults: self.faults.clone(),
             max_parallel_runs: self.settings.max_parallel_runs,
-            active: count(true),
-            queued: count(false),
+            active: count(active),
+            queued: count(queued),
+            next: self.agenda.first_elapse().map(|(at, _)| at),
+            paused_until: pause.map(|pause| pause.until),
+            time_zone: self.local.iana_name().unwrap_or_default().to_owned(),
         }
     }
 
@@ -187,18 +250,23 @@ impl Coordinator {
             1 => "1 job".to_owned(),
             number => format!("{number} jobs"),
         };
-        let at_work = self
-            .runs
-            .values()
-            .find(|live| live.run.state.has_worker())
-            .map(|live| title(&live.run));
+        let unfinished = self.unfinished.iter().filter_map(|id| self.runs.get(id));
+        let mut at_work = unfinished
+            .map(|live| &live.run)
+            .filter(|run| run.state.has_worker());
+        let at_work = at_work.next().map(|run| title(run));
         let doing = match (at_work, manager.active.saturating_sub(1)) {
             (None, _) => "nothing at work".to_owned(),
             (Some(title), 0) => format!("{title} at work"),
             (Some(title), others) => format!("{title} and {others} more at work"),
         };
+        let next = match (manager.paused_until, self.agenda.first_elapse()) {
+            (Some(_), _) => "; all paused".to_owned(),
+            (None, Some((at, job))) => format!("; next `{job}` at {}", self.local_time(at)),
+            (None, None) => String::new(),
+        };
         let status = format!(
-            "{jobs}, {}; {doing}, {} queued",
+            "{jobs}, {}; {doing}, {} queued{next}",
             manager.health.as_str(),
             manager.queued
         );
@@ -221,6 +289,7 @@ fn reason(health: Health, facts: &JobFacts, failure: Option<&str>) -> String {
     match health {
         Health::Ok => String::new(),
         Health::Disabled => "its file says `enabled = false`".to_owned(),
+        Health::Paused => "it does not start by itself until it is resumed".to_owned(),
         Health::NeverRan => "it has not stored a snapshot yet".to_owned(),
         Health::Unknown if facts.known_since.is_none() => "its history cannot be read".to_owned(),
         Health::Unknown => "its last good snapshot lies in the future: the clock was set back".to_owned(),
@@ -234,6 +303,30 @@ fn reason(health: Health, facts: &JobFacts, failure: Option<&str>) -> String {
         },
         Health::Failed => failure.unwrap_or("its last run failed").to_owned(),
     }
+}
+
+/// A schedule in one line, as its file says it.
+pub(super) fn describe(schedule: &Schedule) -> String {
+    let mut text = schedule.text.clone();
+    if let Some(zone) = schedule
+        .zone
+        .as_ref()
+        .and_then(TimeZone::iana_name)
+        .filter(|zone| !text.ends_with(zone))
+    {
+        text += " ";
+        text += zone;
+    }
+    if let Some(window) = &schedule.window {
+        text += &format!(", from {window}");
+    }
+    if !schedule.jitter.is_zero() {
+        text += &format!(
+            ", up to {} later",
+            backupd_core::config::format_duration(schedule.jitter)
+        );
+    }
+    text
 }
 
 /// A URL's user name and password are nobody's business.

@@ -1,12 +1,10 @@
 //! Starting what can start, and saying of the rest what it waits for.
 
-use std::sync::Arc;
-
 use backupd_core::{
     failure::{Failure, FailureClass},
     name::RunId,
-    queue::{Decision, Entry, decide},
-    run::{BlockedBy, Run, RunEvent},
+    queue::{Decision, Entry, Priority, decide},
+    run::{BlockedBy, Operation, Run, RunEvent},
 };
 use jiff::Timestamp;
 
@@ -21,41 +19,59 @@ impl Coordinator {
     pub(super) async fn pump(&mut self) {
         loop {
             let now = self.parts.clock.now();
-            let entry = |run: &Arc<Run>| Entry {
-                id: run.id,
-                title: title(run),
-                repository: run.repository.clone(),
-                repository_use: run.operation.repository_use(),
-            };
             let unfinished = || {
-                self.runs
-                    .values()
+                self.unfinished
+                    .iter()
+                    .filter_map(|id| self.runs.get(id))
                     .map(|live| &live.run)
-                    .filter(|run| run.result.is_none())
             };
             let queued: Vec<Entry> = unfinished()
                 .filter(|run| !run.state.has_worker())
-                .map(entry)
-                .collect();
-            let running: Vec<Entry> = unfinished()
-                .filter(|run| run.state.has_worker())
-                .map(entry)
+                .map(|run| self.queue_entry(run, now))
                 .collect();
             if queued.is_empty() {
                 return;
             }
+            let running: Vec<Entry> = unfinished()
+                .filter(|run| run.state.has_worker())
+                .map(|run| self.queue_entry(run, now))
+                .collect();
             let limit = usize::try_from(self.settings.max_parallel_runs).unwrap_or(usize::MAX);
             let mut failed = false;
             for decision in decide(&queued, &running, limit, now) {
                 match decision {
                     Decision::Start(id) => failed |= !self.launch(id).await,
                     Decision::Wait(id, reasons) => self.block(id, reasons),
+                    Decision::MakeWay(id, reason) => self.make_way(id, reason).await,
                 }
             }
             // A start that failed leaves its place to the next.
             if !failed {
                 return;
             }
+        }
+    }
+
+    fn queue_entry(&self, run: &Run, now: Timestamp) -> Entry {
+        let job = run.job.as_ref().filter(|_| run.operation == Operation::Backup);
+        let configured = job.and_then(|job| self.catalog.jobs.get(job));
+        let held = if run.state.has_worker() {
+            Vec::new()
+        } else {
+            self.holds(run, now)
+        };
+        Entry {
+            id: run.id,
+            title: title(run),
+            job: job.cloned(),
+            after: configured.map(|job| job.after.clone()).unwrap_or_default(),
+            repository: run.repository.clone(),
+            repository_use: run.operation.repository_use(),
+            // Somebody waits for a restore.
+            priority: configured.map_or(Priority::High, |job| job.priority),
+            maintenance: run.operation.is_maintenance(),
+            queued: run.queued,
+            held: held.into_iter().map(|hold| hold.reason).collect(),
         }
     }
 
@@ -102,11 +118,12 @@ impl Coordinator {
             Ok(()) => {
                 of_run!(info, messages::RUN_STARTED, &run, "{} starts", title(&run));
                 self.put_back(run);
+                self.appoint_window(id);
                 true
             }
             Err(failure) => {
                 if run.apply(RunEvent::LaunchFailed(failure), now).is_ok() {
-                    self.conclude(run).await;
+                    self.attempt_over(run).await;
                 }
                 false
             }
@@ -121,7 +138,7 @@ impl Coordinator {
         let now = self.parts.clock.now();
         match run.apply(RunEvent::LaunchFailed(launch_failure(error)), now) {
             Ok(_) => {
-                self.conclude(run).await;
+                self.attempt_over(run).await;
                 self.pump().await;
             }
             Err(error) => tracing::warn!(%error, "a start that failed is passed over"),
@@ -135,13 +152,8 @@ impl Coordinator {
         if run.apply(RunEvent::Blocked(reasons), self.parts.clock.now()) == Ok(true) {
             self.put_back(run);
         }
-    }
-
-    /// Takes a changed run back among the others.
-    pub(super) fn put_back(&mut self, run: Run) {
-        if let Some(live) = self.runs.get_mut(&run.id) {
-            live.run = Arc::new(run);
-        }
+        self.appoint_attempt(id);
+        self.appoint_window(id);
     }
 }
 

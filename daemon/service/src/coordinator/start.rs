@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use backupd_core::{
     audit::{Action, Who},
+    config::Job,
     name::{JobName, RunId},
     protocol::{RestoreWork, SnapshotFilter},
     run::{Operation, Run, RunEvent, RunState, Trigger},
 };
 
 use super::{
-    Coordinator, RestoreRequest, StartOptions,
+    Coordinator, Live, RestoreRequest, StartOptions,
     record::{accepted, accepting, of_run},
     refusal::{Refusal, RefusalKind},
-    state::Live,
 };
 use crate::journal::{messages, of_run};
 
@@ -31,15 +31,7 @@ impl Coordinator {
         options: StartOptions,
         who: &Who,
     ) -> Result<RunId, Refusal> {
-        let Some(found) = self.catalog.jobs.get(job) else {
-            return Err(self.unknown_job(job.as_str()));
-        };
-        if !found.enabled {
-            return Err(
-                Refusal::new(RefusalKind::JobDisabled, format!("the job `{job}` is disabled"))
-                    .hint(format!("`backupctl job enable {job}` lets it run again")),
-            );
-        }
+        self.require_enabled(job)?;
         if let Some(active) = self.active_run(job) {
             let state = if active.state.has_worker() {
                 "running"
@@ -54,20 +46,109 @@ impl Coordinator {
                 "`backupctl show {job}` shows how far it is, `backupctl cancel {job}` stops it"
             )));
         }
+        let id = self.accept_backup(job, options, who).await?;
+        self.pump().await;
+        Ok(id)
+    }
+
+    /// Queues backups of several jobs before any of them starts, so that each waits for those it comes after. Of one that
+    /// is queued or at work already, the answer is that run.
+    pub(super) async fn start_jobs(
+        &mut self,
+        jobs: &[JobName],
+        options: &StartOptions,
+        who: &Who,
+    ) -> Result<Vec<RunId>, Refusal> {
+        for job in jobs {
+            self.require_enabled(job)?;
+        }
+        let mut runs = Vec::with_capacity(jobs.len());
+        let mut outcome = Ok(());
+        for job in jobs {
+            if let Some(active) = self.active_run(job) {
+                runs.push(active.id);
+                continue;
+            }
+            match self.accept_backup(job, options.clone(), who).await {
+                Ok(id) => runs.push(id),
+                // What is queued already is not taken back; it starts.
+                Err(refusal) => {
+                    outcome = Err(refusal);
+                    break;
+                }
+            }
+        }
+        self.pump().await;
+        outcome.map(|()| runs)
+    }
+
+    /// Starts every job whose file says that this starts it.
+    pub(super) async fn trigger(
+        &mut self,
+        trigger: Trigger,
+        metadata: &serde_json::Map<String, serde_json::Value>,
+        who: &Who,
+    ) -> Result<Vec<RunId>, Refusal> {
+        let waits = |job: &&Job| match trigger {
+            Trigger::PackageUpgrade => job.triggers.package_upgrade,
+            Trigger::Shutdown => job.triggers.shutdown,
+            _ => false,
+        };
+        let jobs: Vec<JobName> = self
+            .catalog
+            .jobs
+            .values()
+            .filter(waits)
+            .map(|job| job.name.clone())
+            .collect();
+        let mut runs = Vec::new();
+        for job in jobs {
+            runs.extend(self.triggered_by(&job, trigger, metadata.clone(), who).await);
+        }
+        Ok(runs)
+    }
+
+    fn require_enabled(&self, job: &JobName) -> Result<&Job, Refusal> {
+        match self.catalog.jobs.get(job) {
+            None => Err(self.unknown_job(job.as_str())),
+            Some(found) if !found.enabled => Err(Refusal::new(
+                RefusalKind::JobDisabled,
+                format!("the job `{job}` is disabled"),
+            )
+            .hint(format!("`backupctl job enable {job}` lets it run again"))),
+            Some(found) => Ok(found),
+        }
+    }
+
+    async fn accept_backup(
+        &mut self,
+        job: &JobName,
+        options: StartOptions,
+        who: &Who,
+    ) -> Result<RunId, Refusal> {
+        let found = self.require_enabled(job)?;
         // What whoever starts it says wins over what the job's file says of all its runs.
         let mut metadata = found.metadata.clone();
         metadata.extend(options.metadata);
         let options = StartOptions { metadata, ..options };
-        let (job, repository) = (Some(job.clone()), found.repository.clone());
-        let now = self.parts.clock.now();
-        let run = Run::new(
+        let mut run = Run::new(
             self.ids.next(),
-            job,
-            repository,
+            Some(job.clone()),
+            found.repository.clone(),
             Operation::Backup,
             Trigger::Manual,
-            now,
+            self.parts.clock.now(),
         );
+        // Whoever starts it waits for its end, unless the file wants it otherwise.
+        run.retry.clone_from(&found.retry);
+        if let Some(pause) = self.pause_of(job) {
+            let why = pause
+                .reason
+                .as_deref()
+                .map(|why| format!(": {why}"))
+                .unwrap_or_default();
+            run.overrode.push(format!("it is paused{why}"));
+        }
         self.accept(run, options, who).await
     }
 
@@ -107,16 +188,13 @@ impl Coordinator {
             paths: request.paths,
             target: request.target,
         });
-        self.accept(run, request.options, who).await
+        let id = self.accept(run, request.options, who).await?;
+        self.pump().await;
+        Ok(id)
     }
 
     async fn accept(&mut self, mut run: Run, options: StartOptions, who: &Who) -> Result<RunId, Refusal> {
-        let unfinished = self
-            .runs
-            .values()
-            .filter(|live| live.run.result.is_none())
-            .count();
-        if unfinished >= MOST_UNFINISHED {
+        if self.unfinished.len() >= MOST_UNFINISHED {
             return Err(Refusal::new(
                 RefusalKind::LimitsExceeded,
                 format!("{MOST_UNFINISHED} runs are queued or at work"),
@@ -130,7 +208,6 @@ impl Coordinator {
         let id = run.id;
         of_run!(info, messages::RUN_QUEUED, &run, "{} is queued", title(&run));
         self.insert(run);
-        self.pump().await;
         Ok(id)
     }
 
@@ -204,7 +281,7 @@ impl Coordinator {
         if self.runs.iter().filter_map(recalled).count() >= MOST_RECALLED
             && let Some((_, oldest)) = self.runs.iter().filter_map(recalled).min()
         {
-            self.runs.remove(&oldest);
+            self.remove(oldest);
         }
         self.insert(run);
         if let Some(live) = self.runs.get_mut(&id) {

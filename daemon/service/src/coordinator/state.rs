@@ -8,30 +8,30 @@ use std::{
 
 use backupd_core::{
     audit::Entry,
+    clock::ClockWatch,
+    condition::{Condition, Standing},
     config::{Catalog, Fault, Settings},
+    health::Health,
     name::{JobName, RunId},
+    pause::Pause,
     protocol::CredentialStores,
-    run::{Operation, Run},
+    run::{Run, Trigger},
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::{
     sync::{mpsc, watch},
     time::{Interval, MissedTickBehavior, interval},
 };
 
 use super::{
-    Handle, Inbox, ObjectKey, Outbox, View,
-    message::Message,
-    meter::Meter,
-    refusal::{Refusal, RefusalKind},
-    start::title,
+    Handle, Inbox, ObjectKey, Outbox, View, agenda::Agenda, message::Message, meter::Meter, plan::Plan,
+    publish::Dirty,
 };
 use crate::{
     configuration::{self, Editor, Texts},
     ids::Ids,
-    journal::{messages, of_run},
     notify::Notifier,
-    ports::{Clock, JobHistory, Launcher, Power, STAY, Store, StoreError, Surroundings},
+    ports::{Clock, JobHistory, Launcher, Power, STAY, Store, StoreError, Surroundings, Watcher, Zones},
     settings::Layers,
 };
 
@@ -51,6 +51,12 @@ pub(crate) struct Parts {
     pub(crate) alarm: watch::Sender<Option<Timestamp>>,
     /// Told of new settings.
     pub(crate) settings_changed: Box<dyn Fn(&Settings) + Send>,
+    /// Watches for what starts jobs beside time and people.
+    pub(crate) watcher: Box<dyn Watcher>,
+    /// Knows the machine's zone.
+    pub(crate) zones: Box<dyn Zones>,
+    /// Names the machine, so that jitter differs from machine to machine.
+    pub(crate) machine: String,
     /// Troubles from before the coordinator was, such as a store that was set aside.
     pub(crate) troubles: Vec<String>,
 }
@@ -88,7 +94,37 @@ pub(crate) struct Coordinator {
     /// The files as they were when they were last loaded.
     pub(super) texts: Texts,
     pub(super) published: BTreeMap<ObjectKey, View>,
+    /// What is to be published anew.
+    pub(super) dirty: Dirty,
+    /// Jobs that are worse than paused.
+    pub(super) bad: BTreeMap<JobName, Health>,
     pub(super) status: String,
+    /// Runs that are not over.
+    pub(super) unfinished: BTreeSet<RunId>,
+    /// The unfinished backup of each job that has one.
+    pub(super) active: BTreeMap<JobName, RunId>,
+    /// What is to be looked at, and when.
+    pub(super) agenda: Agenda,
+    pub(super) plans: BTreeMap<JobName, Plan>,
+    pub(super) pauses: BTreeMap<Option<JobName>, Pause>,
+    /// Jobs of which a run begins when the one at work is over.
+    pub(super) after_active: BTreeSet<JobName>,
+    /// Jobs that are due and have no place in the queue, by when they were.
+    pub(super) outside: BTreeSet<(Timestamp, JobName)>,
+    /// Triggers that came while a run was at work.
+    pub(super) pending: BTreeMap<JobName, (Trigger, serde_json::Map<String, serde_json::Value>)>,
+    /// What is watched for may be something else now.
+    pub(super) rewatch: bool,
+    /// How the conditions stand that matter now.
+    pub(super) standings: BTreeMap<Condition, Standing>,
+    pub(super) wanted_conditions: BTreeSet<Condition>,
+    /// Runs of which is noted what they override.
+    pub(super) told_overridden: BTreeSet<RunId>,
+    pub(super) clock: ClockWatch,
+    /// When the machine or the daemon began to be awake.
+    pub(super) awake_since: Timestamp,
+    /// The machine's zone.
+    pub(super) local: TimeZone,
 }
 
 impl Coordinator {
@@ -106,6 +142,8 @@ impl Coordinator {
             Arc::clone(&parts.clock),
         );
         let editor = Editor::new(parts.configuration.clone());
+        let reading = parts.clock.reading();
+        let local = parts.zones.local();
         Self {
             parts,
             ids,
@@ -125,7 +163,24 @@ impl Coordinator {
             unread: BTreeSet::new(),
             layers: Layers::default(),
             published: BTreeMap::new(),
+            dirty: Dirty::default(),
+            bad: BTreeMap::new(),
             status: String::new(),
+            unfinished: BTreeSet::new(),
+            active: BTreeMap::new(),
+            agenda: Agenda::default(),
+            plans: BTreeMap::new(),
+            pauses: BTreeMap::new(),
+            after_active: BTreeSet::new(),
+            outside: BTreeSet::new(),
+            pending: BTreeMap::new(),
+            rewatch: true,
+            standings: BTreeMap::new(),
+            wanted_conditions: BTreeSet::new(),
+            told_overridden: BTreeSet::new(),
+            clock: ClockWatch::new(reading),
+            awake_since: reading.now,
+            local,
         }
     }
 
@@ -156,12 +211,21 @@ impl Coordinator {
             if run.state.has_worker() {
                 self.adopt(&run);
             }
+            let id = run.id;
             self.insert(run);
+            self.appoint_attempt(id);
+            self.appoint_window(id);
+        }
+        for (job, pause) in self.parts.store.pauses().await? {
+            self.take_pause(job, Some(pause));
         }
         self.adopt_unknown().await;
         self.forget_expired().await;
+        self.retire();
+        self.plan_all();
+        self.touch_all();
         self.pump().await;
-        self.publish();
+        self.settle().await;
         Ok(())
     }
 
@@ -190,266 +254,6 @@ impl Coordinator {
         }
         counting.abort();
         refusals.finish().await;
-    }
-
-    /// Handles one message: changes, publishes, and only then answers.
-    async fn take(&mut self, message: Message) {
-        // An answer that nobody waits for any more is no error: what was asked is done all the same.
-        match message {
-            Message::Start(job, options, who, answer) => {
-                let outcome = self.start(&job, options, &who).await;
-                self.publish();
-                let _ = answer.send(outcome);
-            }
-            Message::Restore(request, who, answer) => {
-                let outcome = self.restore(*request, &who).await;
-                self.publish();
-                let _ = answer.send(outcome);
-            }
-            Message::Cancel(run, who, answer) => {
-                let outcome = self.cancel(run, &who).await;
-                self.publish();
-                let _ = answer.send(outcome);
-            }
-            Message::Recall(run, answer) => {
-                let outcome = self.recall(run).await;
-                self.publish();
-                let _ = answer.send(outcome);
-            }
-            Message::Repository(name, answer) => {
-                let found = self.catalog.repositories.get(&name).cloned();
-                let _ = answer.send(found.ok_or_else(|| self.unknown_repository(name.as_str())));
-            }
-            Message::Job(name, answer) => {
-                let known = self.catalog.jobs.contains_key(&name);
-                let _ = answer.send(known.then_some(()).ok_or_else(|| self.unknown_job(name.as_str())));
-            }
-            Message::Text(kind, name, answer) => {
-                let _ = answer.send(self.editor.read(kind, &name).map_err(Refusal::from));
-            }
-            Message::Validate(job, text, answer) => {
-                let _ = answer.send(Ok(self.editor.check_job(&self.catalog, &job, &text)));
-            }
-            Message::Create(kind, name, text, who, answer) => {
-                let outcome = self.create(kind, &name, &text, &who).await;
-                self.publish();
-                let _ = answer.send(outcome);
-            }
-            Message::Replace(job, text, revision, who, answer) => {
-                let outcome = self.replace(&job, &text, revision.as_deref(), &who).await;
-                self.publish();
-                let _ = answer.send(outcome);
-            }
-            Message::SetEnabled(job, enabled, revision, who, answer) => {
-                let outcome = self.set_enabled(&job, enabled, revision.as_deref(), &who).await;
-                self.publish();
-                let _ = answer.send(outcome);
-            }
-            Message::Password(wish) => self.take_password(wish).await,
-            Message::Delete(job, revision, who, answer) => {
-                let outcome = self.delete(&job, revision.as_deref(), &who).await;
-                self.publish();
-                let _ = answer.send(outcome);
-            }
-            Message::Reload(call) => {
-                let outcome = self.reload(call.as_ref().map(|(who, _)| who)).await;
-                self.publish();
-                if let Some((_, answer)) = call {
-                    let _ = answer.send(outcome);
-                }
-            }
-            Message::Settings(answer) => {
-                let _ = answer.send(self.settings_text());
-            }
-            message @ (Message::WorkerEvents(..)
-            | Message::WorkerGone(..)
-            | Message::LaunchFailed(..)
-            | Message::Progress(..)) => self.hear(message).await,
-            Message::NextSpec(job, answer) => {
-                let _ = answer.send(self.next_spec(&job));
-            }
-            Message::AtWork(run, answer) => {
-                let outcome = self.at_work(run).await;
-                self.publish();
-                let _ = answer.send(outcome);
-            }
-            Message::Standings(_) | Message::Triggered(..) => {}
-            Message::ZonesChanged => self.apply_configuration().await,
-            Message::Wake | Message::Resumed => {
-                self.catch_up_with_store().await;
-                self.publish();
-            }
-            Message::Stop => {}
-        }
-    }
-
-    /// What workers do.
-    async fn hear(&mut self, message: Message) {
-        match message {
-            Message::WorkerEvents(run, attempt, events) => {
-                if self.worker_events(run, attempt, events).await {
-                    self.publish();
-                } else {
-                    self.publish_run(run);
-                }
-            }
-            Message::WorkerGone(run, attempt, why) => {
-                self.worker_gone(run, attempt, why).await;
-                self.publish();
-            }
-            Message::LaunchFailed(run, attempt, error) => {
-                self.launch_failed(run, attempt, &error).await;
-                self.publish();
-            }
-            Message::Progress(progress) => {
-                let now = self.parts.clock.now();
-                if let Some(live) = self.runs.get_mut(&progress.run)
-                    && live.run.state.has_worker()
-                    && live
-                        .run
-                        .attempts
-                        .last()
-                        .is_some_and(|last| last.number == progress.attempt)
-                {
-                    let run = progress.run;
-                    live.meter.take(progress, now);
-                    self.publish_run(run);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Keeps the run as it is together with its records, for a step that is not taken where it cannot be kept.
-    pub(super) async fn try_save(
-        &mut self,
-        run: &Run,
-        new: impl IntoIterator<Item = Entry> + Send,
-    ) -> Result<(), StoreError> {
-        let mut entries = self.unsaved.get(&run.id).cloned().unwrap_or_default();
-        entries.extend(new);
-        let outcome = self.parts.store.save_audited(run, entries).await;
-        match &outcome {
-            Ok(()) => drop(self.unsaved.remove(&run.id)),
-            Err(error) => {
-                of_run!(
-                    error,
-                    messages::STORE_TROUBLE,
-                    run,
-                    "{} cannot be kept in the store: {error}",
-                    title(run)
-                );
-                self.store_trouble = Some(error.to_string());
-            }
-        }
-        outcome
-    }
-
-    /// Keeps the run as it is together with its record; where that fails, it is tried again until it works.
-    pub(super) async fn save(&mut self, run: &Run, entry: Option<Entry>) {
-        match self.try_save(run, entry.clone()).await {
-            Ok(()) if self.unsaved.is_empty() => self.store_trouble = None,
-            Ok(()) => {}
-            Err(_) => self.unsaved.entry(run.id).or_default().extend(entry),
-        }
-    }
-
-    /// Does what the store refused before.
-    async fn catch_up_with_store(&mut self) {
-        if self.store_trouble.is_none() {
-            return;
-        }
-        let unsaved: Vec<Arc<Run>> = self
-            .unsaved
-            .keys()
-            .filter_map(|id| self.runs.get(id))
-            .map(|live| Arc::clone(&live.run))
-            .collect();
-        for run in unsaved {
-            self.save(&run, None).await;
-        }
-        let unread: Vec<JobName> = std::mem::take(&mut self.unread).into_iter().collect();
-        for job in unread {
-            if self.catalog.jobs.contains_key(&job) {
-                self.refresh_history(&job).await;
-            }
-        }
-        if self.unsaved.is_empty() && self.unread.is_empty() {
-            self.store_trouble = None;
-        }
-        // A run that was not started because it could not be kept.
-        self.pump().await;
-    }
-
-    /// Makes a run an object.
-    pub(super) fn insert(&mut self, run: Run) {
-        let live = Live {
-            run: Arc::new(run),
-            meter: Meter::default(),
-            recalled: None,
-        };
-        self.runs.insert(live.run.id, live);
-    }
-
-    /// The run of a job that is queued or at work.
-    pub(super) fn active_run(&self, job: &JobName) -> Option<&Arc<Run>> {
-        self.runs.values().map(|live| &live.run).rev().find(|run| {
-            run.job.as_ref() == Some(job) && run.operation == Operation::Backup && run.result.is_none()
-        })
-    }
-
-    pub(super) async fn refresh_histories(&mut self) {
-        let names: Vec<JobName> = self.catalog.jobs.keys().cloned().collect();
-        self.histories
-            .retain(|name, _| self.catalog.jobs.contains_key(name));
-        for name in names {
-            if !self.histories.contains_key(&name) {
-                self.refresh_history(&name).await;
-            }
-        }
-    }
-
-    pub(super) async fn refresh_history(&mut self, job: &JobName) {
-        match self.parts.store.job_facts(job, self.parts.clock.now()).await {
-            Ok(history) => {
-                self.unread.remove(job);
-                self.histories.insert(job.clone(), history);
-            }
-            Err(error) => {
-                tracing::error!(
-                    MESSAGE_ID = messages::STORE_TROUBLE,
-                    BACKUPD_JOB = %job,
-                    "the history of the job `{job}` cannot be read: {error}"
-                );
-                self.unread.insert(job.clone());
-                self.store_trouble = Some(error.to_string());
-            }
-        }
-    }
-
-    pub(super) fn unknown_job(&self, name: &str) -> Refusal {
-        let refusal = Refusal::new(RefusalKind::JobNotFound, format!("there is no job `{name}`"));
-        match backupd_core::config::nearest(name, self.catalog.jobs.keys().map(JobName::as_str)) {
-            Some(near) => refusal.hint(format!("did you mean `{near}`?")),
-            None => refusal.hint("`backupctl jobs` lists the jobs, `backupctl job create` makes one"),
-        }
-    }
-
-    pub(super) fn unknown_repository(&self, name: &str) -> Refusal {
-        let refusal = Refusal::new(
-            RefusalKind::UnknownRepository,
-            format!("there is no repository `{name}`"),
-        );
-        let known = self
-            .catalog
-            .repositories
-            .keys()
-            .map(backupd_core::name::RepositoryName::as_str);
-        match backupd_core::config::nearest(name, known) {
-            Some(near) => refusal.hint(format!("did you mean `{near}`?")),
-            None => refusal
-                .hint("`backupctl repository list` lists them, `backupctl repository add` makes one known"),
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use backupd_core::{
     health::Health,
     name::{JobName, RepositoryName, RunId},
     protocol::Progress,
+    queue::Priority,
     run::{BlockedBy, Run, RunResult},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +30,10 @@ pub(crate) struct ManagerView {
     pub(crate) max_parallel_runs: u32,
     pub(crate) active: u32,
     pub(crate) queued: u32,
+    pub(crate) next: Option<Timestamp>,
+    /// Until when no job starts by itself; `Some(None)` is until somebody resumes.
+    pub(crate) paused_until: Option<Option<Timestamp>>,
+    pub(crate) time_zone: String,
 }
 
 /// A job.
@@ -38,6 +43,13 @@ pub(crate) struct JobView {
     pub(crate) description: Option<String>,
     pub(crate) repository: RepositoryName,
     pub(crate) enabled: bool,
+    pub(crate) schedule: Vec<String>,
+    pub(crate) next: Option<Timestamp>,
+    /// Until when it does not start by itself; `Some(None)` is until somebody resumes.
+    pub(crate) paused_until: Option<Option<Timestamp>>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) after: Vec<JobName>,
+    pub(crate) priority: Priority,
     pub(crate) health: Health,
     pub(crate) reason: String,
     pub(crate) active_run: Option<RunId>,

@@ -77,4 +77,17 @@ messages! {
 
     /// A record of the audit log.
     AUDIT_RECORD = "6826be33e4f64b14bb91581904878d57";
+
+    /// The clock was set, and all schedules are worked out anew.
+    CLOCK_SET = "e67cabc1b4654b87b885d9d8f6b2b57f";
+    /// A job was to start by itself, and does not.
+    ELAPSE_PASSED_OVER = "598ac109e4a745dfb3b3d8c8841a5fe0";
+    /// An attempt failed, and there will be another.
+    RUN_BACKS_OFF = "195501e785b24cb0a3d91f8c66415e0a";
+    /// A run stops for now and goes on later.
+    RUN_MAKES_WAY = "a7a6e010e1144ea5836fa0101e577b18";
+    /// A job, or all, will not start by themselves for a while.
+    PAUSED = "6c46c4888bd14930a5d17510f463931c";
+    /// They will again.
+    RESUMED = "0b345686eac745d88a21030cd32ea44c";
 }

@@ -7,29 +7,28 @@ use std::{
     path::Path,
 };
 
-use backupd_core::{
-    audit::{Action, Entry, Head, Record, Sealed},
-    run::Run,
-};
+use backupd_core::audit::{Action, Entry, Head, Record, Sealed};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Result, Transaction, TransactionBehavior};
 
-use super::{queries, thread::Database};
+use super::thread::Database;
 use crate::{
     audit::{daemon, mirror},
     ports::AuditQuery,
 };
 
-/// Puts a run and what is to be recorded of it into one transaction.
-pub(super) fn save(database: &mut Database, run: Option<&Run>, entries: Vec<Entry>) -> Result<()> {
+/// Puts a change and what is to be recorded of it into one transaction.
+pub(super) fn save(
+    database: &mut Database,
+    change: impl FnOnce(&Connection) -> Result<()>,
+    entries: Vec<Entry>,
+) -> Result<()> {
     // When anything goes wrong, the next one asks the file alone: nobody knows how far this one came.
     let known = database.head.take();
     let transaction = database
         .connection
         .transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Some(run) = run {
-        queries::save(&transaction, run)?;
-    }
+    change(&transaction)?;
     let (head, sealed) = append(&transaction, known, entries)?;
     transaction.commit()?;
     database.head = Some(head);

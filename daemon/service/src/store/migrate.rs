@@ -6,6 +6,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0001_runs.sql"),
     include_str!("migrations/0002_jobs.sql"),
     include_str!("migrations/0003_audit.sql"),
+    include_str!("migrations/0004_schedule.sql"),
 ];
 
 /// The version that this program writes.

@@ -1,7 +1,11 @@
 //! The statements.
 
+use std::collections::BTreeMap;
+
 use backupd_core::{
+    clock::Seen,
     name::{JobName, RunId},
+    pause::Pause,
     run::{Operation, Run, RunResult},
 };
 use jiff::Timestamp;
@@ -108,11 +112,14 @@ pub(super) fn list(connection: &Connection, query: &RunQuery) -> Result<Vec<Run>
 
 pub(super) fn job_history(connection: &Connection, job: &JobName, now: Timestamp) -> Result<JobHistory> {
     connection
-        .prepare_cached("INSERT INTO jobs VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING")?
+        .prepare_cached("INSERT INTO jobs (name, known_since) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING")?
         .execute((job.as_str(), now.as_microsecond()))?;
-    let known_since: i64 = connection
-        .prepare_cached("SELECT known_since FROM jobs WHERE name = ?1")?
-        .query_row([job.as_str()], |row| row.get(0))?;
+    let (known_since, last_seen, newest_seen) = connection
+        .prepare_cached("SELECT known_since, seen_last, seen_newest FROM jobs WHERE name = ?1")?
+        .query_row([job.as_str()], |row| {
+            let time = |column| row.get::<_, Option<i64>>(column);
+            Ok((time(0)?, time(1)?, time(2)?))
+        })?;
     let newest = |condition: &str| -> Result<Option<Run>> {
         connection
             .prepare_cached(&format!(
@@ -128,13 +135,78 @@ pub(super) fn job_history(connection: &Connection, job: &JobName, now: Timestamp
     let telling = newest("result NOT IN ('cancelled', 'skipped')")?;
     let good = newest("result IN ('success', 'partial')")?;
     Ok(JobHistory {
-        known_since: Timestamp::from_microsecond(known_since).ok(),
+        known_since: known_since.and_then(timestamp),
+        seen: Seen {
+            last: last_seen.and_then(timestamp),
+            newest: newest_seen.and_then(timestamp),
+        },
         last_run: last.map(|run| run.id),
         last_result: telling.as_ref().and_then(|run| run.result),
         last_failure: telling.and_then(|run| run.failure).map(|failure| failure.message),
         last_good: good.as_ref().and_then(|run| run.finished),
         last_snapshot: good.and_then(|run| run.snapshot),
     })
+}
+
+/// Notes that the schedule of a job is seen to up to an elapse.
+pub(super) fn see_to(connection: &Connection, job: &JobName, elapse: Timestamp) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO jobs VALUES (:job, :elapse, :elapse, :elapse) ON CONFLICT (name) DO UPDATE SET
+                 seen_last = :elapse, seen_newest = max(ifnull(seen_newest, :elapse), :elapse)",
+        )?
+        .execute(named_params! { ":job": job.as_str(), ":elapse": elapse.as_microsecond() })
+        .map(drop)
+}
+
+pub(super) fn pauses(connection: &Connection) -> Result<BTreeMap<Option<JobName>, Pause>> {
+    let mut statement = connection.prepare_cached("SELECT job, since, until, reason FROM pauses")?;
+    let rows = statement.query_map([], |row| {
+        let job: String = row.get(0)?;
+        let (since, until) = (row.get(1)?, row.get::<_, Option<i64>>(2)?);
+        let pause = Pause {
+            since: timestamp(since).unwrap_or(Timestamp::UNIX_EPOCH),
+            until: until.and_then(timestamp),
+            reason: row.get(3)?,
+        };
+        Ok((job, pause))
+    })?;
+    let mut pauses = BTreeMap::new();
+    for row in rows {
+        let (job, pause) = row?;
+        match job.as_str() {
+            "" => drop(pauses.insert(None, pause)),
+            name => {
+                if let Ok(job) = name.parse() {
+                    pauses.insert(Some(job), pause);
+                }
+            }
+        }
+    }
+    Ok(pauses)
+}
+
+/// Keeps the pause of a job, or of all; or that there is none.
+pub(super) fn pause(connection: &Connection, job: Option<&JobName>, pause: Option<&Pause>) -> Result<()> {
+    let name = job.map_or("", JobName::as_str);
+    match pause {
+        Some(pause) => connection
+            .prepare_cached("INSERT OR REPLACE INTO pauses VALUES (?1, ?2, ?3, ?4)")?
+            .execute((
+                name,
+                pause.since.as_microsecond(),
+                pause.until.map(Timestamp::as_microsecond),
+                pause.reason.as_deref(),
+            )),
+        None => connection
+            .prepare_cached("DELETE FROM pauses WHERE job = ?1")?
+            .execute([name]),
+    }
+    .map(drop)
+}
+
+fn timestamp(microseconds: i64) -> Option<Timestamp> {
+    Timestamp::from_microsecond(microseconds).ok()
 }
 
 pub(super) fn expire(connection: &Connection, now: Timestamp, keep: u32) -> Result<Vec<RunId>> {

@@ -178,8 +178,12 @@ async fn what_is_known_of_a_job_comes_from_its_telling_runs() {
         finished(3, "home", RunResult::Cancelled),
     ];
     let (_directory, store) = with_runs(&runs).await;
-    let job = "home".parse().unwrap();
-    let facts = store.job_facts(&job, at(10)).await.unwrap();
+    let job: backupd_core::name::JobName = "home".parse().unwrap();
+    let facts = store
+        .job_facts(vec![job.clone()], at(10))
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(facts.last_result, Some(RunResult::Failed));
     assert_eq!(facts.last_run, Some(runs[2].id));
     assert_eq!(
@@ -188,7 +192,7 @@ async fn what_is_known_of_a_job_comes_from_its_telling_runs() {
     );
     // It stays known since the first time.
     assert_eq!(
-        store.job_facts(&job, at(99)).await.unwrap().known_since,
+        store.job_facts(vec![job], at(99)).await.unwrap()[0].known_since,
         Some(at(10))
     );
 }

@@ -1,6 +1,7 @@
 //! The thread that owns the connection, and the handle that others talk to it through.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     path::{Path, PathBuf},
 };
@@ -8,6 +9,7 @@ use std::{
 use backupd_core::{
     audit::{Entry, Head},
     name::{JobName, RunId},
+    pause::Pause,
     run::Run,
 };
 use jiff::Timestamp;
@@ -158,11 +160,13 @@ fn serve(connection: Connection, mut queue: mpsc::Receiver<Work>) {
 impl Store for SqliteStore {
     fn save_audited(&self, run: &Run, entries: Vec<Entry>) -> Reply<'_, Result<(), StoreError>> {
         let run = run.clone();
-        self.run_with(move |database| audit::save(database, Some(&run), entries))
+        self.run_with(move |database| {
+            audit::save(database, |connection| queries::save(connection, &run), entries)
+        })
     }
 
     fn append(&self, entry: Entry) -> Reply<'_, Result<(), StoreError>> {
-        self.run_with(move |database| audit::save(database, None, vec![entry]))
+        self.run_with(move |database| audit::save(database, |_| Ok(()), vec![entry]))
     }
 
     fn export_audit(&self, query: AuditQuery) -> Reply<'_, Result<File, StoreError>> {
@@ -187,9 +191,52 @@ impl Store for SqliteStore {
         self.run(move |connection| queries::list(connection, &query))
     }
 
-    fn job_facts(&self, job: &JobName, now: Timestamp) -> Reply<'_, Result<JobHistory, StoreError>> {
-        let job = job.clone();
-        self.run(move |connection| queries::job_history(connection, &job, now))
+    fn schedule(
+        &self,
+        runs: Vec<Run>,
+        seen: Vec<(JobName, Timestamp)>,
+        entries: Vec<Entry>,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        self.run_with(move |database| {
+            let change = |connection: &Connection| {
+                runs.iter().try_for_each(|run| queries::save(connection, run))?;
+                seen.iter()
+                    .try_for_each(|(job, elapse)| queries::see_to(connection, job, *elapse))
+            };
+            audit::save(database, change, entries)
+        })
+    }
+
+    fn pauses(&self) -> Reply<'_, Result<BTreeMap<Option<JobName>, Pause>, StoreError>> {
+        self.run(queries::pauses)
+    }
+
+    fn pause(
+        &self,
+        job: Option<JobName>,
+        pause: Option<Pause>,
+        entries: Vec<Entry>,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        self.run_with(move |database| {
+            let change = |connection: &Connection| queries::pause(connection, job.as_ref(), pause.as_ref());
+            audit::save(database, change, entries)
+        })
+    }
+
+    fn job_facts(
+        &self,
+        jobs: Vec<JobName>,
+        now: Timestamp,
+    ) -> Reply<'_, Result<Vec<JobHistory>, StoreError>> {
+        self.run(move |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let histories = jobs
+                .iter()
+                .map(|job| queries::job_history(&transaction, job, now))
+                .collect();
+            transaction.commit()?;
+            histories
+        })
     }
 
     fn expire(&self, now: Timestamp, keep: u32) -> Reply<'_, Result<Vec<RunId>, StoreError>> {

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::{coordinator::Inbox, journal::messages, readiness::Readiness};
+use crate::{coordinator::Inbox, journal::messages, ports::Zones, readiness::Readiness};
 pub(crate) use places::Places;
 
 /// A package manager replaces the files of a database one by one; it is looked at when none has come for so long.
@@ -28,6 +28,15 @@ const CHANGES: AddWatchFlags = AddWatchFlags::IN_CREATE
     .union(AddWatchFlags::IN_DELETE_SELF)
     .union(AddWatchFlags::IN_MOVE_SELF)
     .union(AddWatchFlags::IN_ONLYDIR);
+
+/// The zone of the machine that we are on.
+pub(crate) struct SystemZones;
+
+impl Zones for SystemZones {
+    fn local(&self) -> TimeZone {
+        zones::local()
+    }
+}
 
 /// Watches from the moment that it is made.
 pub(crate) struct Watcher {

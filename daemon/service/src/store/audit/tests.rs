@@ -2,6 +2,7 @@ use std::io::Read as _;
 
 use backupd_core::{
     audit::{BrokenKind, Outcome, Verifier, Who, hash},
+    run::Run,
     run::{Operation, RunEvent, Trigger},
 };
 use tempfile::TempDir;

@@ -1,0 +1,90 @@
+//! What is to be looked at, and when. The first time is what the daemon is woken for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use backupd_core::name::{JobName, RunId};
+use jiff::Timestamp;
+
+/// One thing to look at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Appointment {
+    /// The job's schedule elapses, or what has elapsed may start.
+    Elapse(JobName),
+    /// The job becomes late.
+    Late(JobName),
+    /// The next attempt of a run.
+    Attempt(RunId),
+    /// The window of a run opens or closes.
+    Window(RunId),
+    /// The pause of a job, or of all, is over.
+    PauseEnds(Option<JobName>),
+    /// The store may work again.
+    Store,
+}
+
+/// Appointments in the order of time; of each there is one.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    times: BTreeMap<Appointment, Timestamp>,
+    order: BTreeSet<(Timestamp, Appointment)>,
+}
+
+impl Agenda {
+    /// Makes an appointment, moves it, or takes it out.
+    pub(super) fn set(&mut self, what: Appointment, at: Option<Timestamp>) {
+        if let Some(old) = self.times.remove(&what) {
+            self.order.remove(&(old, what.clone()));
+        }
+        if let Some(at) = at {
+            self.times.insert(what.clone(), at);
+            self.order.insert((at, what));
+        }
+    }
+
+    /// When the first one is.
+    pub(super) fn first(&self) -> Option<Timestamp> {
+        self.order.first().map(|(at, _)| *at)
+    }
+
+    /// The first elapse.
+    pub(super) fn first_elapse(&self) -> Option<(Timestamp, &JobName)> {
+        self.order.iter().find_map(|(at, what)| match what {
+            Appointment::Elapse(job) => Some((*at, job)),
+            _ => None,
+        })
+    }
+
+    /// Takes out all that have come, in their order.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<Appointment> {
+        let mut due = Vec::new();
+        while let Some((at, _)) = self.order.first()
+            && *at <= now
+            && let Some((_, what)) = self.order.pop_first()
+        {
+            self.times.remove(&what);
+            due.push(what);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appointments_come_in_order_and_each_once() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let elapse = |name: &str| Appointment::Elapse(name.parse().unwrap());
+        let mut agenda = Agenda::default();
+        agenda.set(elapse("a"), Some(at(5)));
+        agenda.set(Appointment::Store, Some(at(3)));
+        agenda.set(elapse("b"), Some(at(4)));
+        agenda.set(elapse("a"), Some(at(2)));
+        assert_eq!(agenda.first(), Some(at(2)));
+        assert_eq!(agenda.take_due(at(3)), [elapse("a"), Appointment::Store]);
+        assert_eq!(agenda.first_elapse(), Some((at(4), &"b".parse().unwrap())));
+        agenda.set(elapse("b"), None);
+        assert_eq!(agenda.first(), None);
+    }
+}

@@ -1,0 +1,191 @@
+//! What becomes of each message: first the change, then what others see of it, and only then the answer.
+
+use super::{Coordinator, message::Message, refusal::Refusal};
+
+/// How often what became due is seen to before others are told.
+const ROUNDS: usize = 4;
+
+impl Coordinator {
+    /// Handles one message: changes, publishes, and only then answers.
+    pub(super) async fn take(&mut self, message: Message) {
+        // An answer that nobody waits for any more is no error: what was asked is done all the same.
+        match message {
+            Message::Start(job, options, who, answer) => {
+                let outcome = self.start(&job, options, &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Restore(request, who, answer) => {
+                let outcome = self.restore(*request, &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Cancel(run, who, answer) => {
+                let outcome = self.cancel(run, &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Recall(run, answer) => {
+                let outcome = self.recall(run).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Repository(name, answer) => {
+                let found = self.catalog.repositories.get(&name).cloned();
+                let _ = answer.send(found.ok_or_else(|| self.unknown_repository(name.as_str())));
+            }
+            Message::Job(name, answer) => {
+                let known = self.catalog.jobs.contains_key(&name);
+                let _ = answer.send(known.then_some(()).ok_or_else(|| self.unknown_job(name.as_str())));
+            }
+            Message::Text(kind, name, answer) => {
+                let _ = answer.send(self.editor.read(kind, &name).map_err(Refusal::from));
+            }
+            Message::Validate(job, text, answer) => {
+                let _ = answer.send(Ok(self.editor.check_job(&self.catalog, &job, &text)));
+            }
+            Message::Create(kind, name, text, who, answer) => {
+                let outcome = self.create(kind, &name, &text, &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Replace(job, text, revision, who, answer) => {
+                let outcome = self.replace(&job, &text, revision.as_deref(), &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::SetEnabled(job, enabled, revision, who, answer) => {
+                let outcome = self.set_enabled(&job, enabled, revision.as_deref(), &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Password(wish) => self.take_password(wish).await,
+            Message::Delete(job, revision, who, answer) => {
+                let outcome = self.delete(&job, revision.as_deref(), &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Reload(call) => {
+                let outcome = self.reload(call.as_ref().map(|(who, _)| who)).await;
+                self.settle().await;
+                if let Some((_, answer)) = call {
+                    let _ = answer.send(outcome);
+                }
+            }
+            Message::Settings(answer) => {
+                let _ = answer.send(self.settings_text());
+            }
+            message @ (Message::WorkerEvents(..)
+            | Message::WorkerGone(..)
+            | Message::LaunchFailed(..)
+            | Message::Progress(..)) => self.hear(message).await,
+            Message::NextSpec(job, answer) => {
+                let _ = answer.send(self.next_spec(&job));
+            }
+            Message::AtWork(run, answer) => {
+                let outcome = self.at_work(run).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::StartJobs(jobs, options, who, answer) => {
+                let outcome = self.start_jobs(&jobs, &options, &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Trigger(trigger, metadata, who, answer) => {
+                let outcome = self.trigger(trigger, &metadata, &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Pause(job, until, reason, who, answer) => {
+                let outcome = self.pause(job, until, reason, &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Unpause(job, who, answer) => {
+                let outcome = self.resume(job, &who).await;
+                self.settle().await;
+                let _ = answer.send(outcome);
+            }
+            Message::Elapses(query, answer) => {
+                let _ = answer.send(self.elapses(&query));
+            }
+            Message::Standings(standings) => {
+                self.stand(standings).await;
+                self.settle().await;
+            }
+            Message::Triggered(job, trigger, metadata) => {
+                self.triggered(&job, trigger, metadata).await;
+                self.settle().await;
+            }
+            Message::ZonesChanged => {
+                self.local = self.parts.zones.local();
+                self.apply_configuration().await;
+                self.settle().await;
+            }
+            Message::Resumed => {
+                self.awake_since = self.parts.clock.now();
+                self.settle().await;
+            }
+            Message::Wake => {
+                if self.store_trouble.is_some() {
+                    self.catch_up_with_store().await;
+                    self.pump().await;
+                }
+                self.settle().await;
+            }
+            Message::Stop => {}
+        }
+    }
+
+    /// What workers do.
+    async fn hear(&mut self, message: Message) {
+        match message {
+            Message::WorkerEvents(run, attempt, events) => {
+                if self.worker_events(run, attempt, events).await {
+                    self.settle().await;
+                } else {
+                    self.publish_run(run);
+                }
+            }
+            Message::WorkerGone(run, attempt, why) => {
+                self.worker_gone(run, attempt, why).await;
+                self.settle().await;
+            }
+            Message::LaunchFailed(run, attempt, error) => {
+                self.launch_failed(run, attempt, &error).await;
+                self.settle().await;
+            }
+            Message::Progress(progress) => {
+                let now = self.parts.clock.now();
+                if let Some(live) = self.runs.get_mut(&progress.run)
+                    && live.run.state.has_worker()
+                    && live
+                        .run
+                        .attempts
+                        .last()
+                        .is_some_and(|last| last.number == progress.attempt)
+                {
+                    let run = progress.run;
+                    live.meter.take(progress, now);
+                    self.publish_run(run);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Sees to what has come meanwhile, and lets others see what changed.
+    pub(super) async fn settle(&mut self) {
+        self.attend().await;
+        // What was seen to may have made something else due; what does so again and again waits for the alarm.
+        for _ in 0..ROUNDS {
+            if self.agenda.first().is_none_or(|at| at > self.parts.clock.now()) {
+                break;
+            }
+            self.attend().await;
+        }
+        self.want();
+        self.publish();
+    }
+}

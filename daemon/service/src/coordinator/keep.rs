@@ -1,0 +1,127 @@
+//! What goes into the store, and what the coordinator knows from there.
+
+use std::sync::Arc;
+
+use backupd_core::{audit::Entry, name::JobName, run::Run};
+
+use super::{Coordinator, agenda::Appointment, elapse::TRY_AGAIN, start::title};
+use crate::{
+    journal::{messages, of_run},
+    ports::StoreError,
+};
+
+impl Coordinator {
+    /// Keeps the run as it is together with its records, for a step that is not taken where it cannot be kept.
+    pub(super) async fn try_save(
+        &mut self,
+        run: &Run,
+        new: impl IntoIterator<Item = Entry> + Send,
+    ) -> Result<(), StoreError> {
+        let mut entries = self.unsaved.get(&run.id).cloned().unwrap_or_default();
+        entries.extend(new);
+        let outcome = self.parts.store.save_audited(run, entries).await;
+        match &outcome {
+            Ok(()) => drop(self.unsaved.remove(&run.id)),
+            Err(error) => {
+                of_run!(
+                    error,
+                    messages::STORE_TROUBLE,
+                    run,
+                    "{} cannot be kept in the store: {error}",
+                    title(run)
+                );
+                self.trouble_with_store(error.to_string());
+            }
+        }
+        outcome
+    }
+
+    /// Keeps the run as it is together with its record; where that fails, it is tried again until it works.
+    pub(super) async fn save(&mut self, run: &Run, entry: Option<Entry>) {
+        match self.try_save(run, entry.clone()).await {
+            Ok(()) if self.unsaved.is_empty() => self.store_works(),
+            Ok(()) => {}
+            Err(_) => self.unsaved.entry(run.id).or_default().extend(entry),
+        }
+    }
+
+    /// The store refused something: it is tried again after a while.
+    pub(super) fn trouble_with_store(&mut self, reason: String) {
+        self.store_trouble = Some(reason);
+        let again = self.parts.clock.now().checked_add(TRY_AGAIN).ok();
+        self.agenda.set(Appointment::Store, again);
+    }
+
+    fn store_works(&mut self) {
+        self.store_trouble = None;
+        self.agenda.set(Appointment::Store, None);
+    }
+
+    /// Does what the store refused before.
+    pub(super) async fn catch_up_with_store(&mut self) {
+        if self.store_trouble.is_none() {
+            return;
+        }
+        let unsaved: Vec<Arc<Run>> = self
+            .unsaved
+            .keys()
+            .filter_map(|id| self.runs.get(id))
+            .map(|live| Arc::clone(&live.run))
+            .collect();
+        for run in unsaved {
+            self.save(&run, None).await;
+        }
+        let mut unread: Vec<JobName> = std::mem::take(&mut self.unread).into_iter().collect();
+        unread.retain(|job| self.catalog.jobs.contains_key(job));
+        if !unread.is_empty() {
+            self.read_histories(unread).await;
+            self.plan_all();
+        }
+        if self.unsaved.is_empty() && self.unread.is_empty() {
+            self.store_works();
+        } else {
+            self.trouble_with_store(self.store_trouble.clone().unwrap_or_default());
+        }
+    }
+
+    /// Reads what the store knows of jobs that are new.
+    pub(super) async fn refresh_histories(&mut self) {
+        self.histories
+            .retain(|name, _| self.catalog.jobs.contains_key(name));
+        let unknown = self
+            .catalog
+            .jobs
+            .keys()
+            .filter(|name| !self.histories.contains_key(*name));
+        let unknown: Vec<JobName> = unknown.cloned().collect();
+        if !unknown.is_empty() {
+            self.read_histories(unknown).await;
+        }
+    }
+
+    async fn read_histories(&mut self, jobs: Vec<JobName>) {
+        match self
+            .parts
+            .store
+            .job_facts(jobs.clone(), self.parts.clock.now())
+            .await
+        {
+            Ok(histories) => {
+                for (job, history) in jobs.into_iter().zip(histories) {
+                    self.unread.remove(&job);
+                    self.touch_job(&job);
+                    self.histories.insert(job, history);
+                }
+            }
+            Err(error) => {
+                tracing::error!(
+                    MESSAGE_ID = messages::STORE_TROUBLE,
+                    "the history of {} jobs cannot be read: {error}",
+                    jobs.len()
+                );
+                self.unread.extend(jobs);
+                self.trouble_with_store(error.to_string());
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Pauses of a job, and of all.
+
+use backupd_core::{
+    audit::{Action, Who},
+    name::JobName,
+    pause::Pause,
+};
+use jiff::Timestamp;
+
+use super::{
+    Coordinator,
+    agenda::Appointment,
+    refusal::{Refusal, RefusalKind},
+};
+use crate::{audit::daemon, journal::messages};
+
+impl Coordinator {
+    /// The pause under which a job is: its own, or that of all.
+    pub(super) fn pause_of(&self, job: &JobName) -> Option<&Pause> {
+        let now = self.parts.clock.now();
+        let own = self.pauses.get(&Some(job.clone()));
+        let all = self.pauses.get(&None);
+        let ends = |pause: &&Pause| pause.until.unwrap_or(Timestamp::MAX);
+        own.into_iter()
+            .chain(all)
+            .filter(|pause| !pause.is_over(now))
+            .max_by_key(ends)
+    }
+
+    /// Lets a job, or all, not start by themselves for a while.
+    pub(super) async fn pause(
+        &mut self,
+        job: Option<JobName>,
+        until: Option<Timestamp>,
+        reason: Option<String>,
+        who: &Who,
+    ) -> Result<(), Refusal> {
+        self.require_job(job.as_ref())?;
+        let now = self.parts.clock.now();
+        if let Some(until) = until.filter(|until| *until <= now) {
+            return Err(Refusal::new(
+                RefusalKind::InvalidArgument,
+                format!("a pause until {until} would be over already"),
+            )
+            .hint("name a time that is still to come"));
+        }
+        let pause = Pause {
+            since: now,
+            until,
+            reason,
+        };
+        self.set_pause(job, Some(pause), who).await
+    }
+
+    /// Ends a pause.
+    pub(super) async fn resume(&mut self, job: Option<JobName>, who: &Who) -> Result<(), Refusal> {
+        self.require_job(job.as_ref())?;
+        if !self.pauses.contains_key(&job) {
+            return Ok(());
+        }
+        self.set_pause(job, None, who).await
+    }
+
+    fn require_job(&self, job: Option<&JobName>) -> Result<(), Refusal> {
+        match job {
+            Some(job) if !self.catalog.jobs.contains_key(job) => Err(self.unknown_job(job.as_str())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn set_pause(
+        &mut self,
+        job: Option<JobName>,
+        pause: Option<Pause>,
+        who: &Who,
+    ) -> Result<(), Refusal> {
+        let action = if pause.is_some() {
+            Action::Pause
+        } else {
+            Action::Resume
+        };
+        let old = self.pauses.get(&job).map(words).unwrap_or_default();
+        let new = pause.as_ref().map(words).unwrap_or_default();
+        let entry = self.entry(action, who).job(job.as_ref()).values(&old, &new);
+        self.parts
+            .store
+            .pause(job.clone(), pause.clone(), vec![entry])
+            .await?;
+        let what = job
+            .as_ref()
+            .map_or_else(|| "all jobs".to_owned(), |job| format!("the job `{job}`"));
+        match &pause {
+            Some(pause) => tracing::info!(
+                MESSAGE_ID = messages::PAUSED,
+                BACKUPD_JOB = job.as_ref().map(JobName::as_str),
+                "{what} will not start by schedule: {}",
+                words(pause)
+            ),
+            None => tracing::info!(
+                MESSAGE_ID = messages::RESUMED,
+                BACKUPD_JOB = job.as_ref().map(JobName::as_str),
+                "{what} will start by schedule again"
+            ),
+        }
+        self.take_pause(job, pause);
+        self.pump().await;
+        Ok(())
+    }
+
+    /// Takes a pause over that is kept.
+    pub(super) fn take_pause(&mut self, job: Option<JobName>, pause: Option<Pause>) {
+        let until = pause.as_ref().and_then(|pause| pause.until);
+        self.agenda.set(Appointment::PauseEnds(job.clone()), until);
+        match pause {
+            Some(pause) => drop(self.pauses.insert(job.clone(), pause)),
+            None => drop(self.pauses.remove(&job)),
+        }
+        self.agree_again(job.as_ref());
+    }
+
+    /// The time of a pause has come.
+    pub(super) async fn pause_ended(&mut self, job: Option<JobName>) {
+        if let Err(refusal) = self.set_pause(job.clone(), None, &daemon()).await {
+            // It is over whatever the store says; the next daemon finds that too.
+            tracing::warn!(%refusal, "the store does not know that a pause is over");
+            self.take_pause(job, None);
+        }
+    }
+}
+
+/// `until 2026-11-21T08:00:00Z: on holiday`.
+fn words(pause: &Pause) -> String {
+    let until = pause
+        .until
+        .map_or_else(|| "until resumed".to_owned(), |until| format!("until {until}"));
+    match &pause.reason {
+        Some(reason) => format!("{until}: {reason}"),
+        None => until,
+    }
+}

@@ -1,0 +1,217 @@
+//! When each job starts by itself next, and until when its last snapshot is young enough.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use backupd_core::{
+    config::Job,
+    name::JobName,
+    schedule::{Schedule, Seed, Timetable},
+};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use super::{
+    ComingElapse, Coordinator, ElapseQuery, agenda::Appointment, publish::describe, refusal::Refusal,
+};
+use crate::journal::messages;
+
+/// What follows from a job's schedules.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) seed: Seed,
+    /// Elapses up to here are seen to.
+    pub(super) cursor: Timestamp,
+    /// The first one that is not; it may have come.
+    pub(super) next: Option<Timestamp>,
+    /// How old the last good snapshot may be.
+    pub(super) max_age: Option<SignedDuration>,
+}
+
+impl Coordinator {
+    /// The schedules of a job with all that they depend on.
+    pub(super) fn timetable<'a>(&'a self, job: &'a Job, seed: Seed) -> Timetable<'a> {
+        let known = self
+            .histories
+            .get(&job.name)
+            .and_then(|history| history.known_since);
+        Timetable {
+            schedules: &job.schedules,
+            local: &self.local,
+            anchor: known.unwrap_or(Timestamp::UNIX_EPOCH),
+            seed,
+        }
+    }
+
+    /// Plans all jobs anew: at the start, and when the clock, a zone or the configuration is another.
+    pub(super) fn plan_all(&mut self) {
+        let gone: Vec<JobName> = self
+            .plans
+            .keys()
+            .filter(|name| !self.catalog.jobs.contains_key(*name))
+            .cloned()
+            .collect();
+        for name in gone {
+            self.plans.remove(&name);
+            self.agenda.set(Appointment::Elapse(name.clone()), None);
+            self.agenda.set(Appointment::Late(name), None);
+        }
+        let names: Vec<JobName> = self.catalog.jobs.keys().cloned().collect();
+        for name in names {
+            self.plan(&name);
+        }
+    }
+
+    /// Plans one job anew, from what was seen to.
+    fn plan(&mut self, name: &JobName) {
+        let now = self.parts.clock.now();
+        let Some(job) = self.catalog.jobs.get(name) else {
+            return;
+        };
+        let seed = Seed::new(&self.parts.machine, name);
+        let timetable = self.timetable(job, seed);
+        let history = self.histories.get(name).cloned().unwrap_or_default();
+        let known_since = history.known_since.unwrap_or(now);
+        let cursor = history.seen.cursor(known_since, &timetable, now);
+        let plan = Plan {
+            seed,
+            cursor,
+            next: timetable.next_after(cursor).map(|elapse| elapse.at),
+            max_age: job.max_age_at(&timetable, now),
+        };
+        self.plans.insert(name.clone(), plan);
+        self.agree(name);
+    }
+
+    /// Elapses of schedules that are others than before count from now on: nobody who edits a file wants a backup at
+    /// once because the new time of day has passed already.
+    pub(super) async fn reschedule(&mut self, before: &BTreeMap<JobName, Job>) {
+        let now = self.parts.clock.now();
+        let changed = |job: &&Job| before.get(&job.name).is_none_or(|old| !same_times(old, job));
+        let names: Vec<JobName> = self
+            .catalog
+            .jobs
+            .values()
+            .filter(changed)
+            .map(|job| job.name.clone())
+            .collect();
+        let marks: Vec<_> = names.iter().map(|name| (name.clone(), now)).collect();
+        for name in &names {
+            self.after_active.remove(name);
+            if let Some(history) = self.histories.get_mut(name) {
+                history.seen = history.seen.with(now);
+            }
+        }
+        if marks.is_empty() {
+            return;
+        }
+        if let Err(error) = self.parts.store.schedule(Vec::new(), marks, Vec::new()).await {
+            // The next daemon would make up for times that had passed when the file was changed: one run too many.
+            tracing::warn!(%error, "the store does not know that schedules were changed");
+        }
+    }
+
+    /// The schedule of a job is seen to up to an elapse.
+    pub(super) fn seen_to(&mut self, name: &JobName, elapse: Timestamp) {
+        if let Some(history) = self.histories.get_mut(name) {
+            history.seen = history.seen.with(elapse);
+        }
+        let Some((job, plan)) = self.catalog.jobs.get(name).zip(self.plans.get(name)) else {
+            return;
+        };
+        let next = self.timetable(job, plan.seed).next_after(elapse);
+        if let Some(plan) = self.plans.get_mut(name) {
+            plan.cursor = elapse;
+            plan.next = next.map(|elapse| elapse.at);
+        }
+        self.agree(name);
+    }
+
+    /// Makes the appointment for a job's next elapse.
+    pub(super) fn agree(&mut self, name: &JobName) {
+        let enabled = self.catalog.jobs.get(name).is_some_and(|job| job.enabled);
+        let next = self.plans.get(name).and_then(|plan| plan.next);
+        // A pause that ends looks at it again.
+        let at = next.filter(|_| enabled && self.pause_of(name).is_none());
+        self.agenda.set(Appointment::Elapse(name.clone()), at);
+        self.touch_job(name);
+    }
+
+    /// What comes, in order.
+    pub(super) fn elapses(&self, query: &ElapseQuery) -> Result<Vec<ComingElapse>, Refusal> {
+        if let Some(job) = query
+            .job
+            .as_ref()
+            .filter(|job| !self.catalog.jobs.contains_key(*job))
+        {
+            return Err(self.unknown_job(job.as_str()));
+        }
+        let from = query.from.unwrap_or_else(|| self.parts.clock.now());
+        let timetable = |name: &JobName| {
+            let job = self.catalog.jobs.get(name).filter(|job| job.enabled)?;
+            Some((job, self.timetable(job, self.plans.get(name)?.seed)))
+        };
+        let wanted = |name: &&JobName| query.job.as_ref().is_none_or(|job| job == *name);
+        // The next one of each job; the first is taken, and that job's next put in its place.
+        let mut heads: BTreeSet<(Timestamp, &JobName, usize)> = BTreeSet::new();
+        for name in self.catalog.jobs.keys().filter(wanted) {
+            let next = timetable(name).and_then(|(_, timetable)| timetable.next_after(from));
+            heads.extend(next.map(|next| (next.at, name, next.schedule)));
+        }
+        let mut coming = Vec::new();
+        while coming.len() < query.limit
+            && let Some((at, name, index)) = heads.pop_first()
+            && query.until.is_none_or(|until| at < until)
+        {
+            let Some((job, timetable)) = timetable(name) else {
+                continue;
+            };
+            heads.extend(
+                timetable
+                    .next_after(at)
+                    .map(|next| (next.at, name, next.schedule)),
+            );
+            let schedule = job.schedules.get(index);
+            let zone = schedule
+                .and_then(|schedule| schedule.zone.as_ref())
+                .unwrap_or(&self.local);
+            coming.push(ComingElapse {
+                job: name.clone(),
+                at,
+                schedule: schedule.map(describe).unwrap_or_default(),
+                time_zone: zone.iana_name().unwrap_or_default().to_owned(),
+            });
+        }
+        Ok(coming)
+    }
+
+    /// Looks whether the clock was set; all times are looked at anew then.
+    pub(super) fn look_at_clock(&mut self) {
+        let reading = self.parts.clock.reading();
+        let Some(moved) = self.clock.look(reading) else {
+            return;
+        };
+        tracing::warn!(
+            MESSAGE_ID = messages::CLOCK_SET,
+            "the clock was set by {moved:#}; all schedules are worked out anew"
+        );
+        self.awake_since = reading.now;
+        self.plan_all();
+        for id in self.unfinished.clone() {
+            self.appoint_attempt(id);
+        }
+        self.touch_all();
+    }
+}
+
+/// Whether two states of a job start it at the same times, whatever the rules of their zones are by now.
+fn same_times(old: &Job, new: &Job) -> bool {
+    let wording = |schedule: &Schedule| {
+        let zone = schedule
+            .zone
+            .as_ref()
+            .and_then(TimeZone::iana_name)
+            .map(str::to_owned);
+        (schedule.text.clone(), zone, schedule.jitter)
+    };
+    let wordings = |job: &Job| -> Vec<_> { job.schedules.iter().map(wording).collect() };
+    old.enabled == new.enabled && wordings(old) == wordings(new)
+}

@@ -21,11 +21,14 @@ mod source;
 mod tree;
 mod verify;
 mod walk;
+mod wanted;
 
 use crate::{
     Access, BackupReport, BackupRequest, Cancellation, Engine, Entry, ListRequest, Observer, RepositoryInfo,
     RestoreReport, RestoreRequest, Result, SnapshotInfo, SnapshotQuery, VerifyLevel, VerifyReport,
 };
+
+pub use wanted::Wanted;
 
 /// Works on local repositories inside this process.
 #[derive(Debug, Clone, Copy, Default)]

@@ -12,7 +12,7 @@ mod report;
 mod request;
 
 pub use access::{Access, Password};
-pub use embedded::Embedded;
+pub use embedded::{Embedded, Wanted};
 pub use engine::Engine;
 pub use error::{EngineError, ErrorKind, Result};
 pub use observe::{Cancellation, Observer, Phase, Progress, Warning};

@@ -172,6 +172,9 @@ fn work(
     cancellation: &Cancellation,
     answer: &mut dyn Write,
 ) -> Ended {
+    if let Work::Watch(work) = &spec.work {
+        return work::watch(spec, work, cancellation, answer);
+    }
     witness.enter(Phase::Open);
     let repository = &spec.repository;
     let password = match &spec.work {
@@ -211,6 +214,7 @@ fn work(
         Work::RemoveDeadLocks => work::remove_dead_locks(&context),
         Work::Snapshots { filter } => work::snapshots(&context, filter, answer),
         Work::List(work) => work::list(&context, work, answer),
+        Work::Watch(work) => work::watch(spec, work, cancellation, answer),
     }
 }
 

@@ -169,6 +169,14 @@ fn sensible(spec: &Spec) -> Result<(), String> {
             absolute("path", &work.paths)?;
             absolute("target", std::slice::from_ref(&work.target))
         }
+        Work::Watch(work) => {
+            if spec.job.is_none() {
+                return Err("asks for a watch and names no job".to_owned());
+            }
+            absolute("source", &work.backup.sources)?;
+            absolute("source", &work.backup.optional_sources)?;
+            absolute("directory of ours", &work.own)
+        }
         Work::List(work) => absolute("path", std::slice::from_ref(&work.path)),
         Work::StorePassword(work) => absolute("folder of secrets", std::slice::from_ref(&work.secrets)),
         Work::Initialize | Work::Test | Work::RemoveDeadLocks | Work::Snapshots { .. } => Ok(()),

@@ -10,6 +10,7 @@ mod progress;
 mod rundir;
 mod spec;
 mod told;
+mod watch;
 
 pub use credentials::{CredentialStores, StoredCredential, undecryptable, unloadable};
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind};
@@ -18,8 +19,9 @@ pub use progress::Progress;
 pub use rundir::{EVENTS_FILE, LOCK_FILE, LOG_FILE, SPEC_FILE};
 pub use spec::{
     BackupWork, Keep, ListWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,
-    StorePasswordWork, Work, job_of_tags, job_tag,
+    StorePasswordWork, WatchWork, Work, job_of_tags, job_tag,
 };
+pub use watch::WatchRecord;
 
 /// JSON schema of a line of `events.jsonl`.
 pub const EVENTS_SCHEMA: &str = include_str!("events.schema.json");

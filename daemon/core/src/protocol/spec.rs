@@ -5,6 +5,7 @@ use std::{
     str::FromStr,
 };
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{CredentialStores, StoredCredential};
@@ -97,6 +98,16 @@ pub enum Work {
     },
     /// List files of a snapshot; answers [`EntryRecord`](super::EntryRecord)s.
     List(ListWork),
+    /// Watch what a backup would store, for as long as somebody reads the answer: [`WatchRecord`](super::WatchRecord)s.
+    /// No repository is opened.
+    Watch(WatchWork),
+}
+
+impl Work {
+    /// Whether it opens its repository, and so needs the password.
+    pub fn opens_repository(&self) -> bool {
+        !matches!(self, Self::Watch(_))
+    }
 }
 
 /// A backup.
@@ -157,6 +168,22 @@ pub struct ListWork {
     pub path: PathBuf,
     /// Also what lies below.
     pub recursive: bool,
+}
+
+/// What is watched, and when to tell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WatchWork {
+    /// The backup that would store it.
+    pub backup: BackupWork,
+    /// Directories that are passed over: our own change with each run.
+    pub own: Vec<PathBuf>,
+    /// A change is told once nothing has changed for so long,
+    pub quiet: SignedDuration,
+    /// or at last so long after it.
+    pub longest: SignedDuration,
+    /// What changed since then is news; everything is where `None`.
+    pub since: Option<Timestamp>,
 }
 
 /// Where a password is kept, and what must hold first. What is kept already is never overwritten.

@@ -126,6 +126,8 @@ words! {
         PathChange = "path-change",
         /// The machine is going down.
         Shutdown = "shutdown",
+        /// A device has come.
+        Device = "device",
     }
 }
 

@@ -18,7 +18,8 @@ use crate::{
 pub(super) fn of(request: &Request<'_>) -> Vec<Setting> {
     // Its memory holds the password; no part of it is written to a disk.
     let mut settings = vec![Setting::new("LimitCORE", Value::Number(0))];
-    let reads = !matches!(request.spec.work, Work::StorePassword(_));
+    let work = &request.spec.work;
+    let reads = work.opens_repository() && !matches!(work, Work::StorePassword(_));
     if let (PasswordSource::Credential(name), ServiceManager::System, true) =
         (&request.spec.repository.password, request.manager, reads)
     {

@@ -75,14 +75,19 @@ pub fn question_unit_name(id: &str) -> String {
     format!("backupd-ask-{id}.service")
 }
 
+/// The unit that watches the sources of a job.
+pub fn watch_unit_name(job: &str) -> String {
+    format!("backupd-watch-{job}.service")
+}
+
 /// The unit that does what the spec says.
 pub fn unit(request: &Request<'_>) -> Unit {
     let spec = request.spec;
     let is_run = matches!(spec.work, Work::Backup(_) | Work::Restore(_));
-    let name = if is_run {
-        run_unit_name(request.id)
-    } else {
-        question_unit_name(request.id)
+    let name = match (&spec.work, &spec.job) {
+        (Work::Watch(_), Some(job)) => watch_unit_name(job.as_str()),
+        _ if is_run => run_unit_name(request.id),
+        _ => question_unit_name(request.id),
     };
     let mut settings = vec![
         Setting::of_unit("Description", Value::Text(description(spec))),
@@ -119,6 +124,8 @@ fn description(spec: &Spec) -> String {
         (Work::Test, _) => format!("Test of backup repository {repository}"),
         (Work::StorePassword(_), _) => format!("New password of backup repository {repository}"),
         (Work::RemoveDeadLocks, _) => format!("Removal of dead locks in backup repository {repository}"),
+        (Work::Watch(_), Some(job)) => format!("Watch on the sources of backup job {job}"),
+        (Work::Watch(_), None) => "Watch on the sources of backups".to_owned(),
         (Work::Snapshots { .. } | Work::List(_), _) => format!("Listing of backup repository {repository}"),
     }
 }
@@ -134,10 +141,11 @@ fn ending(request: &Request<'_>, is_run: bool) -> Vec<Setting> {
     ];
     // The worker of a run ends by itself at the deadline; this is for one that hangs. A question may have outlived
     // the daemon that asked it.
-    let limit = if is_run {
-        request.spec.resources.max_runtime
-    } else {
-        Some(LONGEST_QUESTION)
+    let limit = match request.spec.work {
+        // It ends when nobody reads what it tells.
+        Work::Watch(_) => None,
+        _ if is_run => request.spec.resources.max_runtime,
+        _ => Some(LONGEST_QUESTION),
     };
     if let Some(limit) = limit {
         settings.push(Setting::new(
@@ -158,7 +166,9 @@ fn logging(request: &Request<'_>, is_run: bool) -> Vec<Setting> {
     if let Some(job) = &spec.job {
         fields.push(("BACKUPD_JOB", job.to_string()));
     }
-    fields.push(("BACKUPD_REPOSITORY", spec.repository.name.to_string()));
+    if spec.work.opens_repository() {
+        fields.push(("BACKUPD_REPOSITORY", spec.repository.name.to_string()));
+    }
     vec![
         // Answers of questions go to a file that the daemon hands over.
         Setting::new("StandardOutput", Value::Word("null")),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::PasswordSource,
-    protocol::{Spec, Work},
+    protocol::{Spec, WatchWork, Work},
 };
 
 /// Directories that `ProtectHome=` means.
@@ -41,7 +41,7 @@ const CREDENTIAL_KEY: &str = "/var/lib/systemd";
 /// Whether a program of the user's choice runs in the unit, of which nobody knows what it needs.
 fn has_command(spec: &Spec) -> bool {
     // A new password comes from nowhere but standard input.
-    let obtains = !matches!(spec.work, Work::StorePassword(_));
+    let obtains = spec.work.opens_repository() && !matches!(spec.work, Work::StorePassword(_));
     obtains && matches!(spec.repository.password, PasswordSource::Command(_))
 }
 
@@ -97,7 +97,9 @@ fn capabilities(request: &Request<'_>) -> Vec<Capability> {
         ],
         // A repository that belongs to somebody else can be written by nobody else. What could be overwritten
         // stays the repository and the run's own directory: all else is mounted read-only.
-        _ if request.foreign => vec![Capability::DacOverride, Capability::DacReadSearch],
+        _ if request.foreign && request.spec.work.opens_repository() => {
+            vec![Capability::DacOverride, Capability::DacReadSearch]
+        }
         _ => vec![Capability::DacReadSearch],
     }
 }
@@ -145,14 +147,16 @@ fn files(request: &Request<'_>) -> Vec<Setting> {
 fn needed(request: &Request<'_>) -> Vec<PathBuf> {
     let mut paths = writable(request);
     match &request.spec.work {
-        Work::Backup(work) => {
+        Work::Backup(work) | Work::Watch(WatchWork { backup: work, .. }) => {
             paths.extend_from_slice(&work.sources);
             paths.extend_from_slice(&work.optional_sources);
         }
         Work::Restore(work) => paths.push(work.target.clone()),
         _ => {}
     }
-    if let PasswordSource::File(path) = &request.spec.repository.password {
+    if let PasswordSource::File(path) = &request.spec.repository.password
+        && request.spec.work.opens_repository()
+    {
         paths.push(path.clone());
     }
     paths
@@ -168,7 +172,7 @@ fn writable(request: &Request<'_>) -> Vec<PathBuf> {
         paths.extend(spec.repository.credentials.encrypted.first().cloned());
         // The first credential of a machine makes the key of them all.
         paths.push(CREDENTIAL_KEY.into());
-    } else {
+    } else if spec.work.opens_repository() {
         paths.extend(spec.repository.local_path());
         paths.extend(spec.repository.cache.clone());
     }
@@ -231,7 +235,7 @@ fn kernel(spec: &Spec) -> Vec<Setting> {
     ];
     // It hides `/usr/lib/modules`, which people back up. Modules cannot be loaded all the same: neither the
     // capability nor the system call is there.
-    if !matches!(spec.work, Work::Backup(_)) {
+    if !matches!(spec.work, Work::Backup(_) | Work::Watch(_)) {
         settings.push(yes("ProtectKernelModules"));
     }
     match &spec.work {
@@ -270,7 +274,7 @@ fn surroundings(spec: &Spec) -> Vec<Setting> {
         Setting::new("ProtectProc", Value::Word("invisible")),
         Setting::new("ProcSubset", Value::Word("pid")),
     ]);
-    if spec.repository.local_path().is_some() {
+    if spec.repository.local_path().is_some() || !spec.work.opens_repository() {
         // The progress socket is a path, which a network of its own does not hide.
         settings.push(yes("PrivateNetwork"));
         settings.push(Setting::new(

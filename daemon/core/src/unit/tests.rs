@@ -14,7 +14,7 @@ use crate::{
     name::RunId,
     protocol::{
         BackupWork, CredentialStores, Keep, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,
-        StorePasswordWork, Work,
+        StorePasswordWork, WatchWork, Work,
     },
     resources::Resources,
 };
@@ -53,7 +53,8 @@ fn spec(work: Work) -> Spec {
         version: SPEC_VERSION,
         run: RunId::from_parts(1, 1),
         attempt: 1,
-        job: matches!(work, Work::Backup(_) | Work::Restore(_)).then(|| "home".parse().unwrap()),
+        job: matches!(work, Work::Backup(_) | Work::Restore(_) | Work::Watch(_))
+            .then(|| "home".parse().unwrap()),
         repository: RepositorySpec {
             name: "nas".parse().unwrap(),
             url: "/srv/nas".into(),
@@ -66,6 +67,23 @@ fn spec(work: Work) -> Spec {
         progress_socket: Some("/run/backupd/progress.sock".into()),
         work,
     }
+}
+
+/// Its repository has a password that asks for much, and belongs to somebody else.
+fn watch() -> Spec {
+    let Work::Backup(backup) = backup() else {
+        unreachable!("a backup is one");
+    };
+    let mut spec = spec(Work::Watch(WatchWork {
+        backup,
+        own: Vec::new(),
+        quiet: SignedDuration::from_secs(30),
+        longest: SignedDuration::from_mins(10),
+        since: None,
+    }));
+    spec.repository.url = "sftp:nas:/backup".into();
+    spec.repository.password = PasswordSource::Command(vec!["pass".into()]);
+    spec
 }
 
 fn request<'a>(manager: ServiceManager, spec: &'a Spec, directory: &'a Path) -> Request<'a> {
@@ -181,6 +199,7 @@ fn kinds() -> Vec<(&'static str, Unit)> {
                 &question,
             ),
         ),
+        ("watch", system(&watch(), &question)),
         ("dead-locks", system(&spec(Work::RemoveDeadLocks), &question)),
     ]
 }

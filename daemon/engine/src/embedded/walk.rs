@@ -213,14 +213,14 @@ impl Walk {
         names.into_iter().collect::<Vec<_>>().into_iter()
     }
 
-    /// The file that says that the rest of its directory is not wanted.
     fn tag(&self, directory: &Path, names: &[OsString]) -> Option<OsString> {
-        let there = |name: &OsString| names.binary_search(name).is_ok();
-        if let Some(name) = self.selection.exclude_if_present.iter().find(|name| there(name)) {
-            return Some(name.clone());
-        }
-        let tag = OsString::from(CACHE_TAG);
-        (self.selection.exclude_caches && there(&tag) && is_cache_tag(&directory.join(&tag))).then_some(tag)
+        let selection = &self.selection;
+        tag(
+            &selection.exclude_if_present,
+            selection.exclude_caches,
+            directory,
+            names,
+        )
     }
 
     fn tell(&self, path: PathBuf, error: &io::Error) {
@@ -254,6 +254,21 @@ impl Iterator for Walk {
             self.visit(path, within, device, included);
         }
     }
+}
+
+/// The file that says that the rest of its directory is not wanted; `names` are sorted.
+pub(super) fn tag(
+    exclude_if_present: &[OsString],
+    exclude_caches: bool,
+    directory: &Path,
+    names: &[OsString],
+) -> Option<OsString> {
+    let there = |name: &OsString| names.binary_search(name).is_ok();
+    if let Some(name) = exclude_if_present.iter().find(|name| there(name)) {
+        return Some(name.clone());
+    }
+    let tag = OsString::from(CACHE_TAG);
+    (exclude_caches && there(&tag) && is_cache_tag(&directory.join(&tag))).then_some(tag)
 }
 
 fn is_cache_tag(path: &Path) -> bool {

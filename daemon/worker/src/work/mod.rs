@@ -4,6 +4,7 @@ mod backup;
 mod query;
 mod restore;
 mod store_password;
+mod watch;
 
 use backupd_core::protocol::{SnapshotFilter, job_tag};
 use backupd_engine::SnapshotQuery;
@@ -12,6 +13,7 @@ pub(crate) use backup::backup;
 pub(crate) use query::{initialize, list, remove_dead_locks, snapshots, test};
 pub(crate) use restore::restore;
 pub(crate) use store_password::store_password;
+pub(crate) use watch::watch;
 
 /// The filter in the engine's words, to which a job is a tag.
 fn query(filter: &SnapshotFilter) -> SnapshotQuery {

@@ -16,3 +16,4 @@ mod disk;
 mod password;
 mod process;
 mod restore;
+mod watch;

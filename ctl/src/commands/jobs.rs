@@ -13,7 +13,7 @@ use crate::{
         Output,
         describe::{self, Details},
         escape::escape,
-        json, style,
+        human, json, style,
         table::{Cell, Table},
     },
 };
@@ -39,14 +39,23 @@ pub(super) async fn run(context: &Context<'_>) -> Done {
 
 /// A row for each job.
 pub(super) fn table(output: &Output, objects: &Objects, jobs: &[JobProperties]) -> Table {
-    let mut table = Table::new(&[
+    let columns = [
         "HEALTH",
         "JOB",
         "REPOSITORY",
         "LAST SUCCESS",
         "LAST RESULT",
+        "NEXT",
         "NOW",
-    ]);
+    ];
+    // Where there is little room it is for what changes.
+    let shown = |column: &str| column != "REPOSITORY" || !output.is_narrow();
+    let mut table = Table::new(
+        &columns
+            .into_iter()
+            .filter(|column| shown(column))
+            .collect::<Vec<_>>(),
+    );
     for job in jobs {
         let (health, health_style) = output.health(job.health.as_deref());
         let result = job.last_result.as_deref().unwrap_or_default();
@@ -56,16 +65,45 @@ pub(super) fn table(output: &Output, objects: &Objects, jobs: &[JobProperties]) 
         } else {
             Cell::styled(format!("{symbol} {result}"), result_style)
         };
-        table.row(vec![
+        let cells: [Cell; 7] = [
             Cell::styled(health, health_style),
             job.name.as_deref().unwrap_or_default().into(),
             job.repository_name.as_deref().unwrap_or_default().into(),
             output.ago(job.last_success_usec).into(),
             result,
+            next(output, job),
             now(output, objects, job),
-        ]);
+        ];
+        let cells = columns.into_iter().zip(cells);
+        table.row(
+            cells
+                .filter(|(column, _)| shown(column))
+                .map(|(_, cell)| cell)
+                .collect(),
+        );
     }
     table
+}
+
+/// When a job starts by itself.
+fn next(output: &Output, job: &JobProperties) -> Cell {
+    if job.enabled == Some(false) {
+        return "–".into();
+    }
+    if job.paused == Some(true) {
+        let left = human::moment(job.paused_until_usec)
+            .map(|until| until.duration_since(output.now).as_secs().max(0).unsigned_abs());
+        let text = left.map_or_else(
+            || "paused".to_owned(),
+            |left| format!("paused for {}", human::about(left)),
+        );
+        return Cell::styled(text, output.look.palette.warn);
+    }
+    match human::moment(job.next_usec) {
+        None => "–".into(),
+        Some(next) if next <= output.now => Cell::styled("due", output.look.palette.busy),
+        Some(next) => human::relative(next, output.now).into(),
+    }
 }
 
 /// What a job is at.
@@ -83,7 +121,11 @@ pub(super) fn standing(output: &Output, run: &RunProperties) -> String {
     let (outcome, _) = output.outcome(run);
     match run.state.as_deref() {
         Some("running") if !progress.is_empty() => format!("↻ {progress}"),
-        Some("queued" | "waiting" | "backoff") => match run.blocked_by.as_deref() {
+        Some("backoff") => match output.next_attempt(run) {
+            Some(next) => format!("{outcome}: {next}"),
+            None => outcome,
+        },
+        Some("queued" | "waiting") => match run.blocked_by.as_deref() {
             Some([first, ..]) => format!("{outcome}: {}", first.what),
             _ => outcome,
         },
@@ -111,6 +153,7 @@ pub(super) fn lines(output: &Output, objects: &Objects, job: &JobProperties) -> 
     if job.enabled == Some(false) {
         details.row("enabled", "no; it is not started");
     }
+    timing(output, &mut details, job);
     details.row(
         "last success",
         output
@@ -138,4 +181,21 @@ pub(super) fn lines(output: &Output, objects: &Objects, job: &JobProperties) -> 
         }
     }
     lines
+}
+
+/// When it starts by itself, and beside which others.
+fn timing(output: &Output, details: &mut Details, job: &JobProperties) {
+    for schedule in job.schedule.iter().flatten() {
+        details.text("schedule", Some(schedule));
+    }
+    if let Some(next) = output.when(job.next_usec) {
+        details.row("next", next);
+    }
+    if job.paused == Some(true) {
+        details.row("paused", output.until(job.paused_until_usec));
+    }
+    for (name, values) in [("groups", &job.groups), ("after", &job.after)] {
+        details.text(name, Some(&values.as_deref().unwrap_or_default().join(", ")));
+    }
+    details.text("priority", job.priority.as_deref());
 }

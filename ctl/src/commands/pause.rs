@@ -27,16 +27,7 @@ pub(super) async fn pause(context: &Context<'_>, arguments: &PauseArgs) -> Done 
     };
     let at = until.map_or(0, usec);
     let daemon = Daemon::connect(context).await?;
-    let told = until.map_or_else(
-        || "until it is resumed".to_owned(),
-        |until| {
-            let (relative, absolute) = (
-                human::relative(until, output.now),
-                human::absolute(until, &output.zone),
-            );
-            format!("until {absolute} ({relative})")
-        },
-    );
+    let told = output.until(Some(at));
     let paused = |name: Option<&str>| json!({ "name": name, "paused": true, "paused_until": until.map(|until| output.shapes().timestamp(until)) });
     if arguments.which.all {
         let done = daemon.manager().await?.pause(at, &options()).await;

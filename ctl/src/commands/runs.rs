@@ -105,6 +105,7 @@ fn of_run(output: &Output, run: &RunProperties, alone: bool) -> Details {
         run.metadata.as_deref().filter(|metadata| *metadata != "{}"),
     );
     for (name, time) in [
+        ("scheduled", run.scheduled_usec),
         ("queued", run.queued_usec),
         ("started", run.started_usec),
         ("finished", run.finished_usec),
@@ -119,6 +120,10 @@ fn of_run(output: &Output, run: &RunProperties, alone: bool) -> Details {
     for blocked in run.blocked_by.iter().flatten() {
         details.row("blocked by", output.blocked(blocked));
     }
+    if let (Some(next), Some(at)) = (output.next_attempt(run), human::moment(run.next_attempt_usec)) {
+        details.row("next", format!("{next} ({})", human::absolute(at, &output.zone)));
+    }
+    describe::overrode(&mut details, run);
     let progress = describe::progress(run);
     if run.state.as_deref() == Some("running") && !progress.is_empty() {
         details.row("progress", escape(&progress));
@@ -133,8 +138,8 @@ fn of_run(output: &Output, run: &RunProperties, alone: bool) -> Details {
     }
     describe::failure(&mut details, run);
     let attempts = run.attempts.as_deref().unwrap_or_default();
-    // One attempt is the run itself.
-    if attempts.len() > 1 {
+    // One attempt is the run itself, once it is over.
+    if attempts.len() > 1 || (run.state.as_deref() == Some("backoff")) {
         for attempt in attempts {
             details.row("attempts", self::attempt(output, attempt));
         }

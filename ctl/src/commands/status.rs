@@ -48,7 +48,7 @@ fn document<'a>(
 fn whole(context: &Context<'_>, objects: &Objects) -> Result<(), Failure> {
     let output = context.output;
     let manager = &objects.manager;
-    output.lines(head(output, manager, objects))?;
+    output.lines(head(context, manager, objects))?;
     let faults: Vec<Fault> = manager
         .configuration_faults
         .iter()
@@ -78,7 +78,8 @@ fn whole(context: &Context<'_>, objects: &Objects) -> Result<(), Failure> {
 }
 
 /// The lines that say how things are as a whole.
-fn head(output: &Output, manager: &ManagerProperties, objects: &Objects) -> Vec<String> {
+fn head(context: &Context<'_>, manager: &ManagerProperties, objects: &Objects) -> Vec<String> {
+    let output = context.output;
     let text = |text: &Option<String>| escape(text.as_deref().unwrap_or_default());
     let (health, style) = output.health(manager.health.as_deref());
     let health = output.look.paint(style, &health);
@@ -90,6 +91,14 @@ fn head(output: &Output, manager: &ManagerProperties, objects: &Objects) -> Vec<
     let mut details = Details::default();
     for reason in manager.health_reasons.iter().flatten() {
         details.row("why", escape(reason));
+    }
+    if manager.paused == Some(true) {
+        let resume = context.scope.command("resume --all");
+        let until = output.until(manager.paused_until_usec);
+        let text = format!("no job starts by itself {until}; `{resume}` ends that");
+        details.row("paused", output.look.paint(output.look.palette.warn, &text));
+    } else if let Some(next) = output.when(manager.next_usec) {
+        details.row("next", next);
     }
     let limit = manager
         .max_parallel_runs

@@ -135,9 +135,11 @@ impl<'a> Display<'a> {
         for run in runs {
             self.output.line(lines::ending(self.output, run))?;
             let well = run.result.as_deref() == Some("success");
-            if self.mode == Mode::Follow || !well {
-                self.output.lines(lines::summary(self.output, run))?;
-            }
+            self.output.lines(if self.mode == Mode::Follow || !well {
+                lines::summary(self.output, run)
+            } else {
+                lines::overrode(self.output, run)
+            })?;
         }
         Ok(())
     }

@@ -39,7 +39,11 @@ pub(super) fn stage(run: &RunProperties) -> String {
 pub(super) fn standing(output: &Output, run: &RunProperties) -> String {
     let stage = stage(run);
     match run.state.as_deref() {
-        Some("queued" | "waiting" | "backoff") => match run.blocked_by.as_deref() {
+        Some("backoff") => match output.next_attempt(run) {
+            Some(next) => format!("{stage}: {next}"),
+            None => stage,
+        },
+        Some("queued" | "waiting") => match run.blocked_by.as_deref() {
             Some([first, ..]) => format!("{stage}: {}", output.blocked(first)),
             _ => stage,
         },
@@ -97,11 +101,19 @@ pub(super) fn ending(output: &Output, run: &RunProperties) -> String {
 /// What a run has done, below its [`ending`].
 pub(super) fn summary(output: &Output, run: &RunProperties) -> Vec<String> {
     let mut details = Details::default();
+    describe::overrode(&mut details, run);
     if let Some(sums) = &run.statistics {
         describe::statistics(&mut details, run.operation.as_deref(), sums);
     }
     details.text("snapshot", run.snapshot.as_deref());
     describe::failure(&mut details, run);
+    details.lines(output)
+}
+
+/// What a run overrode, below its [`ending`] where nothing else is told.
+pub(super) fn overrode(output: &Output, run: &RunProperties) -> Vec<String> {
+    let mut details = Details::default();
+    describe::overrode(&mut details, run);
     details.lines(output)
 }
 

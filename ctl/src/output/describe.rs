@@ -55,6 +55,18 @@ impl Output {
         ))
     }
 
+    /// `until 2026-11-21 08:00:00 CET (in 13h)`, or until somebody resumes it.
+    pub(crate) fn until(&self, usec: Option<u64>) -> String {
+        let Some(time) = human::moment(usec) else {
+            return "until it is resumed".to_owned();
+        };
+        format!(
+            "until {} ({})",
+            human::absolute(time, &self.zone),
+            human::relative(time, self.now)
+        )
+    }
+
     /// `2h ago`, or `never`.
     pub(crate) fn ago(&self, usec: Option<u64>) -> String {
         human::moment(usec).map_or_else(|| "never".to_owned(), |time| human::relative(time, self.now))
@@ -91,6 +103,13 @@ impl Output {
             (result, _) => result,
         };
         (format!("{symbol} {word}"), style)
+    }
+
+    /// `attempt 2 in 3m`, of a run that waits for it.
+    pub(crate) fn next_attempt(&self, run: &RunProperties) -> Option<String> {
+        let at = human::moment(run.next_attempt_usec)?;
+        let number = run.attempt.unwrap_or_default().saturating_add(1);
+        Some(format!("attempt {number} {}", human::relative(at, self.now)))
     }
 
     /// What holds a run, since when, and what clears it.
@@ -201,6 +220,13 @@ fn is_zero(sums: &StatisticsProperties) -> bool {
         sums.warnings,
     ];
     sums.into_iter().flatten().all(|sum| sum == 0)
+}
+
+/// Lines of what whoever started a run overrode.
+pub(crate) fn overrode(details: &mut Details, run: &RunProperties) {
+    for what in run.overrode.iter().flatten() {
+        details.text("overrode", Some(what));
+    }
 }
 
 /// Lines of why a run did not end well.

@@ -27,6 +27,9 @@ use crate::{
     errors::Failure,
 };
 
+/// Columns of a terminal on which wide tables have room.
+const ROOMY: usize = 100;
+
 /// Where output goes.
 enum Sink {
     Stdout(io::BufWriter<io::Stdout>),
@@ -112,6 +115,11 @@ impl Output {
     /// The lines of a table.
     pub(crate) fn rendered(&self, table: &Table) -> Vec<String> {
         table.render(&self.look, self.width)
+    }
+
+    /// Whether there is too little room for all columns of a wide table.
+    pub(crate) fn is_narrow(&self) -> bool {
+        self.width.is_some_and(|width| width < ROOMY)
     }
 
     /// Writes text as it is.

@@ -112,6 +112,7 @@ pub(crate) fn health(palette: &Palette, health: &str) -> (&'static str, Style) {
         "failed" => ("✗", palette.bad),
         "disabled" => ("○", palette.dim),
         "never-ran" => ("○", Style::new()),
+        // And `paused` and `unknown`: not bad, and not to be forgotten.
         _ => ("○", palette.warn),
     }
 }

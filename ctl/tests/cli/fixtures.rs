@@ -20,14 +20,19 @@ pub(crate) const NEW_RUN: &str = "01JD3Y00000000000000000NEW";
 pub(crate) const SNAPSHOT: &str = "4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091";
 
 const SECOND: u64 = 1_000_000;
-const MINUTE: u64 = 60 * SECOND;
-const HOUR: u64 = 60 * MINUTE;
+pub(crate) const MINUTE: u64 = 60 * SECOND;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
 const MIB: u64 = 1024 * 1024;
 
 /// So long ago, and some more: the largest unit does not change while a test runs.
 pub(crate) fn ago(usec: u64) -> u64 {
     let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap();
     now - usec - usec / 100
+}
+
+/// The same to come.
+pub(crate) fn ahead(usec: u64) -> u64 {
+    ago(0) + usec + usec / 100
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "properties are optional")]
@@ -62,12 +67,15 @@ fn manager() -> ManagerProperties {
         max_parallel_runs: Some(2),
         active_runs: Some(1),
         queued_runs: Some(0),
+        next_usec: Some(ahead(7 * HOUR)),
+        paused: Some(false),
+        paused_until_usec: Some(0),
+        time_zone: text("Europe/Berlin"),
         launcher: text("child"),
         launcher_reason: text(""),
         started_usec: Some(ago(3 * HOUR)),
         configuration_directory: text("/home/me/.config/backupd"),
         state_directory: text("/home/me/.local/state/backupd"),
-        ..ManagerProperties::default()
     }
 }
 
@@ -78,6 +86,13 @@ fn home() -> JobProperties {
         repository_name: text("nas"),
         repository: Some(repository_path("nas")),
         enabled: Some(true),
+        schedule: Some(vec!["02:00 Europe/Berlin, up to 10m later".to_owned()]),
+        next_usec: Some(ahead(7 * HOUR)),
+        paused: Some(false),
+        paused_until_usec: Some(0),
+        groups: Some(vec!["nightly".to_owned()]),
+        after: Some(vec!["mail".to_owned()]),
+        priority: text("normal"),
         health: text("ok"),
         health_reason: text(""),
         active_run: Some(run_path(BUSY_RUN)),
@@ -88,7 +103,6 @@ fn home() -> JobProperties {
         last_snapshot: text(SNAPSHOT),
         max_age_usec: Some(26 * HOUR),
         late_usec: Some(ago(0) + 24 * HOUR + 30 * MINUTE),
-        ..JobProperties::default()
     }
 }
 
@@ -270,6 +284,7 @@ fn busy_run() -> RunProperties {
         trigger: text("schedule"),
         kind: text("automatic"),
         queued_usec: Some(ago(6 * HOUR)),
+        scheduled_usec: Some(ago(6 * HOUR)),
         progress: Some(progress()),
         ..working(run(BUSY_RUN), "backup")
     }

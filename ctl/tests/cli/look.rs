@@ -7,10 +7,10 @@ async fn colours_come_when_asked_for_and_go_when_refused() {
     let world = World::new().await;
     let colored = world.run(&["jobs", "--color", "always"]).await.stdout;
     assert_snapshot!(colored.replace('\u{1b}', "ESC"), @"
-    ESC[1mHEALTHESC[0m      ESC[1mJOBESC[0m   ESC[1mREPOSITORYESC[0m  ESC[1mLAST SUCCESSESC[0m  ESC[1mLAST RESULTESC[0m  ESC[1mNOWESC[0m
-    ESC[32m● okESC[0m        home  nas         2h ago        ESC[32m✓ successESC[0m    ESC[36m↻ backup 50 %, 12.0 MiB/s, 1m 25s leftESC[0m
-    ESC[1mESC[31m✗ failedESC[0m    mail  nas         2d ago        ESC[1mESC[31m✗ failedESC[0m     –
-    ESC[2m○ disabledESC[0m  old   usb         never         –            –
+    ESC[1mHEALTHESC[0m      ESC[1mJOBESC[0m   ESC[1mREPOSITORYESC[0m  ESC[1mLAST SUCCESSESC[0m  ESC[1mLAST RESULTESC[0m  ESC[1mNEXTESC[0m   ESC[1mNOWESC[0m
+    ESC[32m● okESC[0m        home  nas         2h ago        ESC[32m✓ successESC[0m    in 7h  ESC[36m↻ backup 50 %, 12.0 MiB/s, 1m 25s leftESC[0m
+    ESC[1mESC[31m✗ failedESC[0m    mail  nas         2d ago        ESC[1mESC[31m✗ failedESC[0m     –      –
+    ESC[2m○ disabledESC[0m  old   usb         never         –            –      –
     ");
     for arguments in [["jobs", "--color", "auto"], ["jobs", "--color", "never"]] {
         assert!(!world.run(&arguments).await.stdout.contains('\u{1b}'));
@@ -23,10 +23,10 @@ async fn a_plain_locale_gets_plain_symbols() {
     let mut command = world.command(&["jobs"]);
     command.env("LC_ALL", "C");
     assert_snapshot!(said(command).await.stdout, @"
-    HEALTH      JOB   REPOSITORY  LAST SUCCESS  LAST RESULT  NOW
-    * ok        home  nas         2h ago        ok success   ~ backup 50 %, 12.0 MiB/s, 1m 25s left
-    x failed    mail  nas         2d ago        x failed     -
-    o disabled  old   usb         never         -            -
+    HEALTH      JOB   REPOSITORY  LAST SUCCESS  LAST RESULT  NEXT   NOW
+    * ok        home  nas         2h ago        ok success   in 7h  ~ backup 50 %, 12.0 MiB/s, 1m 25s left
+    x failed    mail  nas         2d ago        x failed     -      -
+    o disabled  old   usb         never         -            -      -
     ");
 }
 
@@ -41,6 +41,19 @@ async fn a_narrow_terminal_shortens_the_last_column() {
     01JD3X0000000000000000BUSY  home  backup     schedule  5h ago   5h 3m   ↻ backup 50 %, 12…
     01JD3W00000000000000000BAD  mail  backup     manual    1h ago   2.0s    ✗ failed: the pas…
     01JD3V0000000000000000GOOD  home  backup     manual    2h ago   1m 23s  ✓ success
+    ");
+}
+
+#[tokio::test]
+async fn a_narrow_terminal_leaves_out_what_does_not_change() {
+    let world = World::new().await;
+    let mut command = world.command(&["jobs"]);
+    command.env("COLUMNS", "80");
+    assert_snapshot!(said(command).await.stdout, @"
+    HEALTH      JOB   LAST SUCCESS  LAST RESULT  NEXT   NOW
+    ● ok        home  2h ago        ✓ success    in 7h  ↻ backup 50 %, 12.0 MiB/s, …
+    ✗ failed    mail  2d ago        ✗ failed     –      –
+    ○ disabled  old   never         –            –      –
     ");
 }
 

@@ -26,3 +26,4 @@ mod schedule;
 mod snapshots;
 mod start;
 mod status;
+mod why;

@@ -46,7 +46,7 @@ async fn runs_in_json_have_the_shape_that_scripts_know() {
           "phase": "backup",
           "cancel_requested": false,
           "queued": "<time>",
-          "scheduled": null,
+          "scheduled": "<time>",
           "next_attempt": null,
           "started": "<time>",
           "finished": null,

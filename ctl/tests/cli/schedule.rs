@@ -43,6 +43,7 @@ async fn a_schedule_that_is_none_is_wrong_usage() {
     assert_snapshot!(test(&["soon"]).await.whole(), @"
     --- stderr
     error: `soon` is no time
+    hint: such as `daily at 02:00`, `weekdays at 18:00` or `every 4h`
     --- exit 2
     ");
     assert_snapshot!(test(&["4h", "--every", "--timezone", "Europe/Berln"]).await.whole(), @"

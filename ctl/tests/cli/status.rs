@@ -8,15 +8,16 @@ async fn the_whole_is_told_with_jobs_and_exit_code_7() {
     assert_snapshot!(world.shown(&["status"]).await, @"
     ✗ failed  backupd 0.1.0, user scope
          why: the last run of `mail` failed
+        next: in 7h (<time>)
         runs: 1 at work, 0 queued (at most 2 at once)
         jobs: 3 jobs, 2 repositories
        since: 3h ago (<time>)
       config: /home/me/.config/backupd
 
-    HEALTH      JOB   REPOSITORY  LAST SUCCESS  LAST RESULT  NOW
-    ● ok        home  nas         2h ago        ✓ success    ↻ backup 50 %, 12.0 MiB/s, 1m 25s left
-    ✗ failed    mail  nas         2d ago        ✗ failed     –
-    ○ disabled  old   usb         never         –            –
+    HEALTH      JOB   REPOSITORY  LAST SUCCESS  LAST RESULT  NEXT   NOW
+    ● ok        home  nas         2h ago        ✓ success    in 7h  ↻ backup 50 %, 12.0 MiB/s, 1m 25s left
+    ✗ failed    mail  nas         2d ago        ✗ failed     –      –
+    ○ disabled  old   usb         never         –            –      –
     --- exit 7
     ");
 }
@@ -42,6 +43,7 @@ async fn faults_of_the_configuration_are_told_with_their_advice() {
     assert_snapshot!(world.shown(&["status"]).await, @"
     ✗ failed  backupd 0.1.0, user scope
          why: the last run of `mail` failed
+        next: in 7h (<time>)
         runs: 1 at work, 0 queued (at most 2 at once)
         jobs: 3 jobs, 2 repositories
        since: 3h ago (<time>)
@@ -51,10 +53,10 @@ async fn faults_of_the_configuration_are_told_with_their_advice() {
       /etc/backupd/jobs.d/a.toml:3:7: `sorces` is not known
         hint: did you mean `sources`?
 
-    HEALTH      JOB   REPOSITORY  LAST SUCCESS  LAST RESULT  NOW
-    ● ok        home  nas         2h ago        ✓ success    ↻ backup 50 %, 12.0 MiB/s, 1m 25s left
-    ✗ failed    mail  nas         2d ago        ✗ failed     –
-    ○ disabled  old   usb         never         –            –
+    HEALTH      JOB   REPOSITORY  LAST SUCCESS  LAST RESULT  NEXT   NOW
+    ● ok        home  nas         2h ago        ✓ success    in 7h  ↻ backup 50 %, 12.0 MiB/s, 1m 25s left
+    ✗ failed    mail  nas         2d ago        ✗ failed     –      –
+    ○ disabled  old   usb         never         –            –      –
     --- exit 7
     ");
 }
@@ -72,6 +74,7 @@ async fn a_daemon_without_jobs_says_how_to_make_one() {
     }
     assert_snapshot!(world.shown(&["status"]).await, @"
     ● ok  backupd 0.1.0, user scope
+        next: in 7h (<time>)
         runs: 1 at work, 0 queued (at most 2 at once)
         jobs: 0 jobs, 1 repository
        since: 3h ago (<time>)
@@ -88,6 +91,11 @@ async fn a_job_is_told_closely() {
     home – all of /home
                 health: ● ok
             repository: nas
+              schedule: 02:00 Europe/Berlin, up to 10m later
+                  next: in 7h (<time>)
+                groups: nightly
+                 after: mail
+              priority: normal
           last success: 2h ago (<time>)
          last snapshot: 4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091
       may be as old as: 26h
@@ -98,6 +106,7 @@ async fn a_job_is_told_closely() {
          result: ↻ running
       operation: backup
         trigger: schedule
+      scheduled: 6h ago (<time>)
          queued: 6h ago (<time>)
         started: 5h ago (<time>)
            took: 5h 3m
@@ -159,13 +168,13 @@ async fn json_is_versioned_and_whole() {
       "health_reasons": [
         "the last run of `mail` failed"
       ],
-      "next": null,
+      "next": "<time>",
       "paused": false,
       "paused_until": null,
       "daemon": {
         "version": "0.1.0",
         "scope": "user",
-        "time_zone": null,
+        "time_zone": "Europe/Berlin",
         "launcher": "child",
         "launcher_reason": null,
         "started": "<time>",
@@ -188,13 +197,19 @@ async fn json_is_versioned_and_whole() {
           "last_result": "success",
           "last_run": "01JD3V0000000000000000GOOD",
           "last_snapshot": "4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091",
-          "schedule": [],
-          "next": null,
+          "schedule": [
+            "02:00 Europe/Berlin, up to 10m later"
+          ],
+          "next": "<time>",
           "paused": false,
           "paused_until": null,
-          "groups": [],
-          "after": [],
-          "priority": null,
+          "groups": [
+            "nightly"
+          ],
+          "after": [
+            "mail"
+          ],
+          "priority": "normal",
           "active_run": "01JD3X0000000000000000BUSY",
           "blocked_by": [],
           "max_age": 93600.0,
@@ -238,10 +253,10 @@ async fn json_of_one_job_has_that_job_alone() {
 async fn jobs_are_listed() {
     let world = World::new().await;
     assert_snapshot!(world.shown(&["jobs"]).await, @"
-    HEALTH      JOB   REPOSITORY  LAST SUCCESS  LAST RESULT  NOW
-    ● ok        home  nas         2h ago        ✓ success    ↻ backup 50 %, 12.0 MiB/s, 1m 25s left
-    ✗ failed    mail  nas         2d ago        ✗ failed     –
-    ○ disabled  old   usb         never         –            –
+    HEALTH      JOB   REPOSITORY  LAST SUCCESS  LAST RESULT  NEXT   NOW
+    ● ok        home  nas         2h ago        ✓ success    in 7h  ↻ backup 50 %, 12.0 MiB/s, 1m 25s left
+    ✗ failed    mail  nas         2d ago        ✗ failed     –      –
+    ○ disabled  old   usb         never         –            –      –
     ");
     let json = world.run(&["jobs", "--json"]).await.json();
     assert_eq!(json["version"], 1);
@@ -261,37 +276,56 @@ async fn a_wrong_name_is_answered_with_the_nearest() {
 }
 
 #[tokio::test]
-async fn why_says_what_is_and_what_to_do() {
+async fn a_pause_is_told_of_the_whole_and_of_each_job() {
     let world = World::new().await;
-    assert_snapshot!(world.shown(&["why", "home"]).await, @"
-    `home` is running since <time>: backup 50 %, 12.0 MiB/s, 1m 25s left
-    its health is ok: the last success was 2h ago
-    hint: stop it with `backupctl cancel 01JD3X0000000000000000BUSY`
-    ");
-    assert_snapshot!(world.shown(&["why", "mail"]).await, @"
-    `mail` is not running: nobody has started it, and it has no schedule
-    its health is failed: the last run failed: the password is wrong
-    its last run ended 1h ago as failed: the password is wrong
-    hint: look at `password_file` of the repository `nas`
-    hint: all that its last run told is shown by `backupctl log mail`
-    hint: start it with `backupctl start mail`
-    ");
-    assert_snapshot!(world.shown(&["why", "old"]).await, @"
-    `old` is switched off by its file
-    its health is disabled: it has not succeeded yet
-    hint: let it run with `backupctl job enable old`
-    ");
     {
         let mut state = world.fake.state();
-        let run = state.runs.get_mut(fixtures::BUSY_RUN).unwrap();
-        run.state = fixtures::text("waiting");
-        run.blocked_by = Some(vec![fixtures::blocked()]);
+        state.manager.paused = Some(true);
+        for (job, until) in state.jobs.iter_mut().zip([15 * fixtures::HOUR, 0, 0]) {
+            job.paused = Some(true);
+            job.paused_until_usec = Some(if until == 0 { 0 } else { fixtures::ahead(until) });
+        }
+        state.jobs[0].health = fixtures::text("paused");
     }
-    assert_snapshot!(world.shown(&["why", "home"]).await, @"
-    `home` waits: repository `nas` is in use, for 5m; cleared by the end of run 7 (`mail`, prune)
-    its health is ok: the last success was 2h ago
-    hint: stop it with `backupctl cancel 01JD3X0000000000000000BUSY`
+    assert_snapshot!(world.shown(&["status"]).await, @"
+    ✗ failed  backupd 0.1.0, user scope
+         why: the last run of `mail` failed
+      paused: no job starts by itself until it is resumed; `backupctl resume --all` ends that
+        runs: 1 at work, 0 queued (at most 2 at once)
+        jobs: 3 jobs, 2 repositories
+       since: 3h ago (<time>)
+      config: /home/me/.config/backupd
+
+    HEALTH      JOB   REPOSITORY  LAST SUCCESS  LAST RESULT  NEXT            NOW
+    ○ paused    home  nas         2h ago        ✓ success    paused for 15h  ↻ backup 50 %, 12.0 MiB/s, 1m 25s left
+    ✗ failed    mail  nas         2d ago        ✗ failed     paused          –
+    ○ disabled  old   usb         never         –            –               –
+    --- exit 7
     ");
-    let json = world.run(&["why", "home", "--json"]).await.json();
-    assert_eq!(json["run"]["blocked_by"][0]["what"], "repository `nas` is in use");
+    let shown = world.shown(&["show", "home"]).await;
+    assert_snapshot!(shown.lines().take(12).collect::<Vec<_>>().join("\n"), @"
+    home – all of /home
+                health: ○ paused
+            repository: nas
+              schedule: 02:00 Europe/Berlin, up to 10m later
+                  next: in 7h (<time>)
+                paused: until <time> (in 15h)
+                groups: nightly
+                 after: mail
+              priority: normal
+          last success: 2h ago (<time>)
+         last snapshot: 4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091
+      may be as old as: 26h
+    ");
+    let json = world.run(&["status", "--json"]).await.json();
+    assert_eq!(
+        (&json["paused"], &json["jobs"][1]["paused_until"]),
+        (&true.into(), &serde_json::Value::Null)
+    );
+    world.fake.state().manager.paused_until_usec = Some(fixtures::ahead(2 * fixtures::HOUR));
+    let told = world.shown(&["status"]).await;
+    assert!(
+        told.contains("(in 2h); `backupctl resume --all` ends that"),
+        "{told}"
+    );
 }

@@ -211,6 +211,11 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
     Ok(Job { origin, ..job })
 }
 
+/// The repository that a job's file with this text names; [`parse_job`] takes no text where it is another one.
+pub fn repository_of(text: &str) -> Option<RepositoryName> {
+    repository(&mut Reader::new(Path::new(""), text))
+}
+
 fn repository(reader: &mut Reader<'_>) -> Option<RepositoryName> {
     if !reader.has("repository") {
         let hint = "write `repository = \"NAME\"`; `backupctl repository list` shows the names";

@@ -7,12 +7,13 @@ use std::{
 };
 
 use backupd_core::{
+    config::repository_of,
     name::{JobName, RepositoryName},
     resources::Limits,
 };
 use backupd_dbus::Error;
 
-use super::options::Options;
+use super::{authority::About, options::Options};
 use crate::coordinator::{StartOptions, shown};
 
 /// Both stand in every listing of runs, and a message of the bus has its limit.
@@ -31,6 +32,15 @@ pub(super) fn configuration(text: &str) -> Result<String, Error> {
         )));
     }
     Ok(text.to_owned())
+}
+
+/// The job that a text is to be the file of, with the repository that the text names, so that leave for the one is not
+/// taken for another. What is refused for its length is not read.
+pub(super) fn about_text(job: &str, text: &str) -> About {
+    About {
+        repository: configuration(text).ok().and_then(|text| repository_of(&text)),
+        ..About::job(job, None)
+    }
 }
 
 /// A job's name; one that cannot be a name is one that nobody has.

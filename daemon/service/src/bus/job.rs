@@ -5,7 +5,7 @@ use backupd_dbus::{Blocked, Error, JobProperties};
 use zbus::{Connection, OwnedObjectPath, interface, message::Header};
 
 use super::{
-    arguments::{self, absolute_path, paths, start_options},
+    arguments::{self, about_text, absolute_path, paths, start_options},
     authority::{About, Action},
     errors::of_refusal,
     objects::{Dictionary, Service, Shown, path_of_run},
@@ -37,20 +37,14 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Run, &self.about())
             .await?;
         let mut options = Options::new(options);
         let about = start_options(&mut options);
         options.finish()?;
-        let run = self
-            .service
-            .handle
-            .by(&caller)
-            .start(self.name.clone(), about)
-            .await
-            .map_err(of_refusal)?;
+        let run = leave.start(self.name.clone(), about).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
     }
 
@@ -68,7 +62,7 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Restore, &self.about())
             .await?;
@@ -82,13 +76,7 @@ impl Job {
             options: start_options(&mut options),
         };
         options.finish()?;
-        let run = self
-            .service
-            .handle
-            .by(&caller)
-            .restore(request)
-            .await
-            .map_err(of_refusal)?;
+        let run = leave.restore(request).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
     }
 
@@ -103,14 +91,12 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<String, Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Configure, &self.about())
             .await?;
         let revision = revision(options)?;
-        self.service
-            .handle
-            .by(&caller)
+        leave
             .set_enabled(self.name.clone(), enabled, revision)
             .await
             .map_err(of_refusal)
@@ -125,14 +111,12 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Configure, &self.about())
             .await?;
         let revision = revision(options)?;
-        self.service
-            .handle
-            .by(&caller)
+        leave
             .delete(self.name.clone(), revision)
             .await
             .map_err(of_refusal)
@@ -146,12 +130,12 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(String, String), Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Browse, &self.about())
             .await?;
         Options::new(options).finish()?;
-        self.service
-            .handle
+        leave
             .text(Kind::Job, self.name.to_string())
             .await
             .map_err(of_refusal)
@@ -168,15 +152,18 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<String, Error> {
-        let caller = self
+        let mut abouts = vec![self.about()];
+        let new = about_text(self.name.as_str(), configuration);
+        if new.repository.is_some() && !abouts.contains(&new) {
+            abouts.push(new);
+        }
+        let leave = self
             .service
-            .allow(connection, &header, Action::Configure, &self.about())
+            .allow_each(connection, &header, Action::Configure, &abouts)
             .await?;
         let revision = revision(options)?;
         let text = arguments::configuration(configuration)?;
-        self.service
-            .handle
-            .by(&caller)
+        leave
             .replace(self.name.clone(), text, revision)
             .await
             .map_err(of_refusal)
@@ -191,15 +178,12 @@ impl Job {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<String, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Browse, &self.about())
             .await?;
         Options::new(options).finish()?;
-        self.service
-            .handle
-            .unit_text(self.name.clone())
-            .await
-            .map_err(of_refusal)
+        leave.unit_text(self.name.clone()).await.map_err(of_refusal)
     }
 
     /// Name.

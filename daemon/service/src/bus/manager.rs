@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
-    arguments::{self, job_name, repository_name, start_options},
+    arguments::{self, about_text, job_name, repository_name, start_options},
     authority::{About, Action},
     errors::{of_faults, of_refusal},
     job::Job,
@@ -63,7 +63,7 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(
                 connection,
@@ -75,13 +75,7 @@ impl Manager {
         let mut options = Options::new(options);
         let about = start_options(&mut options);
         options.finish()?;
-        let run = self
-            .service
-            .handle
-            .by(&caller)
-            .start(job_name(name)?, about)
-            .await
-            .map_err(of_refusal)?;
+        let run = leave.start(job_name(name)?, about).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
     }
 
@@ -94,7 +88,8 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(
                 connection,
                 &header,
@@ -104,7 +99,7 @@ impl Manager {
             .await?;
         Options::new(options).finish()?;
         let job = job_name(name)?;
-        self.service.handle.job(job.clone()).await.map_err(of_refusal)?;
+        leave.job(job.clone()).await.map_err(of_refusal)?;
         Ok(job_path(job.as_str()))
     }
 
@@ -117,16 +112,13 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Read, &About::repository(name))
             .await?;
         Options::new(options).finish()?;
         let repository = repository_name(name)?;
-        self.service
-            .handle
-            .repository(repository.clone())
-            .await
-            .map_err(of_refusal)?;
+        leave.repository(repository.clone()).await.map_err(of_refusal)?;
         Ok(repository_path(repository.as_str()))
     }
 
@@ -139,7 +131,8 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Read, &About::nothing())
             .await?;
         Options::new(options).finish()?;
@@ -147,7 +140,7 @@ impl Manager {
             let id = backupd_core::name::InvalidRunId(shown(id));
             Error::RunNotFound(format!("{id}\nhint: `backupctl history` lists the runs"))
         })?;
-        self.service.handle.recall(run).await.map_err(of_refusal)?;
+        leave.recall(run).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
     }
 
@@ -165,11 +158,12 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(Vec<RunProperties>, String), Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Read, &About::nothing())
             .await?;
         let (query, limit) = run_query(filter, options)?;
-        let mut runs = self.service.handle.list_runs(query).await.map_err(of_refusal)?;
+        let mut runs = leave.list_runs(query).await.map_err(of_refusal)?;
         let page = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = runs.len() > page;
         runs.truncate(page);
@@ -191,18 +185,18 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let caller = self
+        let leave = self
             .service
-            .allow(connection, &header, Action::Configure, &About::job(name, None))
+            .allow(
+                connection,
+                &header,
+                Action::Configure,
+                &about_text(name, configuration),
+            )
             .await?;
         Options::new(options).finish()?;
         let (owned, text) = (name.to_owned(), arguments::configuration(configuration)?);
-        self.service
-            .handle
-            .by(&caller)
-            .create(Kind::Job, owned, text)
-            .await
-            .map_err(of_refusal)?;
+        leave.create(Kind::Job, owned, text).await.map_err(of_refusal)?;
         Ok(job_path(name))
     }
 
@@ -216,14 +210,13 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<Fault>, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Read, &About::job(name, None))
             .await?;
         Options::new(options).finish()?;
         let job: JobName = arguments::new_name(name)?;
-        let faults = self
-            .service
-            .handle
+        let faults = leave
             .validate(job, arguments::configuration(configuration)?)
             .await
             .map_err(of_refusal)?;
@@ -241,15 +234,13 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Repository, &About::repository(name))
             .await?;
         Options::new(options).finish()?;
         let (owned, text) = (name.to_owned(), arguments::configuration(configuration)?);
-        self.service
-            .handle
-            .by(&caller)
+        leave
             .create(Kind::Repository, owned, text)
             .await
             .map_err(of_refusal)?;
@@ -264,18 +255,12 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<Fault>, Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Configure, &About::nothing())
             .await?;
         Options::new(options).finish()?;
-        let faults = self
-            .service
-            .handle
-            .by(&caller)
-            .reload()
-            .await
-            .map_err(of_refusal)?;
+        let faults = leave.reload().await.map_err(of_refusal)?;
         Ok(of_faults(&faults))
     }
 
@@ -287,11 +272,12 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<String, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Read, &About::nothing())
             .await?;
         Options::new(options).finish()?;
-        self.service.handle.settings().await.map_err(of_refusal)
+        leave.settings().await.map_err(of_refusal)
     }
 
     /// The audit log as it stands in the store now, as a file of JSON lines, oldest first: `seq`, a number;
@@ -306,10 +292,11 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Audit, &About::nothing())
             .await?;
-        let records = self.service.handle.open_audit(audit_query(options)?).await;
+        let records = leave.open_audit(audit_query(options)?).await;
         let records = records.map_err(of_refusal)?;
         Ok(OwnedFd::from(std::os::fd::OwnedFd::from(records)))
     }

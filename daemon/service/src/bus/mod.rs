@@ -8,6 +8,7 @@ mod authority;
 mod errors;
 mod family;
 mod job;
+mod leave;
 mod manager;
 mod objects;
 mod options;
@@ -16,6 +17,7 @@ mod publisher;
 mod query;
 mod repository;
 mod run;
+mod turns;
 
 pub(crate) use authority::{Authority, OwnerOnly, Polkit};
 pub(crate) use manager::Facts;

@@ -14,7 +14,10 @@ use zbus::{
     wire::{LE, serialized::Context, to_bytes},
 };
 
-use super::authority::{About, Action, Authority, Call};
+use super::{
+    authority::{About, Action, Authority, Call},
+    leave::{Leave, Open},
+};
 use crate::{audit::Refused, coordinator::Handle, ports::Caller};
 
 /// `a{sv}` as it comes in.
@@ -56,17 +59,52 @@ const RUNS: &str = "/org/backupd/Backup1/run/";
 /// What an object needs to serve a call.
 #[derive(Clone)]
 pub(super) struct Service {
-    pub(super) handle: Handle,
+    handle: Handle,
     authority: Arc<dyn Authority>,
+    pub(super) open: Open,
 }
 
 impl Service {
     pub(super) fn new(handle: Handle, authority: Arc<dyn Authority>) -> Self {
-        Self { handle, authority }
+        Self {
+            handle,
+            authority,
+            open: Open::new(),
+        }
     }
 
-    /// Refuses a caller who may not do this to that; says who it is otherwise.
+    /// Refuses a caller who may not do this to that, and one who has too many calls open. What it answers otherwise is
+    /// to be kept until the call is answered.
     pub(super) async fn allow(
+        &self,
+        connection: &Connection,
+        header: &Header<'_>,
+        action: Action,
+        about: &About,
+    ) -> Result<Leave, Error> {
+        self.allow_each(connection, header, action, std::slice::from_ref(about))
+            .await
+    }
+
+    /// The same for what acts on several things: all of them must be allowed. There is at least one.
+    pub(super) async fn allow_each(
+        &self,
+        connection: &Connection,
+        header: &Header<'_>,
+        action: Action,
+        abouts: &[About],
+    ) -> Result<Leave, Error> {
+        let arrived = self.open.arrive(header)?;
+        let mut caller = None;
+        for about in abouts {
+            caller = Some(self.check(connection, header, action, about).await?);
+        }
+        let nobody = || Error::NotAuthorized("there is nothing that could be allowed".to_owned());
+        self.open
+            .enter(arrived, &caller.ok_or_else(nobody)?, &self.handle)
+    }
+
+    async fn check(
         &self,
         connection: &Connection,
         header: &Header<'_>,

@@ -27,7 +27,7 @@ use crate::coordinator::{Changes, Handle, ObjectKey, Outbox, View};
 pub(crate) struct Publisher {
     connection: Connection,
     outbox: Arc<Outbox>,
-    service: Service,
+    pub(super) service: Service,
     fixed: ManagerProperties,
     manager: Family<ManagerProperties>,
     jobs: Family<JobProperties>,

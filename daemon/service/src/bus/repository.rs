@@ -14,6 +14,7 @@ use super::{
     arguments::{self, absolute_path, paths, start_options},
     authority::{About, Action},
     errors::{of_question, of_refusal},
+    leave::Leave,
     objects::{Dictionary, Service, Shown, path_of_run},
     options::Options,
 };
@@ -35,8 +36,8 @@ impl Repository {
         About::repository(self.name.as_str())
     }
 
-    async fn ask(&self, work: Work) -> Result<OwnedFd, Error> {
-        answered(self.service.handle.ask(self.name.clone(), work, None).await)
+    async fn ask(&self, leave: &Leave, work: Work) -> Result<OwnedFd, Error> {
+        answered(leave.ask(self.name.clone(), work, None).await)
     }
 }
 
@@ -57,13 +58,12 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Repository, &self.about())
             .await?;
         Options::new(options).finish()?;
-        let handle = self.service.handle.by(&caller);
-        answered(handle.initialize(self.name.clone()).await)
+        answered(leave.initialize(self.name.clone()).await)
     }
 
     /// Opens the repository with its password and changes nothing. Answers as `Initialize` does.
@@ -74,11 +74,12 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Repository, &self.about())
             .await?;
         Options::new(options).finish()?;
-        self.ask(Work::Test).await
+        self.ask(&leave, Work::Test).await
     }
 
     /// Lists snapshots, oldest first. Answers a file with one JSON record a line.
@@ -91,13 +92,14 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Browse, &self.about())
             .await?;
         let mut options = Options::new(options);
         let filter = filter(&mut options);
         options.finish()?;
-        self.ask(Work::Snapshots { filter }).await
+        self.ask(&leave, Work::Snapshots { filter }).await
     }
 
     /// Lists files of a snapshot. `snapshot` is an id, a unique beginning of one, or `latest`. Answers a file
@@ -113,7 +115,8 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Browse, &self.about())
             .await?;
         let mut options = Options::new(options);
@@ -127,12 +130,15 @@ impl Repository {
         };
         let recursive = options.take("recursive", "a boolean (`b`)").unwrap_or(false);
         options.finish()?;
-        self.ask(Work::List(ListWork {
-            snapshot: arguments::snapshot(snapshot)?,
-            filter,
-            path,
-            recursive,
-        }))
+        self.ask(
+            &leave,
+            Work::List(ListWork {
+                snapshot: arguments::snapshot(snapshot)?,
+                filter,
+                path,
+                recursive,
+            }),
+        )
         .await
     }
 
@@ -149,7 +155,7 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Restore, &self.about())
             .await?;
@@ -163,13 +169,7 @@ impl Repository {
             options: start_options(&mut options),
         };
         options.finish()?;
-        let run = self
-            .service
-            .handle
-            .by(&caller)
-            .restore(request)
-            .await
-            .map_err(of_refusal)?;
+        let run = leave.restore(request).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
     }
 
@@ -189,7 +189,7 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<PasswordProperties, Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Repository, &self.about())
             .await?;
@@ -200,10 +200,7 @@ impl Repository {
             revision: options.text("revision"),
         };
         options.finish()?;
-        let kept = self
-            .service
-            .handle
-            .by(&caller)
+        let kept = leave
             .set_password(self.name.clone(), password.into(), request)
             .await
             .map_err(of_refusal)?
@@ -219,12 +216,12 @@ impl Repository {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(String, String), Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Browse, &self.about())
             .await?;
         Options::new(options).finish()?;
-        self.service
-            .handle
+        leave
             .text(Kind::Repository, self.name.to_string())
             .await
             .map_err(of_refusal)

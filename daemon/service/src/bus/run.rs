@@ -43,17 +43,12 @@ impl Run {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(), Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Cancel, &self.about())
             .await?;
         Options::new(options).finish()?;
-        self.service
-            .handle
-            .by(&caller)
-            .cancel(self.id)
-            .await
-            .map_err(of_refusal)
+        leave.cancel(self.id).await.map_err(of_refusal)
     }
 
     /// The events of an attempt as they are now: a file with one JSON object a line, which names the files that
@@ -67,7 +62,8 @@ impl Run {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        self.service
+        let leave = self
+            .service
             .allow(connection, &header, Action::Browse, &self.about())
             .await?;
         let mut options = Options::new(options);
@@ -80,16 +76,12 @@ impl Run {
                 self.id
             )));
         }
-        let events = self
-            .service
-            .handle
-            .open_events(self.id, attempt)
-            .map_err(|error| {
-                Error::Failed(format!(
-                    "run {} has no log of attempt {attempt}: {error}",
-                    self.id
-                ))
-            })?;
+        let events = leave.open_events(self.id, attempt).map_err(|error| {
+            Error::Failed(format!(
+                "run {} has no log of attempt {attempt}: {error}",
+                self.id
+            ))
+        })?;
         Ok(OwnedFd::from(std::os::fd::OwnedFd::from(events)))
     }
 
@@ -104,20 +96,14 @@ impl Run {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<RunLimits, Error> {
-        let caller = self
+        let leave = self
             .service
             .allow(connection, &header, Action::Cancel, &self.about())
             .await?;
         let mut options = Options::new(options);
         let limits = limits(&mut options);
         options.finish()?;
-        let limits = self
-            .service
-            .handle
-            .by(&caller)
-            .limit(self.id, limits)
-            .await
-            .map_err(of_refusal)?;
+        let limits = leave.limit(self.id, limits).await.map_err(of_refusal)?;
         Ok(of_limits(&limits))
     }
 

@@ -11,9 +11,9 @@
 //! of its own, of which nothing else depends, and of a user only some questions are open at a time.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{
-        Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -29,7 +29,10 @@ use super::{
     caller::caller,
     refusal::{Refused, refused},
 };
-use crate::ports::{Caller, Reply};
+use crate::{
+    bus::turns::Turns,
+    ports::{Caller, Reply},
+};
 
 /// polkit that asks nobody answers in milliseconds; a start of it takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,7 +54,7 @@ pub(crate) struct Polkit {
     longest: Duration,
     /// Names questions that can be taken back.
     asked: AtomicU64,
-    open: Mutex<BTreeMap<u32, usize>>,
+    open: Arc<Turns<u32>>,
 }
 
 impl Polkit {
@@ -63,7 +66,7 @@ impl Polkit {
             patience: PATIENCE,
             longest: LONGEST,
             asked: AtomicU64::new(0),
-            open: Mutex::default(),
+            open: Turns::new(EACH, MOST),
         }
     }
 
@@ -84,7 +87,7 @@ impl Polkit {
             return Ok(caller);
         }
         let interactive = call.interactive();
-        let answer = match Turn::take(&self.open, caller.uid) {
+        let answer = match self.open.take(caller.uid) {
             None => Err(Refused::Crowded),
             Some(_turn) if interactive => self.ask_person(call, &caller).await,
             Some(_turn) => {
@@ -190,41 +193,6 @@ impl Polkit {
 impl Authority for Polkit {
     fn check<'a>(&'a self, call: Call<'a>) -> Reply<'a, Result<Caller, Error>> {
         Box::pin(self.decide(call))
-    }
-}
-
-/// A user's place among those of whom polkit is asked; free again when it is dropped.
-struct Turn<'a> {
-    open: &'a Mutex<BTreeMap<u32, usize>>,
-    uid: u32,
-}
-
-impl<'a> Turn<'a> {
-    fn take(open: &'a Mutex<BTreeMap<u32, usize>>, uid: u32) -> Option<Self> {
-        let mut counts = open.lock().unwrap_or_else(PoisonError::into_inner);
-        let (own, all) = (
-            counts.get(&uid).copied().unwrap_or_default(),
-            counts.values().sum::<usize>(),
-        );
-        if own >= EACH || all >= MOST {
-            return None;
-        }
-        counts.insert(uid, own + 1);
-        drop(counts);
-        Some(Self { open, uid })
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut counts = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        match counts.get(&self.uid) {
-            Some(own) if *own > 1 => {
-                let left = own - 1;
-                counts.insert(self.uid, left);
-            }
-            _ => drop(counts.remove(&self.uid)),
-        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! The surface as a whole: what the introspection says, and that each method asks for leave.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::collections::HashMap;
 
 use backupd_dbus::{
-    BUS_NAME, JOB_INTERFACE, MANAGER_INTERFACE, REPOSITORY_INTERFACE, ROOT_PATH, RUN_INTERFACE,
-    RunProperties, job_path, repository_path,
+    BUS_NAME, Interaction, JOB_INTERFACE, JobProxy, MANAGER_INTERFACE, REPOSITORY_INTERFACE, ROOT_PATH,
+    RUN_INTERFACE, RunProperties, job_path, repository_path,
 };
 use zbus::{Variant, fdo, object_server::Interface, proxy::MethodFlags};
 
@@ -15,7 +15,7 @@ use super::{
         objects::Service,
         repository, run,
     },
-    Asked, Bus, Steered, bus, facts,
+    Asked, Bus, Steered, USER, bus, bus_of, facts,
 };
 use crate::testing::{Stage, job};
 
@@ -33,13 +33,7 @@ fn xml<I: Interface>(interface: &I) -> String {
 
 pub(super) async fn interfaces() -> Vec<(&'static str, String)> {
     let stage = Stage::new(&[]).await;
-    let service = Service::new(
-        stage.handle.clone(),
-        std::sync::Arc::new(Steered {
-            allow: true,
-            asked: Mutex::default(),
-        }),
-    );
+    let service = Service::new(stage.handle.clone(), Steered::new(USER, |_| true));
     let shown = || service.clone();
     vec![
         (
@@ -154,6 +148,9 @@ async fn methods() -> Vec<(&'static str, String, zbus::Structure<'static>)> {
             let inputs = method.args().iter();
             for argument in inputs.filter(|arg| arg.direction() != Some(zbus_xml::ArgDirection::Out)) {
                 body = match argument.ty().to_string().as_str() {
+                    "s" if argument.name() == Some("configuration") => {
+                        body.add_field("repository = \"nas\"\nsources = [\"/opt\"]\n")
+                    }
                     "s" if name.ends_with("Repository") => body.add_field("nas"),
                     "s" => body.add_field("home"),
                     "b" => body.add_field(false),
@@ -234,6 +231,56 @@ async fn every_method_asks_whether_the_caller_may_before_anything_else() {
         "docs/authorization.md has a line of no method"
     );
     assert_eq!(state(&bus), before);
+}
+
+#[tokio::test]
+async fn leave_for_one_repository_is_none_for_another() {
+    let bus = bus_of(Steered::new(USER, |about| {
+        about
+            .repository
+            .as_ref()
+            .is_none_or(|name| name.as_str() == "nas")
+    }))
+    .await;
+    let manager = bus.manager().await;
+    let none = HashMap::new();
+    let text = |repository| format!("repository = \"{repository}\"\nsources = [\"/opt\"]\n");
+    let asked = |about: &[(&str, &str)]| {
+        let expected: Vec<_> = about
+            .iter()
+            .map(|(job, repository)| About::job(job, Some(repository)))
+            .collect();
+        let asked = std::mem::take(&mut *bus.authority.asked.lock().unwrap());
+        assert_eq!(
+            asked.into_iter().map(|asked| asked.about).collect::<Vec<_>>(),
+            expected
+        );
+    };
+    let refused = |error: Result<_, backupd_dbus::Error>| {
+        let error = error.map(|_: String| ()).unwrap_err();
+        assert!(matches!(error, backupd_dbus::Error::NotAuthorized(_)), "{error}");
+    };
+
+    let created = manager.create_job("srv", &text("other"), &none).await;
+    refused(created.map(|path| path.to_string()));
+    asked(&[("srv", "other")]);
+    manager.create_job("srv", &text("nas"), &none).await.unwrap();
+    asked(&[("srv", "nas")]);
+
+    let job = JobProxy::new(&bus.client, job_path("srv"), Interaction::Forbidden)
+        .await
+        .unwrap();
+    refused(job.set_configuration(&text("other"), &none).await);
+    asked(&[("srv", "nas"), ("srv", "other")]);
+    job.set_configuration(&text("nas"), &none).await.unwrap();
+    asked(&[("srv", "nas")]);
+    // What names none is asked about as before, and is no job.
+    let error = job.set_configuration("repository = 7", &none).await.unwrap_err();
+    assert!(
+        matches!(error, backupd_dbus::Error::InvalidConfiguration(_)),
+        "{error}"
+    );
+    asked(&[("srv", "nas")]);
 }
 
 #[tokio::test]

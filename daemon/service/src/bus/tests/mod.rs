@@ -1,4 +1,5 @@
 mod audit;
+mod crowd;
 mod methods;
 
 use std::{collections::HashMap, os::unix::net::UnixStream, sync::Mutex};
@@ -28,10 +29,18 @@ struct Asked {
     interactive: bool,
 }
 
-/// Lets everybody do everything, or nobody anything, and notes what was asked.
+/// Lets a user do this and nothing else, and notes what was asked.
 struct Steered {
-    allow: bool,
+    user: u32,
+    allow: fn(&About) -> bool,
     asked: Mutex<Vec<Asked>>,
+}
+
+impl Steered {
+    fn new(user: u32, allow: fn(&About) -> bool) -> std::sync::Arc<Self> {
+        let asked = Mutex::default();
+        std::sync::Arc::new(Self { user, allow, asked })
+    }
 }
 
 impl authority::Authority for Steered {
@@ -41,8 +50,8 @@ impl authority::Authority for Steered {
             about: call.about.clone(),
             interactive: call.interactive(),
         });
-        let outcome = if self.allow {
-            Ok(caller())
+        let outcome = if (self.allow)(call.about) {
+            Ok(caller(self.user))
         } else {
             Err(backupd_dbus::Error::NotAuthorized("no".to_owned()))
         };
@@ -50,13 +59,15 @@ impl authority::Authority for Steered {
     }
 
     fn refused<'a>(&'a self, _call: Call<'a>) -> Reply<'a, Option<Caller>> {
-        Box::pin(async { Some(caller()) })
+        Box::pin(async { Some(caller(self.user)) })
     }
 }
 
-fn caller() -> Caller {
+const USER: u32 = 1000;
+
+fn caller(uid: u32) -> Caller {
     Caller {
-        uid: 1000,
+        uid,
         pid: Some(1),
         bus_name: ":1.1".to_owned(),
     }
@@ -66,6 +77,7 @@ struct Bus {
     client: Connection,
     stage: Stage,
     authority: std::sync::Arc<Steered>,
+    open: leave::Open,
     _server: Connection,
 }
 
@@ -82,16 +94,16 @@ fn facts() -> Facts {
 
 /// The whole bus surface over a socket pair, with one job `home` on the repository `nas`.
 async fn bus(allow: bool) -> Bus {
+    bus_of(Steered::new(USER, if allow { |_| true } else { |_| false })).await
+}
+
+async fn bus_of(authority: std::sync::Arc<Steered>) -> Bus {
     let stage = Stage::new(&[("home", "")]).await;
     let (near, far) = UnixStream::pair().unwrap();
     let server = Builder::unix_stream(near).server(Guid::generate()).p2p();
     let client = Builder::unix_stream(far).p2p();
     let (server, client) = tokio::join!(server.build(), client.build());
     let (server, client) = (server.unwrap(), client.unwrap());
-    let authority = std::sync::Arc::new(Steered {
-        allow,
-        asked: Mutex::default(),
-    });
     let mut publisher = Publisher::new(
         server.clone(),
         std::sync::Arc::clone(&stage.outbox),
@@ -100,11 +112,13 @@ async fn bus(allow: bool) -> Bus {
         &facts(),
     );
     publisher.begin().await.unwrap();
+    let open = publisher.service.open.clone();
     tokio::spawn(publisher.serve());
     Bus {
         client,
         stage,
         authority,
+        open,
         _server: server,
     }
 }

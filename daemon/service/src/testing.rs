@@ -303,6 +303,8 @@ pub(crate) struct Stage {
     pub(crate) conditions: Arc<Mutex<BTreeSet<Condition>>>,
     /// What is watched for.
     pub(crate) watches: Arc<Mutex<BTreeMap<JobName, Watch>>>,
+    /// How many events the workers of attempts have written.
+    words: Mutex<BTreeMap<(RunId, u32), u64>>,
     views: Arc<Mutex<Changes>>,
 }
 
@@ -396,6 +398,7 @@ impl Stage {
             locks,
             conditions,
             watches,
+            words: Mutex::default(),
             views: Arc::default(),
         }
     }
@@ -435,27 +438,48 @@ impl Stage {
         self.directory.path().join("etc").join(file)
     }
 
-    /// What the worker of a run says, and its end.
+    /// What the worker of a run's last attempt says, and its end.
     pub(crate) async fn worker_says(&self, run: RunId, kinds: Vec<EventKind>, gone: bool) {
+        let launched = || self.launcher.launched.lock().unwrap();
+        let last = launched()
+            .iter()
+            .rev()
+            .find(|spec| spec.run == run)
+            .map(|spec| spec.attempt);
+        let attempt = last.unwrap_or(1);
         let hello = EventKind::Hello {
             pid: 1,
             run,
-            attempt: 1,
+            attempt,
             program: "backupd-worker 0".to_owned(),
             engine: None,
         };
-        let events = (1..)
-            .zip(std::iter::once(hello).chain(kinds))
+        let said = self.said(run, attempt);
+        let events = (said + 1..)
+            .zip((said == 0).then_some(hello).into_iter().chain(kinds))
             .map(|(seq, kind)| Event {
                 seq,
                 time: self.clock.now(),
                 kind,
-            })
-            .collect();
-        self.inbox.worker_events(run, 1, events).await;
+            });
+        let events: Vec<Event> = events.collect();
+        self.words
+            .lock()
+            .unwrap()
+            .insert((run, attempt), said + events.len() as u64);
+        self.inbox.worker_events(run, attempt, events).await;
         if gone {
-            self.inbox.worker_gone(run, 1, None).await;
+            self.inbox.worker_gone(run, attempt, None).await;
         }
+    }
+
+    fn said(&self, run: RunId, attempt: u32) -> u64 {
+        self.words
+            .lock()
+            .unwrap()
+            .get(&(run, attempt))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// The worker of a run succeeds.

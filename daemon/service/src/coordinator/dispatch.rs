@@ -1,35 +1,78 @@
 //! What becomes of each message: first the change, then what others see of it, and only then the answer.
 
-use super::{Coordinator, message::Message, refusal::Refusal};
+use super::{
+    Coordinator,
+    message::{Answer, Message},
+    refusal::Refusal,
+};
 
 /// How often what became due is seen to before others are told.
 const ROUNDS: usize = 4;
 
 impl Coordinator {
-    /// Handles one message: changes, publishes, and only then answers.
+    /// Handles one message.
     pub(super) async fn take(&mut self, message: Message) {
-        // An answer that nobody waits for any more is no error: what was asked is done all the same.
         match message {
             Message::Start(job, options, who, answer) => {
                 let outcome = self.start(&job, options, &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
+                self.reply(answer, outcome).await;
+            }
+            Message::StartJobs(jobs, options, who, answer) => {
+                let outcome = self.start_jobs(&jobs, &options, &who).await;
+                self.reply(answer, outcome).await;
+            }
+            Message::Trigger(trigger, metadata, who, answer) => {
+                let outcome = self.trigger(trigger, &metadata, &who).await;
+                self.reply(answer, outcome).await;
             }
             Message::Restore(request, who, answer) => {
                 let outcome = self.restore(*request, &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
+                self.reply(answer, outcome).await;
             }
             Message::Cancel(run, who, answer) => {
                 let outcome = self.cancel(run, &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
+                self.reply(answer, outcome).await;
             }
             Message::Recall(run, answer) => {
                 let outcome = self.recall(run).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
+                self.reply(answer, outcome).await;
             }
+            Message::AtWork(run, answer) => {
+                let outcome = self.at_work(run).await;
+                self.reply(answer, outcome).await;
+            }
+            Message::Pause(job, until, reason, who, answer) => {
+                let outcome = self.pause(job, until, reason, &who).await;
+                self.reply(answer, outcome).await;
+            }
+            Message::Unpause(job, who, answer) => {
+                let outcome = self.resume(job, &who).await;
+                self.reply(answer, outcome).await;
+            }
+            message @ (Message::WorkerEvents(..)
+            | Message::WorkerGone(..)
+            | Message::LaunchFailed(..)
+            | Message::Progress(..)) => self.hear(message).await,
+            message @ (Message::Standings(_)
+            | Message::Triggered(..)
+            | Message::ZonesChanged
+            | Message::Resumed
+            | Message::Wake) => self.notice(message).await,
+            Message::Stop => {}
+            message => self.configure(message).await,
+        }
+    }
+
+    /// An answer comes when all that follows is published. That nobody waits for it any more is no error: what was
+    /// asked is done all the same.
+    async fn reply<T>(&mut self, answer: Answer<T>, outcome: Result<T, Refusal>) {
+        self.settle().await;
+        let _ = answer.send(outcome);
+    }
+
+    /// What the configuration says, and its changes.
+    async fn configure(&mut self, message: Message) {
+        match message {
             Message::Repository(name, answer) => {
                 let found = self.catalog.repositories.get(&name).cloned();
                 let _ = answer.send(found.ok_or_else(|| self.unknown_repository(name.as_str())));
@@ -44,27 +87,32 @@ impl Coordinator {
             Message::Validate(job, text, answer) => {
                 let _ = answer.send(Ok(self.editor.check_job(&self.catalog, &job, &text)));
             }
+            Message::Settings(answer) => {
+                let _ = answer.send(self.settings_text());
+            }
+            Message::NextSpec(job, answer) => {
+                let _ = answer.send(self.next_spec(&job));
+            }
+            Message::Elapses(query, answer) => {
+                let _ = answer.send(self.elapses(&query));
+            }
             Message::Create(kind, name, text, who, answer) => {
                 let outcome = self.create(kind, &name, &text, &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
+                self.reply(answer, outcome).await;
             }
             Message::Replace(job, text, revision, who, answer) => {
                 let outcome = self.replace(&job, &text, revision.as_deref(), &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
+                self.reply(answer, outcome).await;
             }
             Message::SetEnabled(job, enabled, revision, who, answer) => {
                 let outcome = self.set_enabled(&job, enabled, revision.as_deref(), &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
+                self.reply(answer, outcome).await;
             }
-            Message::Password(wish) => self.take_password(wish).await,
             Message::Delete(job, revision, who, answer) => {
                 let outcome = self.delete(&job, revision.as_deref(), &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
+                self.reply(answer, outcome).await;
             }
+            Message::Password(wish) => self.take_password(wish).await,
             Message::Reload(call) => {
                 let outcome = self.reload(call.as_ref().map(|(who, _)| who)).await;
                 self.settle().await;
@@ -72,70 +120,27 @@ impl Coordinator {
                     let _ = answer.send(outcome);
                 }
             }
-            Message::Settings(answer) => {
-                let _ = answer.send(self.settings_text());
-            }
-            message @ (Message::WorkerEvents(..)
-            | Message::WorkerGone(..)
-            | Message::LaunchFailed(..)
-            | Message::Progress(..)) => self.hear(message).await,
-            Message::NextSpec(job, answer) => {
-                let _ = answer.send(self.next_spec(&job));
-            }
-            Message::AtWork(run, answer) => {
-                let outcome = self.at_work(run).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
-            }
-            Message::StartJobs(jobs, options, who, answer) => {
-                let outcome = self.start_jobs(&jobs, &options, &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
-            }
-            Message::Trigger(trigger, metadata, who, answer) => {
-                let outcome = self.trigger(trigger, &metadata, &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
-            }
-            Message::Pause(job, until, reason, who, answer) => {
-                let outcome = self.pause(job, until, reason, &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
-            }
-            Message::Unpause(job, who, answer) => {
-                let outcome = self.resume(job, &who).await;
-                self.settle().await;
-                let _ = answer.send(outcome);
-            }
-            Message::Elapses(query, answer) => {
-                let _ = answer.send(self.elapses(&query));
-            }
-            Message::Standings(standings) => {
-                self.stand(standings).await;
-                self.settle().await;
-            }
-            Message::Triggered(job, trigger, metadata) => {
-                self.triggered(&job, trigger, metadata).await;
-                self.settle().await;
-            }
+            _ => {}
+        }
+    }
+
+    /// What happens to the machine.
+    async fn notice(&mut self, message: Message) {
+        match message {
+            Message::Standings(standings) => self.stand(standings).await,
+            Message::Triggered(job, trigger, metadata) => self.triggered(&job, trigger, metadata).await,
             Message::ZonesChanged => {
                 self.local = self.parts.zones.local();
                 self.apply_configuration().await;
-                self.settle().await;
             }
-            Message::Resumed => {
-                self.awake_since = self.parts.clock.now();
-                self.settle().await;
+            Message::Resumed => self.awake_since = self.parts.clock.now(),
+            Message::Wake if self.store_trouble.is_some() => {
+                self.catch_up_with_store().await;
+                self.pump().await;
             }
-            Message::Wake => {
-                if self.store_trouble.is_some() {
-                    self.catch_up_with_store().await;
-                    self.pump().await;
-                }
-                self.settle().await;
-            }
-            Message::Stop => {}
+            _ => {}
         }
+        self.settle().await;
     }
 
     /// What workers do.

@@ -358,10 +358,9 @@ impl Coordinator {
     /// When the next attempt of a run is: never further away than the longest wait, wherever the clock was set to.
     pub(super) fn attempt_at(&self, run: &Run) -> Option<Timestamp> {
         let (at, retry) = run.next_attempt.zip(run.retry.as_ref())?;
-        let latest = self.parts.clock.now().checked_add(retry.maximum).ok()?;
-        Some(at)
-            .filter(|at| *at <= latest)
-            .or(run.attempts.last()?.finished)
+        let now = self.parts.clock.now();
+        let latest = now.checked_add(retry.maximum).ok()?;
+        Some(if at <= latest { at } else { now })
     }
 
     /// A pause has ended, or was ended.
@@ -393,3 +392,6 @@ fn why(run: &Run) -> String {
         None => run.trigger.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,7 @@ impl Coordinator {
     /// All that holds a run now, whatever the others do.
     pub(super) fn holds(&self, run: &Run, now: Timestamp) -> Vec<Hold> {
         let mut holds: Vec<Hold> = self.backs_off(run, now).into_iter().collect();
+        holds.extend(self.doubts_clock(run, now));
         if run.trigger == Trigger::Manual {
             return holds;
         }
@@ -104,6 +105,31 @@ impl Coordinator {
                 since: last.finished.unwrap_or(now),
                 clears: format!("the next attempt at {}", self.local_time(at)),
             },
+        })
+    }
+
+    /// What deletes by the age of things waits for a clock that is right.
+    fn doubts_clock(&self, run: &Run, now: Timestamp) -> Option<Hold> {
+        if !run.operation.is_maintenance() {
+            return None;
+        }
+        let jobs = self
+            .catalog
+            .jobs
+            .values()
+            .filter(|job| job.repository == run.repository);
+        let newest = jobs
+            .filter_map(|job| self.histories.get(&job.name)?.last_good)
+            .max();
+        let what = self.clock.doubt(self.parts.clock.reading(), newest)?;
+        let reason = BlockedBy {
+            what,
+            since: now,
+            clears: "a clock that is right, and a day without jumps".to_owned(),
+        };
+        Some(Hold {
+            kind: Kind::Condition,
+            reason,
         })
     }
 
@@ -257,3 +283,6 @@ impl Coordinator {
             .to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,33 +89,35 @@ impl Coordinator {
         let what = job
             .as_ref()
             .map_or_else(|| "all jobs".to_owned(), |job| format!("the job `{job}`"));
-        match &pause {
-            Some(pause) => tracing::info!(
+        if let Some(pause) = &pause {
+            tracing::info!(
                 MESSAGE_ID = messages::PAUSED,
                 BACKUPD_JOB = job.as_ref().map(JobName::as_str),
                 "{what} will not start by schedule: {}",
                 words(pause)
-            ),
-            None => tracing::info!(
+            );
+        } else {
+            tracing::info!(
                 MESSAGE_ID = messages::RESUMED,
                 BACKUPD_JOB = job.as_ref().map(JobName::as_str),
                 "{what} will start by schedule again"
-            ),
+            );
         }
         self.take_pause(job, pause);
         self.pump().await;
         Ok(())
     }
 
-    /// Takes a pause over that is kept.
+    /// Takes a pause over that is kept, or its end.
     pub(super) fn take_pause(&mut self, job: Option<JobName>, pause: Option<Pause>) {
         let until = pause.as_ref().and_then(|pause| pause.until);
         self.agenda.set(Appointment::PauseEnds(job.clone()), until);
+        let concerned = job.clone();
         match pause {
-            Some(pause) => drop(self.pauses.insert(job.clone(), pause)),
+            Some(pause) => drop(self.pauses.insert(job, pause)),
             None => drop(self.pauses.remove(&job)),
         }
-        self.agree_again(job.as_ref());
+        self.agree_again(concerned.as_ref());
     }
 
     /// The time of a pause has come.

@@ -168,7 +168,7 @@ impl Coordinator {
             enabled: job.enabled,
             schedule: job.schedules.iter().map(describe).collect(),
             next: plan.and_then(|plan| plan.next).filter(|_| job.enabled),
-            paused_until: pause.map(|pause| pause.until),
+            pause: pause.cloned(),
             groups: job.groups.clone(),
             after: job.after.clone(),
             priority: job.priority,
@@ -239,7 +239,7 @@ impl Coordinator {
             active: count(active),
             queued: count(queued),
             next: self.agenda.first_elapse().map(|(at, _)| at),
-            paused_until: pause.map(|pause| pause.until),
+            pause: pause.cloned(),
             time_zone: self.local.iana_name().unwrap_or_default().to_owned(),
         }
     }
@@ -260,7 +260,7 @@ impl Coordinator {
             (Some(title), 0) => format!("{title} at work"),
             (Some(title), others) => format!("{title} and {others} more at work"),
         };
-        let next = match (manager.paused_until, self.agenda.first_elapse()) {
+        let next = match (&manager.pause, self.agenda.first_elapse()) {
             (Some(_), _) => "; all paused".to_owned(),
             (None, Some((at, job))) => format!("; next `{job}` at {}", self.local_time(at)),
             (None, None) => String::new(),
@@ -318,13 +318,13 @@ pub(super) fn describe(schedule: &Schedule) -> String {
         text += zone;
     }
     if let Some(window) = &schedule.window {
-        text += &format!(", from {window}");
+        text += ", from ";
+        text += &window.to_string();
     }
     if !schedule.jitter.is_zero() {
-        text += &format!(
-            ", up to {} later",
-            backupd_core::config::format_duration(schedule.jitter)
-        );
+        text += ", up to ";
+        text += &backupd_core::config::format_duration(schedule.jitter);
+        text += " later";
     }
     text
 }

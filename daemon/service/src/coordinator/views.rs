@@ -6,6 +6,7 @@ use backupd_core::{
     config::Fault,
     health::Health,
     name::{JobName, RepositoryName, RunId},
+    pause::Pause,
     protocol::Progress,
     queue::Priority,
     run::{BlockedBy, Run, RunResult},
@@ -31,8 +32,8 @@ pub(crate) struct ManagerView {
     pub(crate) active: u32,
     pub(crate) queued: u32,
     pub(crate) next: Option<Timestamp>,
-    /// Until when no job starts by itself; `Some(None)` is until somebody resumes.
-    pub(crate) paused_until: Option<Option<Timestamp>>,
+    /// That of all jobs.
+    pub(crate) pause: Option<Pause>,
     pub(crate) time_zone: String,
 }
 
@@ -45,8 +46,8 @@ pub(crate) struct JobView {
     pub(crate) enabled: bool,
     pub(crate) schedule: Vec<String>,
     pub(crate) next: Option<Timestamp>,
-    /// Until when it does not start by itself; `Some(None)` is until somebody resumes.
-    pub(crate) paused_until: Option<Option<Timestamp>>,
+    /// Its own, or that of all.
+    pub(crate) pause: Option<Pause>,
     pub(crate) groups: Vec<String>,
     pub(crate) after: Vec<JobName>,
     pub(crate) priority: Priority,

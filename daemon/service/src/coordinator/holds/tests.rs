@@ -1,0 +1,132 @@
+use std::collections::BTreeMap;
+
+use backupd_core::{
+    condition::{Condition, Standing},
+    protocol::EventKind,
+    run::{RunResult, RunState},
+};
+use jiff::SignedDuration;
+
+use crate::{
+    coordinator::StartOptions,
+    testing::{Stage, job},
+};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+async fn pass(stage: &Stage, time: SignedDuration) {
+    stage.clock.advance(time);
+    stage.inbox.wake().await;
+    stage.handle.settings().await.unwrap();
+}
+
+fn on_battery() -> Standing {
+    Standing::Fails {
+        what: "on battery power".to_owned(),
+        clears: "mains power".to_owned(),
+    }
+}
+
+async fn power(stage: &Stage, standing: Standing) {
+    stage
+        .inbox
+        .standings(BTreeMap::from([(Condition::AcPower, standing)]))
+        .await;
+    stage.handle.settings().await.unwrap();
+}
+
+fn launches(stage: &Stage) -> usize {
+    stage.launcher.launched.lock().unwrap().len()
+}
+
+const LAPTOP: &str = "schedule = \"09:00\"\nconditions = { ac_power = true, when_lost = \"stop\" }";
+
+#[tokio::test]
+async fn a_run_waits_for_its_conditions_and_says_what_it_waits_for() {
+    let stage = Stage::new(&[("home", LAPTOP)]).await.published();
+    assert!(
+        stage.conditions.lock().unwrap().is_empty(),
+        "nothing is watched for nobody"
+    );
+    pass(&stage, HOUR).await;
+    assert!(stage.conditions.lock().unwrap().contains(&Condition::AcPower));
+    assert_eq!(launches(&stage), 0);
+    power(&stage, on_battery()).await;
+    let view = stage.job_view("home").await;
+    assert_eq!(view.blocked_by[0].what, "on battery power");
+    assert_eq!(view.blocked_by[0].clears, "mains power");
+    power(&stage, Standing::Holds).await;
+    assert_eq!(launches(&stage), 1);
+}
+
+#[tokio::test]
+async fn a_run_that_loses_a_condition_stops_and_goes_on_later() {
+    let stage = Stage::new(&[("home", LAPTOP)]).await.published();
+    pass(&stage, HOUR).await;
+    power(&stage, Standing::Holds).await;
+    let run = stage.launcher.launched.lock().unwrap()[0].run;
+    stage.worker_says(run, Vec::new(), false).await;
+    power(&stage, on_battery()).await;
+    assert_eq!(*stage.launcher.stopped.lock().unwrap(), [run]);
+    let done = EventKind::Done {
+        result: RunResult::Cancelled,
+    };
+    stage.worker_says(run, vec![done], true).await;
+    let stored = stage.stored(run).await;
+    assert_eq!((stored.state, stored.result), (RunState::Waiting, None));
+    assert_eq!(launches(&stage), 1);
+    power(&stage, Standing::Holds).await;
+    assert_eq!(launches(&stage), 2);
+    stage.worker_succeeds(run).await;
+    assert_eq!(stage.stored(run).await.result, Some(RunResult::Success));
+    assert!(stage.conditions.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_run_goes_on_without_a_condition_unless_its_job_says_otherwise() {
+    let lines = "schedule = \"09:00\"\nconditions = { ac_power = true }";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    power(&stage, Standing::Holds).await;
+    assert!(stage.conditions.lock().unwrap().is_empty());
+    power(&stage, on_battery()).await;
+    assert!(stage.launcher.stopped.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn whoever_starts_a_job_overrides_its_conditions_and_is_told() {
+    let stage = Stage::new(&[("home", LAPTOP)]).await.published();
+    let run = stage
+        .handle
+        .start(job("home"), StartOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(launches(&stage), 1, "nobody waits for an answer");
+    power(&stage, on_battery()).await;
+    assert_eq!(stage.stored(run).await.overrode, ["on battery power"]);
+    assert!(stage.launcher.stopped.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_run_begins_inside_of_its_window_alone() {
+    let lines = "schedule = { calendar = \"09:00\", window = \"08:30-10:00, 22:00-06:00\" }\n\
+                 conditions = { ac_power = true, when_lost = \"stop\" }";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    power(&stage, on_battery()).await;
+    // Mains power comes when the window has closed.
+    pass(&stage, HOUR * 2).await;
+    power(&stage, Standing::Holds).await;
+    assert_eq!(launches(&stage), 0);
+    let blocked = stage.job_view("home").await.blocked_by;
+    assert!(blocked[0].what.contains("22:00-06:00"), "{blocked:?}");
+    assert!(blocked[0].clears.contains("2027-01-15 22:00:00"), "{blocked:?}");
+    pass(&stage, HOUR * 11).await;
+    power(&stage, Standing::Holds).await;
+    assert_eq!(launches(&stage), 1);
+    let run = stage.launcher.launched.lock().unwrap()[0].run;
+    stage.worker_says(run, Vec::new(), false).await;
+    // It closes again over the run.
+    pass(&stage, HOUR * 8).await;
+    assert_eq!(*stage.launcher.stopped.lock().unwrap(), [run]);
+}

@@ -6,10 +6,6 @@ mod timeline;
 
 use std::collections::HashMap;
 
-use backupd_core::{
-    config::format_duration,
-    schedule::{Schedule, When},
-};
 use backupd_dbus::{ElapseProperties, RunProperties};
 use serde::Serialize;
 use zbus::Variant;
@@ -141,12 +137,4 @@ fn document(output: &Output, past: &[RunProperties], elapses: &[ElapseProperties
         elapses: elapses.iter().map(|elapse| shapes.elapse(elapse)).collect(),
     })?;
     Ok(SUCCESS)
-}
-
-/// The schedule in its plainest form, where it has one.
-fn normalized(schedule: &Schedule) -> Option<String> {
-    match &schedule.when {
-        When::Every(period) => Some(format!("every {}", format_duration(*period))),
-        When::Calendar(_) | When::Cron(_) => None,
-    }
 }

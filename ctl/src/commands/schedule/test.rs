@@ -3,13 +3,10 @@
 use std::iter::successors;
 
 use backupd_core::{
-    config::{nearest, parse_duration},
-    schedule::{ExpressionError, Schedule, When, parse_cron, parse_plain},
+    config::{format_duration, parse_duration},
+    schedule::{ExpressionError, Schedule, When, parse_cron, parse_plain, parse_zone},
 };
-use jiff::{
-    Timestamp,
-    tz::{TimeZone, db},
-};
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::clock;
 use crate::{
@@ -67,21 +64,22 @@ pub(super) fn run(context: &Context<'_>, arguments: &TestArgs) -> Done {
 fn read(arguments: &TestArgs) -> Result<Schedule, Failure> {
     let text = arguments.expression.as_str();
     let when = match (arguments.cron, arguments.every) {
-        (true, _) => parse_cron(text).map_err(|error| {
-            let plain = parse_plain(text).is_ok();
-            advised(error, plain.then_some("it is read without `--cron`"))
+        (true, _) => parse_cron(text).map_err(|mut error| {
+            if parse_plain(text).is_ok() {
+                error.hint = Some("it is read without `--cron`".to_owned());
+            }
+            wrong(error)
         })?,
         (_, true) => every(text)?,
-        _ => parse_plain(text).map_err(|error| {
-            let cron = parse_cron(text).is_ok();
-            advised(
-                error,
-                cron.then_some("a line as in crontab(5) is read with `--cron`"),
-            )
-        })?,
+        _ => parse_plain(text).map_err(wrong)?,
     };
     let mut schedule = Schedule::new(when, text);
-    schedule.zone = arguments.timezone.as_deref().map(timezone).transpose()?;
+    schedule.zone = arguments
+        .timezone
+        .as_deref()
+        .map(parse_zone)
+        .transpose()
+        .map_err(wrong)?;
     Ok(schedule)
 }
 
@@ -98,23 +96,6 @@ fn wrong(error: ExpressionError) -> Failure {
     Failure::usage(error.message).hint_if_none(error.hint)
 }
 
-/// What helps best stands first.
-fn advised(error: ExpressionError, advice: Option<&str>) -> Failure {
-    let failure = Failure::usage(error.message);
-    failure.hint_if_none(advice.map(str::to_owned).or(error.hint))
-}
-
-fn timezone(name: &str) -> Result<TimeZone, Failure> {
-    TimeZone::get(name).map_err(|_| {
-        let known: Vec<String> = db().available().map(|name| name.as_str().to_owned()).collect();
-        let near = nearest(name, known.iter().map(String::as_str));
-        Failure::usage(format!("there is no time zone `{name}`")).hint(near.map_or_else(
-            || "write one such as `Europe/Berlin` or `UTC`".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        ))
-    })
-}
-
 /// Without fractions, where there are none, and always with an offset in numbers.
 fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone())
@@ -129,9 +110,15 @@ fn head(schedule: &Schedule, zone: &TimeZone) -> String {
         .iana_name()
         .map(|name| format!(", on the clock of {name}"))
         .unwrap_or_default();
-    match super::normalized(schedule).filter(|normalized| *normalized != schedule.text) {
-        Some(normalized) => format!("`{text}` is `{normalized}`{place}"),
-        None => format!("`{text}`{place}"),
+    let plainly = match &schedule.when {
+        When::Every(period) => format!("every {}", format_duration(*period)),
+        When::Calendar(event) => event.to_string(),
+        When::Cron(_) => schedule.text.clone(),
+    };
+    if plainly == schedule.text {
+        format!("`{text}`{place}")
+    } else {
+        format!("`{text}` is `{plainly}`{place}")
     }
 }
 

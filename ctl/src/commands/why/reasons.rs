@@ -207,6 +207,7 @@ fn began(output: &Output, run: &RunProperties) -> Option<String> {
         "package-upgrade" => "it was started because packages are about to change".to_owned(),
         "path-change" => "it was started because files in its sources changed".to_owned(),
         "shutdown" => "it was started because the machine is about to go down".to_owned(),
+        "device" => "it was started because a device came".to_owned(),
         other => format!("it was started by `{}`", escape(other)),
     })
 }

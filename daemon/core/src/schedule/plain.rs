@@ -1,6 +1,6 @@
 //! What people say, turned into what systemd.time(7) says.
 
-use super::{ExpressionError, When, parse_calendar, parse_cron, weekdays::Weekdays};
+use super::{CalendarEvent, ExpressionError, When, parse_calendar, parse_cron, weekdays::Weekdays};
 use crate::config::parse_duration;
 
 /// Words that may be left out.
@@ -14,15 +14,27 @@ pub(super) fn parse(text: &str) -> Result<When, ExpressionError> {
         Ok(when) => return Ok(when),
         Err(wrong) => wrong,
     };
-    let lower = text.to_lowercase().replace(',', " ");
-    let words: Vec<&str> = lower.split_whitespace().collect();
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower
+        .split_whitespace()
+        .map(|word| word.strip_suffix(',').unwrap_or(word))
+        .collect();
     if let ["every" | "each", first, ..] = words.as_slice()
         && first.starts_with(|letter: char| letter.is_ascii_digit())
         && let Some((_, length)) = text.trim().split_once(char::is_whitespace)
     {
         return every(length);
     }
-    if let Some(event) = translate(&words)? {
+    let zone = text
+        .split_whitespace()
+        .next_back()
+        .filter(|word| word.contains('/') || word.eq_ignore_ascii_case("UTC"))
+        .filter(|word| word.starts_with(|letter: char| letter.is_alphabetic()));
+    let words = words
+        .get(..words.len() - usize::from(zone.is_some()))
+        .unwrap_or_default();
+    if let Some(event) = translate(words)? {
+        let event = format!("{event} {}", zone.unwrap_or_default());
         return parse_calendar(&event);
     }
     if parse_cron(text).is_ok() {
@@ -34,8 +46,13 @@ pub(super) fn parse(text: &str) -> Result<When, ExpressionError> {
         });
     }
     // Digits and signs alone are meant to be a calendar event, and what is wrong with it is known.
-    let event =
-        text.contains([':', '*', '~', '@']) || text.contains("..") || !text.contains(char::is_alphabetic);
+    let month = words
+        .first()
+        .is_some_and(|word| CalendarEvent::month_number(word).is_some());
+    let event = month
+        || text.contains([':', '*', '~', '@'])
+        || text.contains("..")
+        || !text.contains(char::is_alphabetic);
     Err(if event && !text.trim().is_empty() {
         wrong
     } else {
@@ -62,24 +79,23 @@ fn every(length: &str) -> Result<When, ExpressionError> {
 
 /// The calendar event that some lower-case words stand for; `None` where they stand for none.
 fn translate(words: &[&str]) -> Result<Option<String>, ExpressionError> {
-    let (words, zone) = match words {
-        [words @ .., zone] if zone.contains('/') || *zone == "utc" => (words, *zone),
-        words => (words, ""),
-    };
     let (days, time) = match words.iter().position(|word| *word == "at") {
         Some(at) => words.split_at_checked(at).unwrap_or((words, &[])),
         None => words
             .split_at_checked(words.len() - time_length(words))
             .unwrap_or((words, &[])),
     };
-    let time = time.strip_prefix(&["at"]).unwrap_or(time);
+    let time = match time {
+        ["at"] => return Ok(None),
+        ["at", time @ ..] | time => time,
+    };
     let days: Vec<&str> = days
         .iter()
         .copied()
         .filter(|word| !FILLERS.contains(word))
         .collect();
     if let (["hour" | "hourly"], []) = (days.as_slice(), time) {
-        return Ok(Some(format!("hourly {zone}")));
+        return Ok(Some("hourly".to_owned()));
     }
     let Some(date) = date(&days, !time.is_empty()) else {
         return Ok(None);
@@ -89,7 +105,7 @@ fn translate(words: &[&str]) -> Result<Option<String>, ExpressionError> {
         time => clock(time),
     };
     match time {
-        Some(time) => Ok(Some(format!("{date} {time} {zone}"))),
+        Some(time) => Ok(Some(format!("{date} {time}"))),
         None if words.contains(&"and") || words.iter().filter(|word| word.contains(':')).count() > 1 => {
             Err(ExpressionError {
                 message: "several times of day are several schedules".to_owned(),
@@ -212,3 +228,6 @@ fn ordinal(word: &str) -> Option<u32> {
         .find_map(|ending| word.strip_suffix(ending));
     digits.unwrap_or(word).parse().ok().filter(|day| *day > 0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,12 @@ impl Unit {
                         all.join("`, `")
                     ),
                 };
-                wrong(format!("`{text}` is no {}", self.name), &last_or(text, hint))
+                let what = if text.is_empty() {
+                    format!("a {} is missing", self.name)
+                } else {
+                    format!("`{text}` is no {}", self.name)
+                };
+                wrong(what, &last_or(text, hint))
             })
     }
 }

@@ -288,10 +288,13 @@ fn normal(first: u32, last: Option<u32>, step: Option<u32>) -> Item {
 
 fn value(unit: Unit, text: &str) -> Result<u32, ExpressionError> {
     let Some(number) = number(unit, text) else {
+        let what = match text {
+            "" => format!("a {} is missing", unit.name()),
+            text => format!("`{text}` is no {}", unit.name()),
+        };
         return Err(wrong(
-            format!("`{text}` is no {}", unit.name()),
+            what,
             match text {
-                "" => "a value is missing".to_owned(),
                 "*" => "`*` stands alone, without commas, ranges or steps".to_owned(),
                 _ => unit.range(),
             },

@@ -44,6 +44,18 @@ impl CalendarEvent {
         }
         parts(&words).map(|event| event.in_zone(zone))
     }
+
+    /// The number of a month that is named.
+    pub(in crate::schedule) fn month_number(word: &str) -> Option<usize> {
+        const MONTHS: [&str; 12] = [
+            "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+        ];
+        let word = word.to_ascii_lowercase();
+        MONTHS
+            .iter()
+            .position(|month| word.starts_with(month))
+            .map(|index| index + 1)
+    }
 }
 
 const EXAMPLES: &str = "such as `02:00`, `Mon..Fri 18:30` or `*-*-01 03:00`";
@@ -112,7 +124,10 @@ fn parts(words: &[&str]) -> Result<CalendarEvent, ExpressionError> {
         .take_while(|word| word.starts_with(|letter: char| letter.is_alphabetic()))
         .count();
     let (days, rest) = words.split_at_checked(days).unwrap_or((&[], words));
-    if let Some((month, number)) = days.first().and_then(|day| Some((day, month_number(day)?))) {
+    if let Some((month, number)) = days
+        .first()
+        .and_then(|day| Some((day, CalendarEvent::month_number(day)?)))
+    {
         return Err(wrong(
             format!("`{month}` is no day of the week, and months are numbers"),
             format!("`*-{number:02}-01` is the first day of that month, `*-{number:02}~01` its last"),
@@ -151,18 +166,6 @@ fn parts(words: &[&str]) -> Result<CalendarEvent, ExpressionError> {
         (event.hour, event.minute, event.second) = parse_time(time)?;
     }
     Ok(event)
-}
-
-/// The number of a month that is named.
-fn month_number(word: &str) -> Option<usize> {
-    const MONTHS: [&str; 12] = [
-        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-    ];
-    let word = word.to_ascii_lowercase();
-    MONTHS
-        .iter()
-        .position(|month| word.starts_with(month))
-        .map(|index| index + 1)
 }
 
 /// `YEAR-MONTH-DAY` or `MONTH-DAY`, the last `-` being a `~` where days are counted back.

@@ -57,18 +57,26 @@ fn gap_end(time: DateTime, zone: &TimeZone, before: Offset, after: Offset) -> Op
 /// Transitions that only rename a zone may stand beside the one that is looked for.
 const MOST_NEAR: usize = 8;
 
-/// The instant at which something that lasts until a local time is over: as long after the beginning of a gap as
-/// the clock would have gone without it.
-pub(super) fn end(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    zone.to_ambiguous_timestamp(time).compatible().ok()
-}
-
 /// The instant at which something that begins at a local time does: never later than what falls into it.
 pub(super) fn begin(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    instant(time, zone).or_else(|| match zone.to_ambiguous_timestamp(time).offset() {
+    instant(time, zone).or_else(|| skipped(time, zone))
+}
+
+/// The instant at which something that lasts until a local time is over: as long after the beginning of a gap as
+/// the clock would have gone without it, unless its day is left out.
+pub(super) fn end(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    match instant(time, zone) {
+        Some(_) => zone.to_ambiguous_timestamp(time).compatible().ok(),
+        None => skipped(time, zone),
+    }
+}
+
+/// When the days are over that a zone leaves out.
+fn skipped(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    match zone.to_ambiguous_timestamp(time).offset() {
         AmbiguousOffset::Gap { before, after } => gap_end(time, zone, before, after),
         _ => None,
-    })
+    }
 }
 
 /// The first instant after `after` that is whole periods away from `anchor`, and not before it.
@@ -86,3 +94,6 @@ pub(super) fn next_multiple(
     let nanoseconds = anchor.as_nanosecond().checked_add(periods.checked_mul(period)?)?;
     Timestamp::from_nanosecond(nanoseconds).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -213,3 +213,6 @@ impl From<Window> for String {
         window.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests;

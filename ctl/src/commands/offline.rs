@@ -59,7 +59,10 @@ pub(super) fn check(directory: &Path, instead: Option<&Instead<'_>>) -> Result<V
             .map(|instead| instead.text);
         match named(&file, |name, text| parse_job(&file, name, text), text) {
             Ok(job) => drop(catalog.jobs.insert(job.name.clone(), job)),
-            Err(found) => faults.extend(found),
+            Err(found) => {
+                faults.extend(found);
+                catalog.faulty.extend(name_from_file(&file));
+            }
         }
     }
     faults.extend(catalog.check(|entry| match entry {

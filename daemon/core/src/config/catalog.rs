@@ -1,7 +1,7 @@
 //! All jobs and repositories together, and what no file can know alone.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -14,11 +14,15 @@ use super::{
 };
 use crate::name::{JobName, RepositoryName};
 
+mod order;
+
 /// The jobs and repositories of one scope.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
     /// The jobs by name.
     pub jobs: BTreeMap<JobName, Job>,
+    /// Jobs that have a file with faults, and are not in force.
+    pub faulty: BTreeSet<JobName>,
     /// The repositories by name.
     pub repositories: BTreeMap<RepositoryName, Repository>,
 }
@@ -48,6 +52,7 @@ impl Catalog {
         self.no_shared_url(&file_of, &mut faults);
         for (name, job) in &self.jobs {
             let file = job_file(name);
+            faults.extend(self.unknown_after(&file, job));
             let Some(repository) = self.repositories.get(&job.repository) else {
                 faults.push(self.unknown_repository(&file, job));
                 continue;
@@ -56,6 +61,7 @@ impl Catalog {
                 faults.extend(sources(job).filter_map(|source| overlap(&file, job, &source, &store)));
             }
         }
+        faults.extend(self.circles(job_file));
         Fault::sort(&mut faults);
         faults
     }

@@ -130,9 +130,14 @@ const MAX_ECHO: usize = 80;
 
 /// A value in back-ticks, safe for one line of a terminal and not endless.
 pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", shown(text, MAX_ECHO))
+}
+
+/// A text that is safe for one line of a terminal, cut off after so many characters.
+pub(super) fn shown(text: &str, most: usize) -> String {
     let mut shown = String::new();
     for (count, character) in text.chars().enumerate() {
-        if count == MAX_ECHO {
+        if count == most {
             shown.push('…');
             break;
         }
@@ -142,7 +147,7 @@ pub(super) fn quoted(text: &str) -> String {
             shown.extend(character.escape_unicode());
         }
     }
-    format!("`{shown}`")
+    shown
 }
 
 /// Whether a character shows as itself: no control code, and none that turns the direction of the text.

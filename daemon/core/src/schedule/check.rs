@@ -110,8 +110,8 @@ impl Schedule {
 
 fn fitting(opens: &Zoned) -> String {
     format!(
-        "it opens next on {}: `{}` would fit",
-        opens.strftime("%A %Y-%m-%d at %H:%M"),
+        "it opens on {}: `{}` would fit",
+        opens.strftime("%A at %H:%M"),
         opens.strftime("%H:%M"),
     )
 }

@@ -1,16 +1,16 @@
 //! Zones by their names.
 
-use jiff::tz::{self, TimeZone};
+use jiff::tz::TimeZone;
 
 use super::ExpressionError;
-use crate::config::nearest;
+use crate::{config::nearest, zones};
 
 /// The zone of this name in the system's tz database.
 pub fn parse_zone(name: &str) -> Result<TimeZone, ExpressionError> {
     if name.eq_ignore_ascii_case("UTC") {
         return Ok(TimeZone::UTC);
     }
-    TimeZone::get(name).map_err(|_| ExpressionError {
+    zones::get(name).ok_or_else(|| ExpressionError {
         message: format!("unknown time zone `{name}`"),
         hint: Some(match closest(name) {
             Some(known) => format!("did you mean `{known}`?"),
@@ -23,10 +23,7 @@ pub fn parse_zone(name: &str) -> Result<TimeZone, ExpressionError> {
 
 /// The known name nearest to this one, or the one that ends in it: `Berlin`.
 fn closest(name: &str) -> Option<String> {
-    let known: Vec<String> = tz::db()
-        .available()
-        .map(|known| known.as_str().to_owned())
-        .collect();
+    let known: Vec<String> = zones::names().collect();
     let city = |known: &&String| {
         known
             .rsplit('/')

@@ -75,6 +75,8 @@ pub(crate) fn load(configuration: &Path, before: &Catalog) -> Loaded {
                 if let Some(old) = before.jobs.get(&name) {
                     loaded.catalog.jobs.insert(name.clone(), old.clone());
                     loaded.refused.insert(name);
+                } else {
+                    loaded.catalog.faulty.insert(name);
                 }
             }
         }
@@ -97,13 +99,21 @@ fn cross_check(configuration: &Path, before: &Catalog, loaded: &mut Loaded) {
             .filter(|fault| !loaded.faults.contains(fault))
             .cloned()
             .collect();
-        let at_fault = |path: PathBuf| faults.iter().any(|fault| fault.file == path);
+        let at_fault: BTreeSet<&Path> = faults.iter().map(|fault| fault.file.as_path()).collect();
         let mut changed = false;
         let jobs: Vec<JobName> = loaded.catalog.jobs.keys().cloned().collect();
-        for name in jobs
-            .into_iter()
-            .filter(|name| at_fault(path_of(configuration, "jobs.d", name)))
-        {
+        for name in jobs {
+            let path = path_of(configuration, "jobs.d", &name);
+            if !at_fault.contains(path.as_path()) {
+                continue;
+            }
+            // A job that did not change, and waits for one that went or now waits for it, is backed up all the same.
+            let mut own = faults.iter().filter(|fault| fault.file == path);
+            let waits = own.all(|fault| fault.key.as_deref() == Some("after"));
+            if waits && before.jobs.get(&name) == loaded.catalog.jobs.get(&name) {
+                loaded.refused.insert(name);
+                continue;
+            }
             let old = before.jobs.get(&name).filter(|old| {
                 loaded.catalog.jobs.get(&name) != Some(*old)
                     && loaded.catalog.repositories.contains_key(&old.repository)
@@ -114,13 +124,14 @@ fn cross_check(configuration: &Path, before: &Catalog, loaded: &mut Loaded) {
             } else {
                 loaded.catalog.jobs.remove(&name);
                 loaded.refused.remove(&name);
+                loaded.catalog.faulty.insert(name);
             }
             changed = true;
         }
         let repositories: Vec<RepositoryName> = loaded.catalog.repositories.keys().cloned().collect();
         for name in repositories
             .into_iter()
-            .filter(|name| at_fault(path_of(configuration, "repositories.d", name)))
+            .filter(|name| at_fault.contains(path_of(configuration, "repositories.d", name).as_path()))
         {
             let old = before
                 .repositories

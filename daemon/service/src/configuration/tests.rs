@@ -76,6 +76,37 @@ fn a_file_with_faults_stays_in_force_as_it_was() {
 }
 
 #[test]
+fn who_waits_for_a_job_that_is_not_well_is_backed_up_all_the_same() {
+    let waits = |name: &str| format!("{JOB}after = [\"{name}\"]\n");
+    let directory = files(&[
+        ("repositories.d/nas.toml", REPOSITORY),
+        ("jobs.d/db.toml", "repository = 1\n"),
+        ("jobs.d/home.toml", &waits("db")),
+    ]);
+    let names = |catalog: &Catalog| catalog.jobs.keys().map(ToString::to_string).collect::<Vec<_>>();
+    let broken = load(directory.path(), &Catalog::default());
+    assert_eq!(names(&broken.catalog), ["home"]);
+    // A new circle: the job that closed it stays as it was, and the other one too.
+    put(directory.path(), "jobs.d/db.toml", JOB);
+    let sound = load(directory.path(), &broken.catalog);
+    assert_eq!(
+        (names(&sound.catalog), sound.faults.len()),
+        (vec!["db".to_owned(), "home".to_owned()], 0)
+    );
+    put(directory.path(), "jobs.d/db.toml", &waits("home"));
+    let circle = load(directory.path(), &sound.catalog);
+    assert_eq!((circle.catalog, circle.faults.len()), (sound.catalog.clone(), 2));
+    // One that is gone is named, and waited for no more.
+    fs::remove_file(directory.path().join("jobs.d/db.toml")).unwrap();
+    let gone = load(directory.path(), &sound.catalog);
+    assert_eq!(
+        (names(&gone.catalog), gone.faults.len()),
+        (vec!["home".to_owned()], 1)
+    );
+    assert!(gone.refused.contains(&"home".parse().unwrap()));
+}
+
+#[test]
 fn a_new_file_never_replaces_one_and_a_change_is_whole() {
     let directory = files(&[("jobs.d/home.toml", JOB)]);
     let editor = Editor::new(directory.path().to_owned());

@@ -199,6 +199,11 @@ impl Coordinator {
             )
             .hint(format!("`backupctl cancel {job}` stops it")));
         }
+        if let Some(other) = self.catalog.waiting_for(job).next() {
+            let message = format!("the job `{other}` waits for `{job}`");
+            return Err(Refusal::new(RefusalKind::InvalidConfiguration, message)
+                .hint(format!("take it out of the `after` of `{other}` first")));
+        }
         let before = self.editor.read_unchanged(Kind::Job, job, revision)?;
         let entry = self.entry(Action::JobDelete, who).job(Some(job));
         let (editor, entry) = (self.editor.clone(), of_text(entry, Some(&before), None));

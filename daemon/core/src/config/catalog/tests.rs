@@ -127,3 +127,79 @@ fn an_excluded_repository_is_no_part_of_its_source() {
         );
     }
 }
+
+#[test]
+fn a_job_waits_for_jobs_that_there_are() {
+    let job = |after: &str| format!("sources = [\"/home\"]\nafter = [{after}]");
+    let (database, home) = (job(""), job("\"database\", \"databse\", \"mails\""));
+    let jobs = [
+        ("database", "nas", database.as_str()),
+        ("home", "nas", home.as_str()),
+    ];
+    assert_snapshot!(faults(&jobs, &[("nas", "/srv")]), @"
+    jobs.d/home.toml:3:22: the job `databse` is not known
+    hint: did you mean `database`?
+    jobs.d/home.toml:3:33: the job `mails` is not known
+    hint: remove it, or write a file for that job
+    ");
+    // One whose file is not well today is no slip of the others.
+    let mut catalog = catalog(&jobs, &[("nas", "/srv")]);
+    catalog.faulty = ["databse", "mails"].map(|name| name.parse().unwrap()).into();
+    assert_eq!(catalog.check(file_of), []);
+    let [database, home] = ["database", "home"].map(|name| name.parse().unwrap());
+    assert_eq!(catalog.waiting_for(&database).collect::<Vec<_>>(), [&home]);
+    assert_eq!(catalog.waiting_for(&home).count(), 0);
+}
+
+#[test]
+fn nobody_waits_for_himself_in_the_end() {
+    let job = |after: &[&str]| format!("sources = [\"/home\"]\nafter = {after:?}");
+    let jobs = [
+        ("a", job(&["d", "b"])),
+        ("b", job(&["d", "c"])),
+        ("c", job(&["a"])),
+        ("d", job(&[])),
+        // It waits for a circle, and is in none.
+        ("e", job(&["d", "a"])),
+    ];
+    let jobs = jobs.each_ref().map(|(name, text)| (*name, "nas", text.as_str()));
+    assert_snapshot!(faults(&jobs, &[("nas", "/srv")]), @"
+    jobs.d/a.toml:3:15: `after` leads in a circle: `a` waits for `b`, `b` for `c`, `c` for `a`
+    hint: take one of them out of the `after` of another
+    jobs.d/b.toml:3:15: `after` leads in a circle: `b` waits for `c`, `c` for `a`, `a` for `b`
+    hint: take one of them out of the `after` of another
+    jobs.d/c.toml:3:10: `after` leads in a circle: `c` waits for `a`, `a` for `b`, `b` for `c`
+    hint: take one of them out of the `after` of another
+    ");
+    let ring: Vec<(String, String)> = (10..40)
+        .map(|number| {
+            (
+                format!("j{number}"),
+                job(&[&format!("j{}", 10 + (number - 9) % 30)]),
+            )
+        })
+        .collect();
+    let ring: Vec<_> = ring
+        .iter()
+        .map(|(name, text)| (name.as_str(), "nas", text.as_str()))
+        .collect();
+    let long = faults(&ring, &[("nas", "/srv")]);
+    assert_snapshot!(long.lines().next().unwrap(), @"jobs.d/j10.toml:3:10: `after` leads in a circle: `j10` waits for `j11`, `j11` for `j12`, `j12` for `j13`, `j13` for `j14`, `j14` for `j15`, `j15` for `j16`, `j16` for `j17`, `j17` for `j18`, `j18` for `j19`, `j19` for `j20`, `j20` for `j21`, `j21` for `j22`, and so on over 18 more back to `j10`");
+    assert_eq!(long.lines().count(), 60);
+}
+
+#[test]
+fn long_chains_are_no_circles() {
+    let job = |after: String| format!("sources = [\"/home\"]\nafter = [{after}]");
+    let chain: Vec<(String, String)> = (0..2000)
+        .map(|number: u32| {
+            let after = number.checked_sub(1).map(|before| format!("\"j{before}\""));
+            (format!("j{number}"), job(after.unwrap_or_default()))
+        })
+        .collect();
+    let chain: Vec<_> = chain
+        .iter()
+        .map(|(name, text)| (name.as_str(), "nas", text.as_str()))
+        .collect();
+    assert_eq!(faults(&chain, &[("nas", "/srv")]), "");
+}

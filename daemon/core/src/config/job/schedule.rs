@@ -5,12 +5,14 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use super::values;
 use crate::{
     config::{
-        fault::{Complaint, quoted},
+        fault::{Complaint, quoted, shown},
         format_duration,
         place::Position,
         reader::{Located, Part, Reader, Scalar},
     },
-    schedule::{ExpressionError, Schedule, When, Window, parse_calendar, parse_cron, parse_plain},
+    schedule::{
+        ExpressionError, Schedule, When, Window, parse_calendar, parse_cron, parse_plain, parse_zone,
+    },
 };
 
 const KEY: &str = "schedule";
@@ -26,6 +28,8 @@ const SETTLE: &str = "schedule.settle";
 const HINT: &str = "write when it runs, such as `schedule = \"daily at 02:00\"` or `schedule = { calendar = \"Mon..Fri 02:00\" }`";
 /// More than people can keep in mind.
 const MOST: usize = 64;
+/// Characters of a message that repeats what was written.
+const MOST_SAID: usize = 400;
 const LONGEST_SETTLE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The instant at which schedules are judged, 2026-01-01: a file that was valid once stays so.
@@ -33,9 +37,10 @@ const JUDGED_AT: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 impl From<ExpressionError> for Complaint {
     fn from(error: ExpressionError) -> Self {
+        // It repeats what was written, whatever that is.
         Self {
-            message: error.message,
-            hint: error.hint,
+            message: shown(&error.message, MOST_SAID),
+            hint: error.hint.map(|hint| shown(&hint, MOST_SAID)),
         }
     }
 }
@@ -61,7 +66,7 @@ pub(super) fn schedules(reader: &mut Reader<'_>) -> Vec<Schedule> {
                     position,
                     value,
                 };
-                let plain = reader.checked(text, |text| judged(Schedule::new(parse_plain(&text)?, text)));
+                let plain = reader.checked(text, |text| judged(named(parse_plain(&text)?, &text)));
                 plain.map(|schedule| schedule.value)
             }
         }
@@ -83,16 +88,16 @@ pub(super) fn schedules(reader: &mut Reader<'_>) -> Vec<Schedule> {
 fn table(reader: &mut Reader<'_>, place: Position) -> Option<Schedule> {
     let mut given = vec![CALENDAR, CRON, EVERY];
     given.retain(|key| reader.has(key));
-    let calendar = reader.parsed(CALENDAR, |text| Ok(Schedule::new(parse_calendar(text)?, text)));
-    let cron = reader.parsed(CRON, |text| Ok(Schedule::new(parse_cron(text)?, text)));
+    let calendar = reader.parsed(CALENDAR, |text| Ok(named(parse_calendar(text)?, text)));
+    let cron = reader.parsed(CRON, |text| Ok(named(parse_cron(text)?, text)));
     let every = reader.scalar(EVERY);
     let every = every.and_then(|value| reader.checked(value, every_so_often));
-    let timezone = reader.parsed(TIMEZONE, values::time_zone);
+    let timezone = reader.parsed(TIMEZONE, |name| Ok(parse_zone(name)?));
     let jitter = reader.scalar(JITTER);
     let jitter = jitter.and_then(|value| reader.checked(value, values::duration));
     let window = reader.parsed(WINDOW, |text| {
         let window = text.parse::<Window>();
-        window.map_err(|error| Complaint::new(error.to_string()))
+        window.map_err(|error| Complaint::new(shown(&error.to_string(), MOST_SAID)))
     });
     let catch_up = reader.boolean(CATCH_UP, true);
     let settle = reader.scalar(SETTLE);
@@ -133,6 +138,11 @@ fn table(reader: &mut Reader<'_>, place: Position) -> Option<Schedule> {
         schedule = reader.checked(window, windowed)?.value;
     }
     Some(schedule)
+}
+
+/// A schedule with its text on one line.
+fn named(when: When, text: &str) -> Schedule {
+    Schedule::new(when, text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Refuses what can be read and is of no use.

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, path::PathBuf};
 
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::SignedDuration;
 
 use super::{MAX_COMPRESSION, Verify};
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
     name::{JobName, NameError, RepositoryName},
     queue::Priority,
     schedule::Conflict,
-    zones,
 };
 
 pub(super) fn repository_name(text: &str) -> Result<RepositoryName, Complaint> {
@@ -175,26 +174,4 @@ pub(super) fn ranged<T: TryFrom<i64> + PartialOrd>(
         Scalar::Text(text) => quoted(&text),
     };
     Err(Complaint::new(format!("{shown} {wrong}")).hint(hint))
-}
-
-pub(super) fn time_zone(name: &str) -> Result<TimeZone, Complaint> {
-    zones::get(name).ok_or_else(|| {
-        let known: Vec<String> = zones::names().collect();
-        let complaint = Complaint::new(format!("{} is no time zone", quoted(name)));
-        if known.is_empty() {
-            return complaint.hint("the machine has no time zones: install the package `tzdata`");
-        }
-        // People know the city, not the continent.
-        let city = |zone: &&String| {
-            zone.rsplit('/')
-                .next()
-                .is_some_and(|city| city.eq_ignore_ascii_case(name))
-        };
-        let near = known.iter().find(city).map(String::as_str);
-        let near = near.or_else(|| words::nearest(name, known.iter().map(String::as_str)));
-        complaint.hint(near.map_or_else(
-            || "write a name such as `Europe/Berlin`; `timedatectl list-timezones` shows them".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        ))
-    })
 }

@@ -71,6 +71,29 @@ window = "22:00-06:00"
 }
 
 #[test]
+fn schedules_are_written_as_people_say_them() {
+    for (written, text) in [
+        ("\"daily at 02:00\"", "daily at 02:00"),
+        ("\" daily  at\\n02:00 \"", "daily at 02:00"),
+        ("\"every 4h\"", "every 4h"),
+        ("\"Mon..Fri 02:00\"", "Mon..Fri 02:00"),
+        ("\"02:00 Europe/Berlin\"", "02:00 Europe/Berlin"),
+        ("{ calendar = \"*-*~01 03:00\" }", "*-*~01 03:00"),
+        ("{ cron = \"30 2 * * 1-5\" }", "30 2 * * 1-5"),
+        ("{ every = \"90m\" }", "every 1h 30m"),
+    ] {
+        let texts: Vec<String> = job(&format!("schedule = {written}"))
+            .schedules
+            .into_iter()
+            .map(|schedule| schedule.text)
+            .collect();
+        assert_eq!(texts, [text], "{written}");
+        let list = job(&format!("schedule = [{written}, \"monthly\"]"));
+        assert_eq!(list.schedules.len(), 2, "{written}");
+    }
+}
+
+#[test]
 fn what_is_not_said_of_retries_gives_way_to_what_is() {
     let seconds = SignedDuration::from_secs;
     let waits = |text: &str| {
@@ -179,7 +202,7 @@ fn runs_have_an_order() {
 
 #[test]
 fn a_schedule_says_when_a_job_is_late() {
-    let from = Timestamp::UNIX_EPOCH;
+    let from: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let age = |lines: &str| {
         let job = job(lines);
         let timetable = Timetable {
@@ -200,6 +223,14 @@ fn a_schedule_says_when_a_job_is_late() {
         ("schedule.every = \"1d\"", Some("26h")),
         ("schedule = { every = \"1d\", jitter = \"30m\" }", Some("26h 30m")),
         ("schedule.every = \"30d\"", Some("31d")),
+        // No day is longer than a day and the hour that falls back; no gap of weekdays than the weekend.
+        (
+            "schedule = { calendar = \"02:00\", timezone = \"Europe/Berlin\" }",
+            Some("27h 5m"),
+        ),
+        ("schedule = \"weekdays at 18:00\"", Some("78h")),
+        ("schedule = \"monthly\"", Some("32d")),
+        ("schedule = \"2030-01-01 02:00\"", None),
         // The tightest of several counts.
         (
             "schedule = [{ every = \"1d\" }, { every = \"4h\" }]",

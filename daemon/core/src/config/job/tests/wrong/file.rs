@@ -94,29 +94,30 @@ tags = ["a,b"]
 compression = 99
 verify = "snapshto"
 max_age = "1 month"
-schedule = { calendar = "02:00" }
+schedule = { calendar = "26:00" }
 colour = "blue"
 "#), @r#"
-2:1: unknown key `repositry`
-hint: did you mean `repository`?
-3:12: `home` is not an absolute path
-hint: write the whole path, such as `/home/alice/Documents`
-3:28: expected a list of strings, found an integer in it
-4:11: expected a list of strings, found a string
-hint: write a list in brackets, such as `exclude = ["…"]`
-5:9: the tag `a,b` has a comma in it
-hint: restic splits tags at commas: write two tags
-6:15: `99` is no compression level
-hint: write a level from 0 to 22, `"off"` or `"max"`
-7:10: `snapshto` is no way to verify a snapshot
-hint: did you mean `snapshot`?
-8:11: `1 month` has months or years, which are not all of one length; write days, such as `30d`
-9:25: `02:00` is no time
-10:1: unknown key `colour`
-hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `description`, `compression`, `verify`, `enabled`, `max_age`, `schedule`, `conflict`, `retry`, `conditions`, `triggers`, `groups`, `after`, `priority`, `resources` and `metadata`
-`repository` is missing
-hint: write `repository = "NAME"`; `backupctl repository list` shows the names
-"#);
+    2:1: unknown key `repositry`
+    hint: did you mean `repository`?
+    3:12: `home` is not an absolute path
+    hint: write the whole path, such as `/home/alice/Documents`
+    3:28: expected a list of strings, found an integer in it
+    4:11: expected a list of strings, found a string
+    hint: write a list in brackets, such as `exclude = ["…"]`
+    5:9: the tag `a,b` has a comma in it
+    hint: restic splits tags at commas: write two tags
+    6:15: `99` is no compression level
+    hint: write a level from 0 to 22, `"off"` or `"max"`
+    7:10: `snapshto` is no way to verify a snapshot
+    hint: did you mean `snapshot`?
+    8:11: `1 month` has months or years, which are not all of one length; write days, such as `30d`
+    9:25: there is no hour `26`
+    hint: hours go from 0 to 23
+    10:1: unknown key `colour`
+    hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `description`, `compression`, `verify`, `enabled`, `max_age`, `schedule`, `conflict`, `retry`, `conditions`, `triggers`, `groups`, `after`, `priority`, `resources` and `metadata`
+    `repository` is missing
+    hint: write `repository = "NAME"`; `backupctl repository list` shows the names
+    "#);
 }
 
 #[test]

@@ -454,6 +454,16 @@ async fn an_edit_is_validated_and_keeps_comments() {
 }
 
 #[tokio::test]
+async fn a_job_that_another_waits_for_is_not_deleted() {
+    let stage = Stage::new(&[("db", ""), ("home", "after = [\"db\"]\n")]).await.published();
+    let refusal = stage.handle.delete(job("db"), None).await.unwrap_err();
+    assert_eq!(refusal.kind, RefusalKind::InvalidConfiguration);
+    assert_eq!(refusal.message, "the job `home` waits for `db`");
+    stage.handle.delete(job("home"), None).await.unwrap();
+    stage.handle.delete(job("db"), None).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_job_needs_a_good_name_a_good_file_and_no_namesake() {
     let stage = Stage::new(&[("home", "")]).await.published();
     let text = "repository = \"nas\"\nsources = [\"/srv/www\"]\n".to_owned();

@@ -54,8 +54,9 @@ fn documented(heading: &str) -> BTreeSet<String> {
 fn the_keys_are_those_that_are_read() {
     let file = Path::new("x.toml");
     let top = format!("{UNKNOWN} = 1\n");
-    let resources = format!("[resources]\n{UNKNOWN} = 1\n");
+    let inner = |table: &str| format!("[{table}]\n{UNKNOWN} = 1\n");
     let job = |text: &str| parse_job(file, &"x".parse().unwrap(), text).unwrap_err();
+    let tables = |section, heading, faults| ("backupd.job.5", section, heading, faults);
     for (name, section, heading, faults) in [
         (
             "backupd.toml.5",
@@ -70,12 +71,16 @@ fn the_keys_are_those_that_are_read() {
             parse_repository(file, &"x".parse().unwrap(), &top).unwrap_err(),
         ),
         ("backupd.job.5", "KEYS", "`jobs.d/NAME.toml`", job(&top)),
-        (
-            "backupd.job.5",
-            "RESOURCES",
-            "`[resources]` of a job",
-            job(&resources),
+        tables("SCHEDULE", "`schedule` of a job", job(&inner("schedule"))),
+        tables("RETRY", "`[retry]` of a job", job(&inner("retry"))),
+        tables("CONDITIONS", "`[conditions]` of a job", job(&inner("conditions"))),
+        tables("TRIGGERS", "`[triggers]` of a job", job(&inner("triggers"))),
+        tables(
+            "PATH CHANGES",
+            "`[triggers.path_change]` of a job",
+            job(&inner("triggers.path_change")),
         ),
+        tables("RESOURCES", "`[resources]` of a job", job(&inner("resources"))),
     ] {
         let known = known(&faults);
         assert_eq!(explained(name, section), known, "{section} of {name}");

@@ -455,7 +455,9 @@ async fn an_edit_is_validated_and_keeps_comments() {
 
 #[tokio::test]
 async fn a_job_that_another_waits_for_is_not_deleted() {
-    let stage = Stage::new(&[("db", ""), ("home", "after = [\"db\"]\n")]).await.published();
+    let stage = Stage::new(&[("db", ""), ("home", "after = [\"db\"]\n")])
+        .await
+        .published();
     let refusal = stage.handle.delete(job("db"), None).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::InvalidConfiguration);
     assert_eq!(refusal.message, "the job `home` waits for `db`");

@@ -29,7 +29,7 @@ pub(crate) enum JobCommand {
     long_about = "Creates a job: writes its file `jobs.d/NAME.toml`, from options or from a given text. The daemon \
         checks it before anything is written.",
     after_help = "Examples:\n  \
-        backupctl job create home --repository nas --source /home --exclude '**/.cache' --max-age 26h\n  \
+        backupctl job create home --repository nas --source /home --exclude '**/.cache' --schedule 02:00\n  \
         backupctl job create home --file home.toml"
 )]
 pub(crate) struct CreateArgs {
@@ -40,7 +40,7 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "repository", "sources", "optional_sources", "exclude", "include", "exclude_if_present", "exclude_caches",
         "exclude_larger_than", "one_file_system", "tags", "host", "description", "compression", "verify",
-        "max_age", "disabled",
+        "max_age", "disabled", "schedule", "groups", "after",
     ])]
     pub(crate) file: Option<PathBuf>,
     /// Repository to store into
@@ -52,6 +52,16 @@ pub(crate) struct CreateArgs {
     /// Directory or file to back up if it exists when the job runs
     #[arg(long = "optional-source", value_name = "DIR", num_args = 1..)]
     pub(crate) optional_sources: Vec<PathBuf>,
+    /// When it starts by itself, such as `02:00`, `daily`, `weekdays at 18:00` or `every 4h`; `backupctl schedule test`
+    /// tries one
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) schedule: Vec<String>,
+    /// Group it belongs to; `backupctl start --group` starts all of one
+    #[arg(long = "group", value_name = "GROUP")]
+    pub(crate) groups: Vec<String>,
+    /// Job whose runs its own wait for
+    #[arg(long, value_name = "JOB")]
+    pub(crate) after: Vec<String>,
     /// Leave out what matches this pattern, as in a `.gitignore`
     #[arg(long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,

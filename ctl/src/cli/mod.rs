@@ -140,7 +140,7 @@ pub(crate) enum Command {
         subcommand,
         arg_required_else_help = true,
         after_help = "Examples:\n  \
-        backupctl job create home --repository nas --source /home --exclude '**/.cache'\n  \
+        backupctl job create home --repository nas --source /home --schedule 02:00\n  \
         backupctl job show home"
     )]
     Job(JobCommand),

@@ -21,6 +21,14 @@ async fn a_job_is_made_from_options() {
         "2 GiB",
         "--max-age",
         "26h",
+        "--schedule",
+        "02:00",
+        "--schedule",
+        "weekdays at 14:00",
+        "--group",
+        "nightly",
+        "--after",
+        "mail",
         "--tag",
         "daily",
         "--compression",
@@ -48,12 +56,19 @@ async fn a_job_is_made_from_options() {
     exclude_larger_than = "2 GiB"
     one_file_system = true
 
+    # When it starts by itself: a time, `daily`, `weekdays at 18:00`, `every 4h`, or a list of them.
+    schedule = ["02:00", "weekdays at 14:00"]
+
+    # Jobs it is started with, by the name of their group, and jobs that it waits for.
+    groups = ["nightly"]
+    after = ["mail"]
+
     # How it is stored.
     tags = ["daily"]
     compression = 3
     verify = "structure"
 
-    # The job is late when its last good snapshot is older than this.
+    # The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.
     max_age = "26h"
 
     # A job that is not enabled is never started.

@@ -21,6 +21,10 @@ pub struct JobDraft {
     pub repository: Option<RepositoryName>,
     pub sources: Vec<String>,
     pub optional_sources: Vec<String>,
+    /// As people say it, or calendar events.
+    pub schedule: Vec<String>,
+    pub groups: Vec<String>,
+    pub after: Vec<String>,
     pub include: Vec<String>,
     pub exclude: Vec<String>,
     pub exclude_if_present: Vec<String>,
@@ -77,6 +81,17 @@ pub fn render_job(draft: &JobDraft) -> String {
         draft.exclude_larger_than.map(units::format_size).as_deref(),
     );
     page.flag("one_file_system", draft.one_file_system);
+    page.heading(
+        "When it starts by itself: a time, `daily`, `weekdays at 18:00`, `every 4h`, or a list of them.",
+    );
+    match draft.schedule.as_slice() {
+        [] => page.example("schedule", "\"02:00\""),
+        [one] => page.text("schedule", Some(one)),
+        several => page.list("schedule", several),
+    }
+    page.heading("Jobs it is started with, by the name of their group, and jobs that it waits for.");
+    page.list("groups", &draft.groups);
+    page.list("after", &draft.after);
     page.heading("How it is stored.");
     page.list("tags", &draft.tags);
     page.text("host", draft.host.as_deref());
@@ -84,7 +99,7 @@ pub fn render_job(draft: &JobDraft) -> String {
         page.line("compression", &level.to_string());
     }
     page.text("verify", draft.verify.map(Verify::as_str));
-    page.heading("The job is late when its last good snapshot is older than this.");
+    page.heading("The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.");
     page.text_or(
         "max_age",
         draft.max_age.map(units::format_duration).as_deref(),

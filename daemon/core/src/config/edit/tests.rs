@@ -83,7 +83,10 @@ fn a_new_file_explains_itself() {
     # What is left out.
     #exclude = ["**/.cache", "*.tmp"]
 
-    # The job is late when its last good snapshot is older than this.
+    # When it starts by itself: a time, `daily`, `weekdays at 18:00`, `every 4h`, or a list of them.
+    #schedule = "02:00"
+
+    # The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.
     #max_age = "26h"
     "#);
     assert_snapshot!(render_repository(&RepositoryDraft::default()), @r#"
@@ -101,6 +104,7 @@ fn a_new_file_explains_itself() {
             .map(|number| format!("/home/alice/scratch-{number}"))
             .collect(),
         exclude_larger_than: Some(1 << 30),
+        schedule: vec!["weekdays at 18:00".into()],
         tags: vec!["daily".into()],
         verify: Some(Verify::None),
         enabled: Some(false),
@@ -130,11 +134,14 @@ fn a_new_file_explains_itself() {
     ]
     exclude_larger_than = "1 GiB"
 
+    # When it starts by itself: a time, `daily`, `weekdays at 18:00`, `every 4h`, or a list of them.
+    schedule = "weekdays at 18:00"
+
     # How it is stored.
     tags = ["daily"]
     verify = "none"
 
-    # The job is late when its last good snapshot is older than this.
+    # The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.
     max_age = "26h"
 
     # A job that is not enabled is never started.
@@ -240,8 +247,13 @@ proptest! {
         size in prop::option::of(1..i64::MAX.unsigned_abs()),
         age in prop::option::of((0..10_000_000_i64, 1..1_000_000_000_i32)),
         metadata in metadata(),
+        schedule in prop::sample::subsequence(vec!["02:00", "weekdays at 18:00", "every 4h", "*-*~01"], 0..=4),
     ) {
+        let strings = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let draft = JobDraft {
+            schedule: strings(&schedule),
+            groups: strings(&["nightly", "all"]),
+            after: strings(&["db"]),
             repository: Some("nas".parse().unwrap()),
             sources, optional_sources, exclude, host, description, compression, verify, metadata,
             tags: vec![tag],
@@ -256,13 +268,16 @@ proptest! {
         let text = render_job(&draft);
         let job = parse_job(Path::new("x"), &"x".parse().unwrap(), &text);
         let job = job.map_err(|faults| TestCaseError::fail(format!("{faults:?}\n{text}")))?;
-        let strings = |paths: &[std::path::PathBuf]| -> Vec<String> {
+        let paths = |paths: &[std::path::PathBuf]| -> Vec<String> {
             paths.iter().map(|path| path.to_str().unwrap().to_owned()).collect()
         };
         let read = JobDraft {
             repository: Some(job.repository),
-            sources: strings(&job.sources),
-            optional_sources: strings(&job.optional_sources),
+            sources: paths(&job.sources),
+            optional_sources: paths(&job.optional_sources),
+            schedule: job.schedules.into_iter().map(|schedule| schedule.text).collect(),
+            groups: job.groups,
+            after: job.after.iter().map(ToString::to_string).collect(),
             include: job.include,
             exclude: job.exclude,
             exclude_if_present: job.exclude_if_present,

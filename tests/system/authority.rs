@@ -137,6 +137,8 @@ impl Method {
                 "s" if self.name.ends_with("Repository") => &["main"],
                 "s" if self.name == "GetRun" => &[run],
                 "s" => &[job],
+                "as" => &["1", job],
+                "t" => &["0"],
                 "b" => &["false"],
                 "ay" => &["1", "47"],
                 "a{sv}" => &["0"],

@@ -8,12 +8,14 @@ use std::{
 
 use backupd_core::{
     config::repository_of,
-    name::{JobName, RepositoryName},
+    name::{InvalidRunId, JobName, RepositoryName, RunId},
     resources::Limits,
+    run::Trigger,
 };
 use backupd_dbus::Error;
+use jiff::Timestamp;
 
-use super::{authority::About, options::Options};
+use super::{authority::About, objects::Dictionary, options::Options};
 use crate::coordinator::{StartOptions, shown};
 
 /// Both stand in every listing of runs, and a message of the bus has its limit.
@@ -53,6 +55,14 @@ pub(super) fn job_name(text: &str) -> Result<JobName, Error> {
 pub(super) fn new_name(text: &str) -> Result<JobName, Error> {
     text.parse()
         .map_err(|error| Error::InvalidArgument(format!("`{}` is no name: {error}", shown(text))))
+}
+
+/// A run's id; one that cannot be an id is one that no run has.
+pub(super) fn run_id(text: &str) -> Result<RunId, Error> {
+    text.parse().map_err(|_: InvalidRunId| {
+        let id = InvalidRunId(shown(text));
+        Error::RunNotFound(format!("{id}\nhint: `backupctl history` lists the runs"))
+    })
 }
 
 /// A repository's name.
@@ -104,6 +114,14 @@ pub(super) fn start_options(options: &mut Options) -> StartOptions {
             "`description` is longer than {LONGEST_DESCRIPTION} bytes"
         ));
     }
+    let metadata = metadata(options);
+    StartOptions {
+        description,
+        metadata,
+    }
+}
+
+fn metadata(options: &mut Options) -> serde_json::Map<String, serde_json::Value> {
     let metadata = options.text("metadata").and_then(|text| {
         if text.len() > LONGEST_METADATA {
             options.fault(format!("`metadata` is longer than {LONGEST_METADATA} bytes"));
@@ -117,10 +135,49 @@ pub(super) fn start_options(options: &mut Options) -> StartOptions {
             }
         }
     });
-    StartOptions {
-        description,
-        metadata: metadata.unwrap_or_default(),
+    metadata.unwrap_or_default()
+}
+
+/// What may be told from outside, and what is known of it.
+pub(super) fn trigger(
+    word: &str,
+    options: Dictionary,
+) -> Result<(Trigger, serde_json::Map<String, serde_json::Value>), Error> {
+    let mut options = Options::new(options);
+    let metadata = metadata(&mut options);
+    options.finish()?;
+    match word.parse() {
+        Ok(trigger @ (Trigger::PackageUpgrade | Trigger::Shutdown)) => Ok((trigger, metadata)),
+        _ => Err(Error::InvalidArgument(format!(
+            "`{}` is nothing that can be told\nhint: it is `{}` or `{}`",
+            shown(word),
+            Trigger::PackageUpgrade,
+            Trigger::Shutdown
+        ))),
     }
+}
+
+/// Until when a pause is, and why.
+pub(super) fn pause(
+    until_usec: u64,
+    options: Dictionary,
+) -> Result<(Option<Timestamp>, Option<String>), Error> {
+    let mut options = Options::new(options);
+    let mut reason = options.text("reason");
+    if reason.take_if(|text| text.len() > LONGEST_DESCRIPTION).is_some() {
+        options.fault(format!("`reason` is longer than {LONGEST_DESCRIPTION} bytes"));
+    }
+    options.finish()?;
+    let until = match until_usec {
+        0 => None,
+        usec => Some(
+            i64::try_from(usec)
+                .ok()
+                .and_then(|usec| Timestamp::from_microsecond(usec).ok())
+                .ok_or_else(|| Error::InvalidArgument(format!("{usec} µs since the epoch is no time")))?,
+        ),
+    };
+    Ok((until, reason))
 }
 
 /// `paths`: absolute paths in a snapshot.

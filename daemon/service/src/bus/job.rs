@@ -5,7 +5,7 @@ use backupd_dbus::{Blocked, Error, JobProperties};
 use zbus::{Connection, OwnedObjectPath, interface, message::Header};
 
 use super::{
-    arguments::{self, about_text, absolute_path, paths, start_options},
+    arguments::{self, about_text, absolute_path, paths, pause, start_options},
     authority::{About, Action},
     errors::of_refusal,
     objects::{Dictionary, Service, Shown, path_of_run},
@@ -78,6 +78,43 @@ impl Job {
         options.finish()?;
         let run = leave.restore(request).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
+    }
+
+    /// From now on the job does not start by itself, until a time (µs since the epoch), or until `Resume` for 0. Who
+    /// starts it by hand may.
+    ///
+    /// Options: `reason` (s).
+    async fn pause(
+        &self,
+        until_usec: u64,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Cancel, &self.about())
+            .await?;
+        let (until, reason) = pause(until_usec, options)?;
+        leave
+            .pause(Some(self.name.clone()), until, reason)
+            .await
+            .map_err(of_refusal)
+    }
+
+    /// Ends the job's own pause. What it missed is made up for.
+    async fn resume(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Run, &self.about())
+            .await?;
+        Options::new(options).finish()?;
+        leave.resume(Some(self.name.clone())).await.map_err(of_refusal)
     }
 
     /// Writes `enabled` into the job's file and keeps the rest of it; answers the file's revision.
@@ -216,7 +253,49 @@ impl Job {
         self.shown.get(|properties| properties.enabled)
     }
 
-    /// `ok`, `degraded`, `late`, `failed`, `never-ran`, `disabled` or `unknown`.
+    /// When it starts by itself, as its file says it: one text for each schedule.
+    #[zbus(property)]
+    fn schedule(&self) -> Vec<String> {
+        self.shown.get(|properties| properties.schedule.clone())
+    }
+
+    /// When it starts by itself next; 0 for never. What is due and has not started yet lies in the past.
+    #[zbus(property, name = "NextUSec")]
+    fn next_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.next_usec)
+    }
+
+    /// Whether it does not start by itself, by its own pause or that of all.
+    #[zbus(property)]
+    fn paused(&self) -> bool {
+        self.shown.get(|properties| properties.paused)
+    }
+
+    /// Until when; 0 for until somebody resumes.
+    #[zbus(property, name = "PausedUntilUSec")]
+    fn paused_until_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.paused_until_usec)
+    }
+
+    /// Names under which it is started together with others.
+    #[zbus(property)]
+    fn groups(&self) -> Vec<String> {
+        self.shown.get(|properties| properties.groups.clone())
+    }
+
+    /// Jobs whose runs its own wait for.
+    #[zbus(property)]
+    fn after(&self) -> Vec<String> {
+        self.shown.get(|properties| properties.after.clone())
+    }
+
+    /// `high`, `normal` or `low`.
+    #[zbus(property)]
+    fn priority(&self) -> String {
+        self.shown.get(|properties| properties.priority.clone())
+    }
+
+    /// `ok`, `degraded`, `late`, `failed`, `never-ran`, `paused`, `disabled` or `unknown`.
     #[zbus(property)]
     fn health(&self) -> String {
         self.shown.get(|properties| properties.health.clone())

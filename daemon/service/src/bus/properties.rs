@@ -5,14 +5,15 @@ use backupd_core::{
     run::{Attempt, BlockedBy, Run, Statistics},
 };
 use backupd_dbus::{
-    AttemptProperties, Blocked, JobProperties, ManagerProperties, ProgressProperties, RepositoryProperties,
-    RunLimits, RunProperties, StatisticsProperties, job_path, repository_path, run_path,
+    AttemptProperties, Blocked, ElapseProperties, JobProperties, ManagerProperties, ProgressProperties,
+    RepositoryProperties, RunLimits, RunProperties, StatisticsProperties, job_path, repository_path,
+    run_path,
 };
 use jiff::{SignedDuration, Timestamp};
 use zbus::OwnedObjectPath;
 
 use super::errors::of_faults;
-use crate::coordinator::{JobView, ManagerView, ProgressView, RepositoryView, RunView};
+use crate::coordinator::{ComingElapse, JobView, ManagerView, ProgressView, RepositoryView, RunView};
 
 /// µs since the epoch; 0 for "not yet", and for what lies before the epoch.
 pub(super) fn usec(time: Option<Timestamp>) -> u64 {
@@ -44,6 +45,10 @@ pub(super) fn of_manager(view: &ManagerView, fixed: &ManagerProperties) -> Manag
         max_parallel_runs: Some(view.max_parallel_runs),
         active_runs: Some(view.active),
         queued_runs: Some(view.queued),
+        next_usec: Some(usec(view.next)),
+        paused: Some(view.pause.is_some()),
+        paused_until_usec: Some(usec(view.pause.as_ref().and_then(|pause| pause.until))),
+        time_zone: Some(view.time_zone.clone()),
         ..fixed.clone()
     }
 }
@@ -60,6 +65,13 @@ pub(super) fn of_job(view: &JobView) -> JobProperties {
         enabled: Some(view.enabled),
         health: Some(view.health.as_str().to_owned()),
         health_reason: Some(view.reason.clone()),
+        schedule: Some(view.schedule.clone()),
+        next_usec: Some(usec(view.next)),
+        paused: Some(view.pause.is_some()),
+        paused_until_usec: Some(usec(view.pause.as_ref().and_then(|pause| pause.until))),
+        groups: Some(view.groups.clone()),
+        after: Some(view.after.iter().map(ToString::to_string).collect()),
+        priority: Some(view.priority.as_str().to_owned()),
         active_run: Some(run(view.active_run)),
         blocked_by: Some(blocked(&view.blocked_by)),
         last_run: Some(run(view.last_run)),
@@ -72,7 +84,15 @@ pub(super) fn of_job(view: &JobView) -> JobProperties {
         last_snapshot: Some(view.last_snapshot.clone().unwrap_or_default()),
         max_age_usec: Some(view.max_age.map_or(0, duration_usec)),
         late_usec: Some(usec(view.late_at)),
-        ..JobProperties::default()
+    }
+}
+
+pub(super) fn of_elapse(elapse: &ComingElapse) -> ElapseProperties {
+    ElapseProperties {
+        job_name: Some(elapse.job.to_string()),
+        at_usec: Some(usec(Some(elapse.at))),
+        schedule: Some(elapse.schedule.clone()),
+        time_zone: Some(elapse.time_zone.clone()),
     }
 }
 
@@ -124,6 +144,9 @@ pub(super) fn of_run(run: &Run) -> RunProperties {
                 .unwrap_or_default(),
         ),
         queued_usec: Some(usec(Some(run.queued))),
+        scheduled_usec: Some(usec(run.scheduled)),
+        next_attempt_usec: Some(usec(run.next_attempt)),
+        overrode: Some(run.overrode.clone()),
         started_usec: Some(usec(run.started)),
         finished_usec: Some(usec(run.finished)),
         expires_usec: Some(usec(run.expires)),
@@ -137,7 +160,6 @@ pub(super) fn of_run(run: &Run) -> RunProperties {
         failure_hint: Some(failure.and_then(|f| f.hint.clone()).unwrap_or_default()),
         description: Some(run.description.clone().unwrap_or_default()),
         metadata: Some(serde_json::to_string(&run.metadata).unwrap_or_else(|_| "{}".to_owned())),
-        ..RunProperties::default()
     }
 }
 

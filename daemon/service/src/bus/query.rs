@@ -1,4 +1,4 @@
-//! `filter` and `options` of `ListRuns` and `OpenAudit`.
+//! `filter` and `options` of `ListRuns`, `ListElapses` and `OpenAudit`.
 
 use backupd_core::run::Trigger;
 use backupd_dbus::Error;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{objects::Dictionary, options::Options};
 use crate::{
-    coordinator::shown,
+    coordinator::{ElapseQuery, shown},
     ports::{AuditQuery, RunQuery},
 };
 
@@ -18,10 +18,7 @@ const LONGEST_PAGE: u32 = 1000;
 /// The query, with one run more than the page, which tells whether there is a next one.
 pub(super) fn run_query(filter: Dictionary, options: Dictionary) -> Result<(RunQuery, u32), Error> {
     let mut options = Options::new(options);
-    let limit = options.take("limit", "a number (`u`)").unwrap_or(PAGE);
-    if !(1..=LONGEST_PAGE).contains(&limit) {
-        options.fault(format!("`limit` is from 1 to {LONGEST_PAGE}"));
-    }
+    let limit = limit(&mut options);
     let before = options.parsed("before");
     options.finish()?;
     let mut filter = Options::new(filter);
@@ -56,6 +53,27 @@ pub(super) fn run_query(filter: Dictionary, options: Dictionary) -> Result<(RunQ
     };
     filter.finish()?;
     Ok((query, limit))
+}
+
+fn limit(options: &mut Options) -> u32 {
+    let limit = options.take("limit", "a number (`u`)").unwrap_or(PAGE);
+    if !(1..=LONGEST_PAGE).contains(&limit) {
+        options.fault(format!("`limit` is from 1 to {LONGEST_PAGE}"));
+    }
+    limit
+}
+
+/// The options of `ListElapses`.
+pub(super) fn elapse_query(options: Dictionary) -> Result<ElapseQuery, Error> {
+    let mut options = Options::new(options);
+    let query = ElapseQuery {
+        job: options.parsed("job"),
+        from: time(&mut options, "from-usec"),
+        until: time(&mut options, "until-usec"),
+        limit: usize::try_from(limit(&mut options)).unwrap_or(usize::MAX),
+    };
+    options.finish()?;
+    Ok(query)
 }
 
 /// The options of `OpenAudit`.

@@ -204,6 +204,24 @@ impl Run {
         self.shown.get(|properties| properties.queued_usec)
     }
 
+    /// The elapse of the schedule that it is for; 0 for none.
+    #[zbus(property(emits_changed_signal = "const"), name = "ScheduledUSec")]
+    fn scheduled_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.scheduled_usec)
+    }
+
+    /// When its next attempt begins, in state `backoff`; 0 elsewhere.
+    #[zbus(property, name = "NextAttemptUSec")]
+    fn next_attempt_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.next_attempt_usec)
+    }
+
+    /// Conditions that did not hold and that whoever started it by hand overrode, for people.
+    #[zbus(property)]
+    fn overrode(&self) -> Vec<String> {
+        self.shown.get(|properties| properties.overrode.clone())
+    }
+
     /// When its first attempt started; 0 before.
     #[zbus(property, name = "StartedUSec")]
     fn started_usec(&self) -> u64 {

@@ -32,6 +32,10 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
     let none = StructureBuilder::new();
     match (interface, method) {
         (MANAGER_INTERFACE, "StartJob") => (none.add_field("home"), Some("run-start")),
+        (MANAGER_INTERFACE, "StartJobs") => (none.add_field(vec!["home"]), Some("run-start")),
+        (MANAGER_INTERFACE, "Trigger") => (none.add_field("package-upgrade"), Some("run-start")),
+        (MANAGER_INTERFACE | JOB_INTERFACE, "Pause") => (none.add_field(0_u64), Some("pause")),
+        (MANAGER_INTERFACE | JOB_INTERFACE, "Resume") => (none, Some("resume")),
         (MANAGER_INTERFACE, "CreateJob") => (none.add_field("srv").add_field(JOB), Some("job-create")),
         (MANAGER_INTERFACE, "CreateRepository") => (
             none.add_field("disk").add_field(REPOSITORY),
@@ -59,7 +63,7 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         }
         (REPOSITORY_INTERFACE, "OpenListing") => (none.add_field("latest"), None),
         (RUN_INTERFACE, "Cancel") => (none, Some("run-cancel")),
-        (MANAGER_INTERFACE, "GetSettings" | "OpenAudit")
+        (MANAGER_INTERFACE, "GetSettings" | "OpenAudit" | "ListElapses")
         | (REPOSITORY_INTERFACE, "Test" | "OpenSnapshots")
         | (JOB_INTERFACE | REPOSITORY_INTERFACE, "GetConfiguration")
         | (JOB_INTERFACE, "GetUnit")
@@ -104,6 +108,10 @@ async fn every_method_that_changes_something_leaves_one_record_of_who_and_what()
                     objects::path_of_run(run.unwrap())
                 }
             };
+            if method.name() == "Resume" {
+                let paused = (interface == JOB_INTERFACE).then(|| job("home"));
+                bus.stage.handle.pause(paused, None, None).await.unwrap();
+            }
             let before = records(&bus).await.len();
             let (arguments, action) = left_by(interface, &method.name());
             let answer = bus
@@ -133,7 +141,7 @@ async fn every_method_that_changes_something_leaves_one_record_of_who_and_what()
                 [&entry.job, &entry.repository]
                     .iter()
                     .any(|name| !name.is_empty())
-                    || name == "Reload",
+                    || (interface == MANAGER_INTERFACE && ["Reload", "Pause", "Resume"].contains(&&*name)),
                 "{interface}.{name}: {entry:?}"
             );
             let results: Vec<_> = left.iter().map(|entry| entry.result).collect();

@@ -153,6 +153,8 @@ async fn methods() -> Vec<(&'static str, String, zbus::Structure<'static>)> {
                     }
                     "s" if name.ends_with("Repository") => body.add_field("nas"),
                     "s" => body.add_field("home"),
+                    "as" => body.add_field(vec!["home"]),
+                    "t" => body.add_field(0_u64),
                     "b" => body.add_field(false),
                     "h" => {
                         let file = std::fs::File::open("/dev/null").unwrap();

@@ -1,6 +1,7 @@
 mod audit;
 mod crowd;
 mod methods;
+mod schedule;
 
 use std::{collections::HashMap, os::unix::net::UnixStream, sync::Mutex};
 
@@ -92,13 +93,13 @@ fn facts() -> Facts {
     }
 }
 
-/// The whole bus surface over a socket pair, with one job `home` on the repository `nas`.
+/// The whole bus surface over a socket pair, with one job `home` on the repository `nas`, which a package upgrade starts.
 async fn bus(allow: bool) -> Bus {
     bus_of(Steered::new(USER, if allow { |_| true } else { |_| false })).await
 }
 
 async fn bus_of(authority: std::sync::Arc<Steered>) -> Bus {
-    let stage = Stage::new(&[("home", "")]).await;
+    let stage = Stage::new(&[("home", "triggers.package_upgrade = true\n")]).await;
     let (near, far) = UnixStream::pair().unwrap();
     let server = Builder::unix_stream(near).server(Guid::generate()).p2p();
     let client = Builder::unix_stream(far).p2p();

@@ -1,47 +1,24 @@
 //! `org.backupd.Backup1.Manager`.
 
-use backupd_core::name::{JobName, RunId};
-use backupd_dbus::{Error, Fault, ManagerProperties, RunProperties, job_path, repository_path};
-use jiff::Timestamp;
+mod calls;
+mod facts;
+
+use backupd_dbus::{
+    ElapseProperties, Error, Fault, ManagerProperties, RunProperties, job_path, repository_path,
+};
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
+use self::calls::{about_job, coming, create, page};
+pub(crate) use self::facts::Facts;
 use super::{
-    arguments::{self, about_text, job_name, repository_name, start_options},
+    arguments::{self, about_text, job_name, new_name, pause, repository_name, run_id, start_options},
     authority::{About, Action},
     errors::{of_faults, of_refusal},
-    job::Job,
     objects::{Dictionary, Service, Shown, path_of_run},
     options::Options,
-    properties::of_run,
-    query::{audit_query, run_query},
+    query::audit_query,
 };
-use crate::{configuration::Kind, coordinator::shown};
-
-/// What never changes of the manager's properties.
-#[derive(Debug, Clone)]
-pub(crate) struct Facts {
-    pub(crate) scope: &'static str,
-    pub(crate) launcher: &'static str,
-    pub(crate) launcher_reason: String,
-    pub(crate) started: Timestamp,
-    pub(crate) configuration: String,
-    pub(crate) state: String,
-}
-
-impl Facts {
-    pub(super) fn properties(&self) -> ManagerProperties {
-        ManagerProperties {
-            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            scope: Some(self.scope.to_owned()),
-            launcher: Some(self.launcher.to_owned()),
-            launcher_reason: Some(self.launcher_reason.clone()),
-            started_usec: Some(super::properties::usec(Some(self.started))),
-            configuration_directory: Some(self.configuration.clone()),
-            state_directory: Some(self.state.clone()),
-            ..ManagerProperties::default()
-        }
-    }
-}
+use crate::configuration::Kind;
 
 /// See the module.
 pub(crate) struct Manager {
@@ -63,20 +40,86 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let leave = self
-            .service
-            .allow(
-                connection,
-                &header,
-                Action::Run,
-                &About::job(name, repository_of(connection, name).await.as_deref()),
-            )
-            .await?;
+        let about = about_job(connection, name).await;
+        let leave = self.leave(connection, &header, Action::Run, &about).await?;
         let mut options = Options::new(options);
-        let about = start_options(&mut options);
+        let told = start_options(&mut options);
         options.finish()?;
-        let run = leave.start(job_name(name)?, about).await.map_err(of_refusal)?;
+        let run = leave.start(job_name(name)?, told).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
+    }
+
+    /// Starts backups of several jobs together, so that each waits for those it comes after; answers their runs in the
+    /// same order. Of a job that is queued or at work already, the answer is that run; where one is unknown or
+    /// disabled, none starts.
+    ///
+    /// Options: `description`, `metadata` (s), as of `StartJob`.
+    #[zbus(out_args("runs"))]
+    async fn start_jobs(
+        &self,
+        names: Vec<&str>,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<OwnedObjectPath>, Error> {
+        self.start_all(&names, options, connection, &header).await
+    }
+
+    /// Starts the jobs whose files say that they wait for this: `package-upgrade` or `shutdown`. Answers their runs.
+    ///
+    /// Options: `metadata` (s), a JSON object for history.
+    #[zbus(out_args("runs"))]
+    async fn trigger(
+        &self,
+        trigger: &str,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<OwnedObjectPath>, Error> {
+        self.start_waiting(trigger, options, connection, &header).await
+    }
+
+    /// From now on no job starts by itself, until a time (µs since the epoch), or until `Resume` for 0. Who starts one
+    /// by hand may.
+    ///
+    /// Options: `reason` (s).
+    async fn pause(
+        &self,
+        until_usec: u64,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Error> {
+        let leave = self.allow(connection, &header, Action::Cancel).await?;
+        let (until, reason) = pause(until_usec, options)?;
+        leave.pause(None, until, reason).await.map_err(of_refusal)
+    }
+
+    /// Ends the pause of all; those of single jobs stay. What was missed is made up for.
+    async fn resume(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Error> {
+        let leave = self.allow(connection, &header, Action::Run).await?;
+        Options::new(options).finish()?;
+        leave.resume(None).await.map_err(of_refusal)
+    }
+
+    /// When jobs start by themselves, in order: `JobName`, `Schedule`, `TimeZone` (s), `AtUSec` (t).
+    ///
+    /// Options: `job` (s); `from-usec` (t), now if not given; `until-usec` (t); `limit` (u), at most 1000, 100 if not
+    /// given.
+    #[zbus(out_args("elapses"))]
+    async fn list_elapses(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<ElapseProperties>, Error> {
+        let leave = self.allow(connection, &header, Action::Read).await?;
+        coming(&leave, options).await
     }
 
     /// The object of a job.
@@ -88,15 +131,8 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let leave = self
-            .service
-            .allow(
-                connection,
-                &header,
-                Action::Read,
-                &About::job(name, repository_of(connection, name).await.as_deref()),
-            )
-            .await?;
+        let about = about_job(connection, name).await;
+        let leave = self.leave(connection, &header, Action::Read, &about).await?;
         Options::new(options).finish()?;
         let job = job_name(name)?;
         leave.job(job.clone()).await.map_err(of_refusal)?;
@@ -112,10 +148,8 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let leave = self
-            .service
-            .allow(connection, &header, Action::Read, &About::repository(name))
-            .await?;
+        let about = About::repository(name);
+        let leave = self.leave(connection, &header, Action::Read, &about).await?;
         Options::new(options).finish()?;
         let repository = repository_name(name)?;
         leave.repository(repository.clone()).await.map_err(of_refusal)?;
@@ -131,15 +165,9 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let leave = self
-            .service
-            .allow(connection, &header, Action::Read, &About::nothing())
-            .await?;
+        let leave = self.allow(connection, &header, Action::Read).await?;
         Options::new(options).finish()?;
-        let run: RunId = id.parse().map_err(|_: backupd_core::name::InvalidRunId| {
-            let id = backupd_core::name::InvalidRunId(shown(id));
-            Error::RunNotFound(format!("{id}\nhint: `backupctl history` lists the runs"))
-        })?;
+        let run = run_id(id)?;
         leave.recall(run).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
     }
@@ -158,21 +186,8 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<(Vec<RunProperties>, String), Error> {
-        let leave = self
-            .service
-            .allow(connection, &header, Action::Read, &About::nothing())
-            .await?;
-        let (query, limit) = run_query(filter, options)?;
-        let mut runs = leave.list_runs(query).await.map_err(of_refusal)?;
-        let page = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = runs.len() > page;
-        runs.truncate(page);
-        let next = runs
-            .last()
-            .filter(|_| more)
-            .map(|run| run.id.to_string())
-            .unwrap_or_default();
-        Ok((runs.iter().map(of_run).collect(), next))
+        let leave = self.allow(connection, &header, Action::Read).await?;
+        page(&leave, filter, options).await
     }
 
     /// Writes the file of a new job, `jobs.d/NAME.toml`, after validating it, and takes it into force.
@@ -185,18 +200,10 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
-        let leave = self
-            .service
-            .allow(
-                connection,
-                &header,
-                Action::Configure,
-                &about_text(name, configuration),
-            )
-            .await?;
+        let about = about_text(name, configuration);
+        let leave = self.leave(connection, &header, Action::Configure, &about).await?;
         Options::new(options).finish()?;
-        let (owned, text) = (name.to_owned(), arguments::configuration(configuration)?);
-        leave.create(Kind::Job, owned, text).await.map_err(of_refusal)?;
+        create(&leave, Kind::Job, name, configuration).await?;
         Ok(job_path(name))
     }
 
@@ -210,16 +217,11 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<Fault>, Error> {
-        let leave = self
-            .service
-            .allow(connection, &header, Action::Read, &About::job(name, None))
-            .await?;
+        let about = About::job(name, None);
+        let leave = self.leave(connection, &header, Action::Read, &about).await?;
         Options::new(options).finish()?;
-        let job: JobName = arguments::new_name(name)?;
-        let faults = leave
-            .validate(job, arguments::configuration(configuration)?)
-            .await
-            .map_err(of_refusal)?;
+        let (job, text) = (new_name(name)?, arguments::configuration(configuration)?);
+        let faults = leave.validate(job, text).await.map_err(of_refusal)?;
         Ok(of_faults(&faults))
     }
 
@@ -234,16 +236,12 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedObjectPath, Error> {
+        let about = About::repository(name);
         let leave = self
-            .service
-            .allow(connection, &header, Action::Repository, &About::repository(name))
+            .leave(connection, &header, Action::Repository, &about)
             .await?;
         Options::new(options).finish()?;
-        let (owned, text) = (name.to_owned(), arguments::configuration(configuration)?);
-        leave
-            .create(Kind::Repository, owned, text)
-            .await
-            .map_err(of_refusal)?;
+        create(&leave, Kind::Repository, name, configuration).await?;
         Ok(repository_path(name))
     }
 
@@ -255,10 +253,7 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<Fault>, Error> {
-        let leave = self
-            .service
-            .allow(connection, &header, Action::Configure, &About::nothing())
-            .await?;
+        let leave = self.allow(connection, &header, Action::Configure).await?;
         Options::new(options).finish()?;
         let faults = leave.reload().await.map_err(of_refusal)?;
         Ok(of_faults(&faults))
@@ -272,10 +267,7 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<String, Error> {
-        let leave = self
-            .service
-            .allow(connection, &header, Action::Read, &About::nothing())
-            .await?;
+        let leave = self.allow(connection, &header, Action::Read).await?;
         Options::new(options).finish()?;
         leave.settings().await.map_err(of_refusal)
     }
@@ -292,10 +284,7 @@ impl Manager {
         #[zbus(connection)] connection: &Connection,
         #[zbus(header)] header: Header<'_>,
     ) -> Result<OwnedFd, Error> {
-        let leave = self
-            .service
-            .allow(connection, &header, Action::Audit, &About::nothing())
-            .await?;
+        let leave = self.allow(connection, &header, Action::Audit).await?;
         let records = leave.open_audit(audit_query(options)?).await;
         let records = records.map_err(of_refusal)?;
         Ok(OwnedFd::from(std::os::fd::OwnedFd::from(records)))
@@ -351,6 +340,30 @@ impl Manager {
         self.shown.get(|properties| properties.queued_runs)
     }
 
+    /// When the next job starts by itself; 0 for none.
+    #[zbus(property, name = "NextUSec")]
+    fn next_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.next_usec)
+    }
+
+    /// Whether no job starts by itself.
+    #[zbus(property)]
+    fn paused(&self) -> bool {
+        self.shown.get(|properties| properties.paused)
+    }
+
+    /// Until when; 0 for until somebody resumes.
+    #[zbus(property, name = "PausedUntilUSec")]
+    fn paused_until_usec(&self) -> u64 {
+        self.shown.get(|properties| properties.paused_until_usec)
+    }
+
+    /// The zone of the machine's clock, such as `Europe/Berlin`; empty where it has no name.
+    #[zbus(property)]
+    fn time_zone(&self) -> String {
+        self.shown.get(|properties| properties.time_zone.clone())
+    }
+
     /// How workers are started: `systemd`, as transient units, or `child`.
     #[zbus(property(emits_changed_signal = "const"))]
     fn launcher(&self) -> String {
@@ -381,11 +394,4 @@ impl Manager {
     fn state_directory(&self) -> String {
         self.shown.get(|properties| properties.state_directory.clone())
     }
-}
-
-/// The repository of a job, if there is such a job.
-async fn repository_of(connection: &Connection, job: &str) -> Option<String> {
-    let path = job_path(job);
-    let job = connection.object_server().interface::<_, Job>(path).await.ok()?;
-    job.get().await.shown.all().repository_name.clone()
 }

@@ -87,3 +87,41 @@ fn the_keys_are_those_that_are_read() {
         assert_eq!(documented(heading), known, "{heading} of docs/configuration.md");
     }
 }
+
+/// Whether a text is a job, where it says no more than it must of what is backed up.
+fn assert_job(text: &str) {
+    let lead = if text.contains("repository =") {
+        ""
+    } else {
+        "repository = \"nas\"\nsources = [\"/home\"]\n"
+    };
+    let whole = format!("{lead}{text}");
+    let read = parse_job(Path::new("x.toml"), &"x".parse().unwrap(), &whole);
+    read.unwrap_or_else(|faults| panic!("{whole}\n{faults:#?}"));
+}
+
+#[test]
+fn the_examples_are_jobs() {
+    let text = page("backupd.job.5").replace("\\-", "-");
+    let (_, examples) = text.split_once(".SH EXAMPLES\n.nf\n").unwrap();
+    let (examples, _) = examples.split_once(".fi\n").unwrap();
+    let jobs: Vec<&str> = examples.split("# /etc/backupd/jobs.d/").skip(1).collect();
+    assert!(jobs.len() > 2);
+    jobs.into_iter().for_each(|job| assert_job(&format!("# {job}")));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let text = fs::read_to_string(path).unwrap();
+    for block in text.split("```toml\n").skip(1) {
+        let (block, _) = block.split_once("```").unwrap();
+        // Several ways to write one key, a line each.
+        if block
+            .lines()
+            .filter(|line| line.starts_with("schedule ="))
+            .count()
+            > 1
+        {
+            block.lines().for_each(assert_job);
+        } else {
+            assert_job(block);
+        }
+    }
+}

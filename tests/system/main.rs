@@ -15,6 +15,7 @@
 mod activation;
 mod audit;
 mod authority;
+mod conditions;
 mod credentials;
 mod journal;
 mod package;

@@ -92,6 +92,13 @@ name_type!(
     RepositoryName
 );
 
+impl RepositoryName {
+    /// Stands where there is no repository.
+    pub(crate) fn none() -> Self {
+        Self("none".to_owned())
+    }
+}
+
 /// The name of a systemd credential: a file name without `:` and beyond printable ASCII, as systemd has it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

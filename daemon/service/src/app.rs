@@ -184,6 +184,7 @@ async fn start(
         }
         Scope::User => Arc::new(OwnerOnly::new()),
     };
+    let sources = Sources::of_machine(scope, &manager, handle.clone());
     let mut publisher = Publisher::new(connection.clone(), Arc::clone(&outbox), handle, authority, &facts);
     publisher.begin().await.map_err(|error| {
         Failure::Bus(format!(
@@ -191,7 +192,6 @@ async fn start(
         ))
     })?;
     tokio::spawn(power::serve(scope, manager.clone(), power_locks, inbox.clone()));
-    let sources = Sources::of_machine(scope, &manager);
     tokio::spawn(conditions::serve(sources, conditions_wanted, inbox.clone()));
     let running = Running {
         connection,

@@ -172,8 +172,10 @@ fn work(
     cancellation: &Cancellation,
     answer: &mut dyn Write,
 ) -> Ended {
-    if let Work::Watch(work) = &spec.work {
-        return work::watch(spec, work, cancellation, answer);
+    match &spec.work {
+        Work::Watch(work) => return work::watch(spec, work, cancellation, answer),
+        Work::Reach { places } => return work::reach(spec, places, answer),
+        _ => {}
     }
     witness.enter(Phase::Open);
     let repository = &spec.repository;
@@ -215,6 +217,7 @@ fn work(
         Work::Snapshots { filter } => work::snapshots(&context, filter, answer),
         Work::List(work) => work::list(&context, work, answer),
         Work::Watch(work) => work::watch(spec, work, cancellation, answer),
+        Work::Reach { places } => work::reach(spec, places, answer),
     }
 }
 

@@ -179,7 +179,11 @@ fn sensible(spec: &Spec) -> Result<(), String> {
         }
         Work::List(work) => absolute("path", std::slice::from_ref(&work.path)),
         Work::StorePassword(work) => absolute("folder of secrets", std::slice::from_ref(&work.secrets)),
-        Work::Initialize | Work::Test | Work::RemoveDeadLocks | Work::Snapshots { .. } => Ok(()),
+        Work::Initialize
+        | Work::Test
+        | Work::RemoveDeadLocks
+        | Work::Snapshots { .. }
+        | Work::Reach { .. } => Ok(()),
     }
 }
 

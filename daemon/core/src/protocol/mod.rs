@@ -7,6 +7,7 @@ mod credentials;
 mod event;
 mod output;
 mod progress;
+mod reach;
 mod rundir;
 mod spec;
 mod told;
@@ -16,6 +17,7 @@ pub use credentials::{CredentialStores, StoredCredential, undecryptable, unloada
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind};
 pub use output::{EntryRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
 pub use progress::Progress;
+pub use reach::ReachRecord;
 pub use rundir::{EVENTS_FILE, LOCK_FILE, LOG_FILE, SPEC_FILE};
 pub use spec::{
     BackupWork, Keep, ListWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,

@@ -60,6 +60,18 @@ pub struct RepositorySpec {
 }
 
 impl RepositorySpec {
+    /// Stands where none is opened, and none is known.
+    pub fn none() -> Self {
+        Self {
+            name: RepositoryName::none(),
+            url: "none:".to_owned(),
+            password: PasswordSource::File("/dev/null".into()),
+            engine: EngineName::Embedded,
+            credentials: CredentialStores::default(),
+            cache: None,
+        }
+    }
+
     /// The folder of a local repository; nothing for a remote one.
     pub fn local_path(&self) -> Option<PathBuf> {
         crate::config::local_path(&self.url)
@@ -101,12 +113,17 @@ pub enum Work {
     /// Watch what a backup would store, for as long as somebody reads the answer: [`WatchRecord`](super::WatchRecord)s.
     /// No repository is opened.
     Watch(WatchWork),
+    /// Look whether hosts answer; answers a [`ReachRecord`](super::ReachRecord) for each. No repository is opened.
+    Reach {
+        /// Each `host:port`.
+        places: Vec<String>,
+    },
 }
 
 impl Work {
     /// Whether it opens its repository, and so needs the password.
     pub fn opens_repository(&self) -> bool {
-        !matches!(self, Self::Watch(_))
+        !matches!(self, Self::Watch(_) | Self::Reach { .. })
     }
 }
 

@@ -100,6 +100,7 @@ fn capabilities(request: &Request<'_>) -> Vec<Capability> {
         _ if request.foreign && request.spec.work.opens_repository() => {
             vec![Capability::DacOverride, Capability::DacReadSearch]
         }
+        Work::Reach { .. } => Vec::new(),
         _ => vec![Capability::DacReadSearch],
     }
 }
@@ -114,7 +115,9 @@ fn files(request: &Request<'_>) -> Vec<Setting> {
         "strict"
     };
     // Home directories are what is backed up, and where a restore may have to make a directory.
-    let home = if writable
+    let home = if matches!(request.spec.work, Work::Reach { .. }) {
+        "yes"
+    } else if writable
         .iter()
         .any(|path| HOMES.iter().any(|home| path == Path::new(home)))
     {
@@ -274,7 +277,10 @@ fn surroundings(spec: &Spec) -> Vec<Setting> {
         Setting::new("ProtectProc", Value::Word("invisible")),
         Setting::new("ProcSubset", Value::Word("pid")),
     ]);
-    if spec.repository.local_path().is_some() || !spec.work.opens_repository() {
+    if matches!(spec.work, Work::Reach { .. }) {
+        let families = vec!["AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"];
+        settings.push(Setting::new("RestrictAddressFamilies", Value::Only(families)));
+    } else if spec.repository.local_path().is_some() || !spec.work.opens_repository() {
         // The progress socket is a path, which a network of its own does not hide.
         settings.push(yes("PrivateNetwork"));
         settings.push(Setting::new(

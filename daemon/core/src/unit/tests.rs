@@ -86,6 +86,14 @@ fn watch() -> Spec {
     spec
 }
 
+fn reach() -> Spec {
+    let places = vec!["nas:22".into()];
+    Spec {
+        repository: RepositorySpec::none(),
+        ..spec(Work::Reach { places })
+    }
+}
+
 fn request<'a>(manager: ServiceManager, spec: &'a Spec, directory: &'a Path) -> Request<'a> {
     Request {
         manager,
@@ -137,7 +145,6 @@ fn kinds() -> Vec<(&'static str, Unit)> {
     }));
     let strange = with(&|spec| spec.repository.url = "/mnt/My \"disk\" 100%\\$HOME".into());
     let into_home = spec(restore("/home/alice/back/here"));
-    let below_root = spec(restore("/back"));
     vec![
         ("backup", system(&spec(backup()), &run)),
         (
@@ -179,7 +186,7 @@ fn kinds() -> Vec<(&'static str, Unit)> {
             "restore-below-root",
             unit(&Request {
                 grounds: &["/".into()],
-                ..request(ServiceManager::System, &below_root, &run)
+                ..request(ServiceManager::System, &spec(restore("/back")), &run)
             }),
         ),
         (
@@ -201,6 +208,7 @@ fn kinds() -> Vec<(&'static str, Unit)> {
         ),
         ("watch", system(&watch(), &question)),
         ("dead-locks", system(&spec(Work::RemoveDeadLocks), &question)),
+        ("reach", system(&reach(), &question)),
     ]
 }
 
@@ -229,6 +237,7 @@ fn a_backup_of_roots_repository_may_read_everything_and_no_more() {
         let expected: Option<&[Capability]> = match name {
             "backup-user" => None,
             "backup-foreign" => Some(&[Capability::DacOverride, Capability::DacReadSearch]),
+            "reach" => Some(&[]),
             name if name.starts_with("restore") => continue,
             _ => Some(&[Capability::DacReadSearch]),
         };

@@ -10,6 +10,7 @@ mod mount;
 mod network;
 mod patience;
 mod power;
+mod reach;
 mod service;
 mod teller;
 
@@ -24,7 +25,11 @@ use tokio::{sync::watch, task::JoinHandle};
 use zbus::Connection;
 
 use self::teller::Teller;
-use crate::{coordinator::Inbox, ports::Surroundings, scope::Scope};
+use crate::{
+    coordinator::{Handle, Inbox},
+    ports::Surroundings,
+    scope::Scope,
+};
 
 /// What is wanted, each with the number of the wish that brought it: what comes back after it was not wanted is told
 /// again, even if it stands as it did.
@@ -68,22 +73,25 @@ impl Surroundings for Conditions {
 }
 
 /// Who is asked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Sources {
     /// The system's bus, where the daemon is on it; else there is a connection while something is asked there.
     system_bus: Option<Connection>,
     /// The kernel's `loadavg` and `meminfo` are here.
     kernel: PathBuf,
     mounts: PathBuf,
+    /// Who looks for hosts: the daemon itself speaks to none.
+    worker: Option<Handle>,
 }
 
 impl Sources {
     /// The machine that the daemon runs on; `connection` is to the bus of its scope.
-    pub(crate) fn of_machine(scope: Scope, connection: &Connection) -> Self {
+    pub(crate) fn of_machine(scope: Scope, connection: &Connection, handle: Handle) -> Self {
         Self {
             system_bus: matches!(scope, Scope::System).then(|| connection.clone()),
             kernel: "/proc".into(),
             mounts: "/proc/self/mountinfo".into(),
+            worker: Some(handle),
         }
     }
 
@@ -186,7 +194,10 @@ async fn follow(kind: Kind, sources: &Sources, teller: &mut Teller) -> zbus::Res
         Kind::Mounts => Ok(mount::follow(&sources.mounts, teller).await?),
         Kind::Devices => Ok(device::follow(&sources.mounts, teller).await?),
         Kind::Gauges => gauge::follow(&sources.kernel, teller).await,
-        Kind::Places => Ok(()),
+        Kind::Places => match &sources.worker {
+            Some(worker) => reach::follow(worker, teller).await,
+            None => Ok(()),
+        },
     }
 }
 

@@ -1,12 +1,17 @@
 //! What everybody else holds of the coordinator.
 
-use std::{fs::File, os::fd::OwnedFd, sync::Arc};
+use std::{
+    fs::File,
+    io::{self, BufRead as _, BufReader},
+    os::fd::OwnedFd,
+    sync::Arc,
+};
 
 use backupd_core::{
     audit::{Action, Entry, Outcome, Who},
     config::{Fault, Repository},
     name::{JobName, RepositoryName, RunId},
-    protocol::{CredentialStores, RepositorySpec, SPEC_VERSION, Spec, Work},
+    protocol::{CredentialStores, ReachRecord, RepositorySpec, SPEC_VERSION, Spec, Work},
     resources::{Limits, Resources},
     run::{Run, Trigger},
 };
@@ -308,6 +313,18 @@ impl Handle {
         self.launcher.open_events(run, attempt)
     }
 
+    /// Has a worker look whether hosts answer at their ports.
+    pub(crate) async fn reach(&self, places: Vec<String>) -> Result<Vec<ReachRecord>, AskError> {
+        let spec = self.question(RepositorySpec::none(), Work::Reach { places });
+        let answer = self.launcher.ask(&spec, None).await?;
+        let records = BufReader::new(answer)
+            .lines()
+            .map(|line| Ok(serde_json::from_str(&line?)?));
+        records
+            .collect::<io::Result<_>>()
+            .map_err(|error| AskError::NoAnswer(error.to_string()))
+    }
+
     /// Puts a question to a worker, which may read `input`; the coordinator only says which repository it is.
     pub(crate) async fn ask(
         &self,
@@ -316,17 +333,21 @@ impl Handle {
         input: Option<OwnedFd>,
     ) -> Result<Result<File, AskError>, Refusal> {
         let repository = self.repository(repository).await?;
-        let spec = Spec {
+        let spec = self.question(repository_spec(&repository, &self.credentials), work);
+        Ok(self.launcher.ask(&spec, input).await)
+    }
+
+    fn question(&self, repository: RepositorySpec, work: Work) -> Spec {
+        Spec {
             version: SPEC_VERSION,
             run: self.ids.next(),
             attempt: 1,
             job: None,
-            repository: repository_spec(&repository, &self.credentials),
+            repository,
             resources: Resources::default(),
             progress_socket: None,
             work,
-        };
-        Ok(self.launcher.ask(&spec, input).await)
+        }
     }
 }
 

@@ -97,7 +97,10 @@ impl Question {
 
 /// Whether a question leaves nothing half made when nobody waits for its answer any more.
 pub(super) fn may_be_dropped(work: &Work) -> bool {
-    matches!(work, Work::Test | Work::Snapshots { .. } | Work::List(_))
+    matches!(
+        work,
+        Work::Test | Work::Snapshots { .. } | Work::List(_) | Work::Reach { .. }
+    )
 }
 
 enum Outcome {

@@ -2,6 +2,7 @@
 
 mod backup;
 mod query;
+mod reach;
 mod restore;
 mod store_password;
 mod watch;
@@ -11,6 +12,7 @@ use backupd_engine::SnapshotQuery;
 
 pub(crate) use backup::backup;
 pub(crate) use query::{initialize, list, remove_dead_locks, snapshots, test};
+pub(crate) use reach::reach;
 pub(crate) use restore::restore;
 pub(crate) use store_password::store_password;
 pub(crate) use watch::watch;

@@ -5,6 +5,7 @@ mod kernel;
 mod network;
 mod paths;
 mod power;
+mod reach;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,6 +30,7 @@ struct Scene {
     port: Conditions,
     messages: mpsc::Receiver<Message>,
     served: JoinHandle<()>,
+    patience: Duration,
 }
 
 impl Drop for Scene {
@@ -46,6 +48,7 @@ impl Scene {
             port,
             messages,
             served,
+            patience: DEADLINE,
         }
     }
 
@@ -55,7 +58,7 @@ impl Scene {
 
     /// What is told next.
     async fn next(&mut self) -> BTreeMap<Condition, Standing> {
-        let told = tokio::time::timeout(DEADLINE, self.messages.recv()).await;
+        let told = tokio::time::timeout(self.patience, self.messages.recv()).await;
         match told.expect("nothing is told").expect("the port is gone") {
             Message::Standings(standings) => standings,
             _ => panic!("not a standing"),
@@ -89,6 +92,7 @@ fn kernel(directory: &Path) -> Sources {
         system_bus: None,
         kernel: directory.to_owned(),
         mounts: directory.join("mountinfo"),
+        worker: None,
     }
 }
 

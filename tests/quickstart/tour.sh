@@ -9,7 +9,7 @@ show_run() { show "$@" || { code=$?; ((code == 3)) || return "$code"; }; }
 step='3. configure'
 say "3. Add a repository and a job"
 show backupctl --user repository add scratch --url "$scratch/repository" --generate-password --init
-show backupctl --user job create demo --repository scratch --source "$source" --max-age 26h
+show backupctl --user job create demo --repository scratch --source "$source" --schedule "daily at 02:00"
 
 step='4. back up'
 say "4. Back up $source"
@@ -22,6 +22,7 @@ show_run backupctl --user start demo --follow
 step='6. look'
 say "6. Look at what there is"
 show backupctl --user status
+show backupctl --user schedule
 show backupctl --user history
 show backupctl --user snapshots demo
 
@@ -60,7 +61,7 @@ For your own backups, with systemd (as root for the machine: leave out \`--user\
     sudo make install PREFIX=/usr/local
     systemctl --user daemon-reload && systemctl --user enable --now backupd
     backupctl --user repository add NAME --url /path/to/repository --generate-password --init
-    backupctl --user job create home --repository NAME --source "\$HOME" --exclude '**/.cache'
+    backupctl --user job create home --repository NAME --source "\$HOME" --exclude '**/.cache' --schedule daily
     backupctl --user start home --follow
-README.md says more, also how to let a timer start it.
+README.md says more.
 END

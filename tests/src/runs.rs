@@ -40,6 +40,21 @@ impl Bed {
         })
     }
 
+    /// The process that works for an attempt of a run, once it has said so.
+    pub fn worker_of(&self, run: &str, attempt: u32) -> u32 {
+        let directory = self
+            .state()
+            .join("runs")
+            .join(run)
+            .join(format!("attempt-{attempt}"));
+        wait::for_files("the worker of the attempt", &[&directory], || {
+            let hello = read_events(&directory)
+                .into_iter()
+                .find(|event| event["event"] == "hello")?;
+            u32::try_from(hello["pid"].as_u64()?).ok()
+        })
+    }
+
     /// Ids of the run directories.
     pub fn run_directories(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.state().join("runs")) else {

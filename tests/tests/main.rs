@@ -37,6 +37,7 @@ mod records;
 mod reload;
 mod repositories;
 mod restart;
+mod schedule;
 mod secrets;
 mod store;
 mod surroundings;

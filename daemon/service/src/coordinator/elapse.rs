@@ -261,6 +261,10 @@ impl Coordinator {
             let now = self.parts.clock.now();
             self.outside
                 .extend(seen.into_iter().map(|(job, at)| (at.min(now), job)));
+            for run in new.into_iter().filter(|run| run.scheduled.is_none()) {
+                self.pending
+                    .extend(run.job.map(|job| (job, (run.trigger, run.metadata))));
+            }
             return;
         }
         for (job, elapse) in seen {
@@ -346,6 +350,16 @@ impl Coordinator {
         }
         if let Some((trigger, metadata)) = self.pending.remove(name) {
             Box::pin(self.triggered(name, trigger, metadata)).await;
+        }
+    }
+
+    /// Starts what was triggered and could not be kept.
+    pub(super) async fn start_pending(&mut self) {
+        let waiting = self.pending.keys().filter(|job| !self.active.contains_key(*job));
+        for job in waiting.cloned().collect::<Vec<_>>() {
+            if let Some((trigger, metadata)) = self.pending.remove(&job) {
+                self.triggered(&job, trigger, metadata).await;
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use backupd_core::{
     config::Job,
     name::RunId,
     run::{BlockedBy, Operation, Run, RunEvent, RunState, RunWindow, Trigger},
+    schedule::{Schedule, Window},
     zones,
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -269,6 +270,22 @@ impl Coordinator {
             }
         });
         self.agenda.set(Appointment::Window(id), at);
+    }
+
+    /// That no window of a job's schedules is open, where all of them have one.
+    pub(super) fn closed_window(&self, job: &Job) -> Option<String> {
+        let now = self.parts.clock.now();
+        let windows = || {
+            job.schedules
+                .iter()
+                .map(|schedule| schedule.window.as_ref().zip(Some(schedule)))
+        };
+        let closed = |(window, schedule): (&Window, &Schedule)| {
+            !window.contains(now, schedule.zone.as_ref().unwrap_or(&self.local))
+        };
+        let all_closed = !job.schedules.is_empty() && windows().all(|pair| pair.is_some_and(closed));
+        let (window, _) = windows().flatten().next().filter(|_| all_closed)?;
+        Some(format!("the window {window} is closed"))
     }
 
     fn zone_of(&self, window: &RunWindow) -> TimeZone {

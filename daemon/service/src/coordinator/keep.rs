@@ -79,6 +79,7 @@ impl Coordinator {
         }
         if self.unsaved.is_empty() && self.unread.is_empty() {
             self.store_works();
+            self.start_pending().await;
         } else {
             self.trouble_with_store(self.store_trouble.clone().unwrap_or_default());
         }

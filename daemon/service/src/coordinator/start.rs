@@ -149,6 +149,7 @@ impl Coordinator {
                 .unwrap_or_default();
             run.overrode.push(format!("it is paused{why}"));
         }
+        run.overrode.extend(self.closed_window(found));
         self.accept(run, options, who).await
     }
 

@@ -220,6 +220,39 @@ async fn a_manual_start_of_a_paused_job_says_what_it_overrides() {
     assert_eq!(stage.job_view("home").await.pause, None);
 }
 
+#[tokio::test]
+async fn what_starts_a_job_waits_for_a_run_at_work_and_for_a_store_that_works() {
+    let stage = Stage::new(&[("home", "")]).await.published();
+    let change = || {
+        stage
+            .inbox
+            .triggered(job("home"), Trigger::PathChange, serde_json::Map::new())
+    };
+    change().await;
+    stage.handle.settings().await.unwrap();
+    let first = last_run(&stage).await;
+    assert_eq!(first.trigger, Trigger::PathChange);
+    stage.worker_says(first.id, Vec::new(), false).await;
+    change().await;
+    stage.worker_succeeds(first.id).await;
+    stage.stored(first.id).await;
+    assert_eq!(
+        launched(&stage).len(),
+        2,
+        "what changed meanwhile may be in no snapshot"
+    );
+    let second = last_run(&stage).await;
+    stage.worker_succeeds(second.id).await;
+    stage.stored(second.id).await;
+    stage.store.full.store(true, Ordering::SeqCst);
+    change().await;
+    stage.handle.settings().await.unwrap();
+    assert_eq!(launched(&stage).len(), 2);
+    stage.store.full.store(false, Ordering::SeqCst);
+    pass(&stage, SignedDuration::from_secs(10)).await;
+    assert_eq!(launched(&stage).len(), 3);
+}
+
 async fn beside(conflict: &str) -> (Stage, RunId) {
     let lines = format!("schedule = \"*:0\"\nconflict = \"{conflict}\"");
     let stage = Stage::new(&[("home", &lines)]).await.published();

@@ -108,6 +108,21 @@ async fn whoever_starts_a_job_overrides_its_conditions_and_is_told() {
 }
 
 #[tokio::test]
+async fn whoever_starts_a_job_outside_of_its_window_is_told() {
+    let lines = "schedule = { calendar = \"23:00\", window = \"22:00-06:00\" }";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    let run = stage
+        .handle
+        .start(job("home"), StartOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        stage.stored(run).await.overrode,
+        ["the window 22:00-06:00 is closed"]
+    );
+}
+
+#[tokio::test]
 async fn a_run_begins_inside_of_its_window_alone() {
     let lines = "schedule = { calendar = \"09:00\", window = \"08:30-10:00, 22:00-06:00\" }\n\
                  conditions = { ac_power = true, when_lost = \"stop\" }";

@@ -19,6 +19,7 @@ use crate::{
     configuration::ENCRYPTION_KEY,
     coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
     failure::Failure,
+    ids::Ids,
     journal::messages,
     launch::{self, Base, ChildLauncher, LauncherSettings, ProgressSocket, SystemdLauncher},
     logging::LogLevel,
@@ -28,6 +29,7 @@ use crate::{
     scope::{Directories, Scope},
     settings::{self, Layers},
     store::SqliteStore,
+    triggers::{self, Triggers},
     zones::{self, Places, SystemZones},
 };
 
@@ -136,6 +138,7 @@ async fn start(
     let (asked, times) = watch::channel(None);
     let (power, power_locks) = Logind::new();
     let (surroundings, conditions_wanted) = Conditions::new();
+    let (watcher, to_watch) = Triggers::new();
     let parts = Parts {
         store: Arc::clone(&store) as Arc<dyn Store>,
         launcher: Arc::clone(&launcher),
@@ -143,7 +146,7 @@ async fn start(
         notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
         power: Box::new(power),
         surroundings: Box::new(surroundings),
-        watcher: Box::new(Unwatched),
+        watcher: Box::new(watcher),
         zones: Box::new(SystemZones),
         machine: machine(),
         configuration: directories.configuration.clone(),
@@ -191,6 +194,16 @@ async fn start(
             "the bus refuses our objects: {error}\nhint: start backupd again; look at what the bus says"
         ))
     })?;
+    let means = triggers::Means {
+        launcher,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(Ids::new(Arc::new(SystemClock))),
+        own: [&directories.state, &directories.cache, &directories.runtime]
+            .map(Clone::clone)
+            .into(),
+        inbox: inbox.clone(),
+    };
+    tokio::spawn(triggers::serve(means, to_watch));
     tokio::spawn(power::serve(scope, manager.clone(), power_locks, inbox.clone()));
     tokio::spawn(conditions::serve(sources, conditions_wanted, inbox.clone()));
     let running = Running {
@@ -339,12 +352,6 @@ async fn own_name(scope: Scope, connection: &Connection) -> Result<(), Failure> 
             reason: error.to_string(),
         }),
     }
-}
-
-struct Unwatched;
-
-impl crate::ports::Watcher for Unwatched {
-    fn want(&self, _: std::collections::BTreeMap<backupd_core::name::JobName, crate::ports::Watch>) {}
 }
 
 /// What tells this machine from others: its id, or else its name.

@@ -22,6 +22,7 @@ mod settings;
 mod store;
 #[cfg(test)]
 mod testing;
+mod triggers;
 mod zones;
 
 use std::{

@@ -14,7 +14,7 @@ use backupd_core::{
     audit::{Entry, Record, Sealed, Who},
     clock::{Reading, Seen},
     condition::Condition,
-    config::PathChange,
+    failure::Failure,
     name::{JobName, RepositoryName, RunId},
     pause::Pause,
     protocol::Spec,
@@ -22,6 +22,7 @@ use backupd_core::{
     run::{Operation, Run, RunResult, RunState, Trigger},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use tokio::sync::oneshot;
 
 /// How many finished runs of a job stay objects on the bus whatever their age.
 pub(crate) const STAY: u32 = 20;
@@ -119,6 +120,10 @@ pub(crate) struct JobHistory {
     pub(crate) last_good: Option<Timestamp>,
     /// The snapshot of that backup.
     pub(crate) last_snapshot: Option<String>,
+    /// When that backup began.
+    pub(crate) good_began: Option<Timestamp>,
+    /// When the newest finished backup of all began.
+    pub(crate) last_began: Option<Timestamp>,
     /// Why the newest telling backup did not end well.
     pub(crate) last_failure: Option<String>,
 }
@@ -200,6 +205,8 @@ pub(crate) trait Launcher: Send + Sync {
     fn stop(&self, run: RunId, attempt: u32);
     /// Puts a question to a short-lived worker, which reads `input`; its answer is a file to read from the start.
     fn ask(&self, spec: &Spec, input: Option<OwnedFd>) -> Reply<'_, Result<std::fs::File, AskError>>;
+    /// Has a worker watch what a job would store.
+    fn watch(&self, spec: &Spec) -> Reply<'_, Result<Watching, LaunchError>>;
     /// The unit that does a run, where there is one.
     fn unit_name(&self, run: RunId) -> Option<String>;
     /// The text of the unit that would do what the spec says.
@@ -281,6 +288,8 @@ pub(crate) struct PowerLocks {
     pub(crate) delay: bool,
     /// Neither sleep nor shutdown.
     pub(crate) block: bool,
+    /// Shutdown waits a moment, for runs that begin then.
+    pub(crate) departure: bool,
 }
 
 /// Keeps the machine awake. Where nobody can do that, nothing happens.
@@ -295,20 +304,30 @@ pub(crate) trait Surroundings: Send + Sync {
     fn want(&self, conditions: BTreeSet<Condition>);
 }
 
-/// What starts a job beside its schedule and people, and is watched for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What of a job is watched, so that changes start it.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Watch {
-    /// Changes below these paths.
-    pub(crate) paths: Option<(Vec<PathBuf>, PathChange)>,
-    /// One of these device nodes comes.
-    pub(crate) devices: Vec<PathBuf>,
-    /// The machine is about to go down.
-    pub(crate) shutdown: bool,
+    /// What the worker is told.
+    pub(crate) spec: Box<Spec>,
+    /// Runs begin so far from one another at least.
+    pub(crate) distance: SignedDuration,
+    /// When the newest good backup began; what has changed since then is in no snapshot.
+    pub(crate) stored: Option<Timestamp>,
+    /// When the newest backup of all began; the next one keeps its distance.
+    pub(crate) began: Option<Timestamp>,
 }
 
-/// Watches for what starts jobs.
+/// A worker that watches.
+pub(crate) struct Watching {
+    /// What it tells, one [`WatchRecord`](backupd_core::protocol::WatchRecord) a line. It ends when this is closed.
+    pub(crate) lines: OwnedFd,
+    /// Ready once it is gone; with the reason where it gave one.
+    pub(crate) end: oneshot::Receiver<Option<Failure>>,
+}
+
+/// Watches the sources of jobs.
 pub(crate) trait Watcher: Send + Sync {
-    /// From now on for these jobs, and no others. What happens comes to the inbox.
+    /// From now on of these jobs, and no others. Changes come to the inbox, and so does what keeps them from being seen.
     fn want(&self, watches: BTreeMap<JobName, Watch>);
 }
 

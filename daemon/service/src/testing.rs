@@ -25,7 +25,7 @@ use backupd_core::{
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::{
     coordinator::{
@@ -34,7 +34,7 @@ use crate::{
     notify::Notifier,
     ports::{
         AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, LimitError, Power, PowerLocks, Reply,
-        RunQuery, Store, StoreError, Surroundings, Watch, Watcher, Zones,
+        RunQuery, Store, StoreError, Surroundings, Watch, Watcher, Watching, Zones,
     },
     store::SqliteStore,
 };
@@ -100,6 +100,9 @@ impl Watcher for ScriptedWatcher {
     }
 }
 
+/// How a watch ends.
+pub(crate) type WatchEnd = oneshot::Sender<Option<Failure>>;
+
 /// Starts nothing; the test says what the workers do.
 #[derive(Default)]
 pub(crate) struct ScriptedLauncher {
@@ -110,6 +113,8 @@ pub(crate) struct ScriptedLauncher {
     pub(crate) found: Mutex<Vec<(RunId, Option<Spec>)>>,
     pub(crate) broken: AtomicBool,
     pub(crate) limits: Mutex<Limits>,
+    /// Watches that were begun, and the end that each would write to.
+    pub(crate) watches: Mutex<Vec<(Spec, std::io::PipeWriter, WatchEnd)>>,
     /// What a question is answered with; none is a wrong password.
     pub(crate) answer: Mutex<Option<String>>,
 }
@@ -151,6 +156,14 @@ impl Launcher for ScriptedLauncher {
             AskError::Failure(Failure::new(FailureClass::Credentials, "wrong password").hint("ask nobody"))
         };
         Box::pin(async move { answer.ok_or_else(wrong) })
+    }
+
+    fn watch(&self, spec: &Spec) -> Reply<'_, Result<Watching, LaunchError>> {
+        let (lines, output) = std::io::pipe().unwrap();
+        let (told, end) = oneshot::channel();
+        self.watches.lock().unwrap().push((spec.clone(), output, told));
+        let lines = lines.into();
+        Box::pin(async move { Ok(Watching { lines, end }) })
     }
 
     fn unit_name(&self, _run: RunId) -> Option<String> {

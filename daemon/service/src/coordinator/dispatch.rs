@@ -55,6 +55,8 @@ impl Coordinator {
             | Message::Progress(..)) => self.hear(message).await,
             message @ (Message::Standings(_)
             | Message::Triggered(..)
+            | Message::Unwatched(..)
+            | Message::GoingDown(_)
             | Message::ZonesChanged
             | Message::Resumed
             | Message::Wake) => self.notice(message).await,
@@ -129,6 +131,8 @@ impl Coordinator {
         match message {
             Message::Standings(standings) => self.stand(standings).await,
             Message::Triggered(job, trigger, metadata) => self.triggered(&job, trigger, metadata).await,
+            Message::Unwatched(job, why) => self.unwatched(job, why),
+            Message::GoingDown(down) => self.going_down(down).await,
             Message::ZonesChanged => {
                 self.local = self.parts.zones.local();
                 self.apply_configuration().await;

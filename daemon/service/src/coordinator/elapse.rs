@@ -325,7 +325,7 @@ impl Coordinator {
             Some((id, RunState::Backoff)) => self.supersede(id, &mut batch),
             Some((id, state)) if state.has_worker() => {
                 // What changed after it was read is in none of its snapshots.
-                if job.conflict == Conflict::Skip {
+                if job.conflict == Conflict::Skip && trigger != Trigger::PathChange {
                     passed_over("a run of it is at work");
                 } else {
                     self.pending.insert(name.clone(), (trigger, metadata));

@@ -178,12 +178,14 @@ impl Coordinator {
             return;
         }
         history.last_run = Some(run.id);
+        history.last_began = run.started;
         if !matches!(run.result, Some(RunResult::Cancelled | RunResult::Skipped)) {
             history.last_result = run.result;
             history.last_failure = run.failure.as_ref().map(|failure| failure.message.clone());
         }
         if run.result.is_some_and(RunResult::is_good) {
             history.last_good = run.finished;
+            history.good_began = run.attempts.last().map(|attempt| attempt.started);
             history.last_snapshot.clone_from(&run.snapshot);
         }
     }

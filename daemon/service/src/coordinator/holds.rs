@@ -148,7 +148,7 @@ impl Coordinator {
 
     /// Says which conditions matter now. What nobody asks for is not watched, and not believed later.
     pub(super) fn want_conditions(&mut self) {
-        let mut wanted: BTreeSet<Condition> = BTreeSet::new();
+        let mut wanted: BTreeSet<Condition> = self.awaited_devices().cloned().collect();
         for id in &self.unfinished {
             let Some(live) = self.runs.get(id) else { continue };
             let run = &live.run;
@@ -172,6 +172,7 @@ impl Coordinator {
 
     /// Takes how conditions stand.
     pub(super) async fn stand(&mut self, standings: BTreeMap<Condition, Standing>) {
+        let arrivals = self.arrivals(&standings);
         let wanted = &self.wanted_conditions;
         let news = standings
             .into_iter()
@@ -181,6 +182,7 @@ impl Coordinator {
             self.note_overridden(id).await;
             self.stop_where_lost(id).await;
         }
+        self.devices_came(arrivals).await;
         self.pump().await;
     }
 

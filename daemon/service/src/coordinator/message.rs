@@ -126,6 +126,10 @@ pub(crate) enum Message {
     Standings(BTreeMap<Condition, Standing>),
     /// Something that starts a job has happened.
     Triggered(JobName, Trigger, serde_json::Map<String, serde_json::Value>),
+    /// What keeps changes of a job's sources from being seen; nothing any more where `None`.
+    Unwatched(JobName, Option<String>),
+    /// The machine is about to go down, or it is not after all.
+    GoingDown(bool),
     /// Rules of a zone, or the zone of the machine, are others now.
     ZonesChanged,
     /// The machine is awake again.
@@ -184,6 +188,16 @@ impl Inbox {
         metadata: serde_json::Map<String, serde_json::Value>,
     ) {
         let _ = self.0.send(Message::Triggered(job, trigger, metadata)).await;
+    }
+
+    /// What keeps changes of a job's sources from being seen; nothing any more where `None`.
+    pub(crate) async fn unwatched(&self, job: JobName, why: Option<String>) {
+        let _ = self.0.send(Message::Unwatched(job, why)).await;
+    }
+
+    /// The machine is about to go down, or it is not after all.
+    pub(crate) async fn going_down(&self, down: bool) {
+        let _ = self.0.send(Message::GoingDown(down)).await;
     }
 
     /// Rules of a zone, or the zone of the machine, are others now.

@@ -71,6 +71,7 @@ impl Coordinator {
             self.agenda.set(Appointment::Window(run.id), None);
         }
         self.touch_run(run.id, run.job.as_ref());
+        self.rewatch_after(run);
     }
 
     /// The run of a job that is queued or at work.

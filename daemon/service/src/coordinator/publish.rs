@@ -95,9 +95,9 @@ impl Coordinator {
 
     /// Says what is wanted of the machine.
     pub(super) fn want(&mut self) {
-        self.parts.power.want(self.power_locks());
-        self.want_conditions();
         self.want_triggers();
+        self.want_conditions();
+        self.parts.power.want(self.power_locks());
     }
 
     /// Puts a view into the outbox where it is another than the one before.
@@ -161,6 +161,10 @@ impl Coordinator {
         {
             reason = format!("{reason}: {why}");
         }
+        if let Some(why) = self.unwatched.get(name).filter(|_| health < Health::Degraded) {
+            health = Health::Degraded;
+            reason.clone_from(why);
+        }
         Some(JobView {
             name: name.clone(),
             description: job.description.clone(),
@@ -187,7 +191,10 @@ impl Coordinator {
 
     /// What follows from the runs at work.
     fn power_locks(&self) -> PowerLocks {
-        let mut locks = PowerLocks::default();
+        let mut locks = PowerLocks {
+            departure: self.waits_for_departure(),
+            ..PowerLocks::default()
+        };
         let unfinished = self.unfinished.iter().filter_map(|id| self.runs.get(id));
         for run in unfinished
             .map(|live| &live.run)

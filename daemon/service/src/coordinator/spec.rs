@@ -15,6 +15,9 @@ use super::{
     refusal::{Refusal, RefusalKind},
 };
 
+/// Packages that a snapshot from before an upgrade names.
+const MOST_PACKAGES: usize = 20;
+
 impl Coordinator {
     /// The spec of a run's last attempt, by the configuration as it is now.
     pub(super) fn spec(&self, run: &Run) -> Result<Spec, Failure> {
@@ -27,7 +30,11 @@ impl Coordinator {
         let (work, resources) = match run.operation {
             Operation::Backup => {
                 let job = self.job(run)?;
-                (Work::Backup(backup(job)), job.resources.clone())
+                let work = BackupWork {
+                    description: upgrade_of(run).or_else(|| job.description.clone()),
+                    ..backup(job)
+                };
+                (Work::Backup(work), job.resources.clone())
             }
             // Somebody waits for it: the job's limits are for its backups.
             Operation::Restore => {
@@ -85,6 +92,31 @@ pub(super) fn refusal(failure: Failure) -> Refusal {
 fn gone(message: &str) -> Failure {
     Failure::new(FailureClass::Configuration, message)
         .hint("`backupctl config check` shows what the configuration says now")
+}
+
+/// What a snapshot from before an upgrade says of itself; the run's metadata has the whole list.
+fn upgrade_of(run: &Run) -> Option<String> {
+    if run.trigger != Trigger::PackageUpgrade {
+        return None;
+    }
+    let packages = run
+        .metadata
+        .get("packages")
+        .and_then(|packages| packages.as_array())?;
+    let names: Vec<&str> = packages
+        .iter()
+        .filter_map(|package| package.as_str()?.split(' ').next())
+        .take(MOST_PACKAGES)
+        .collect();
+    let count = run.metadata.get("count").and_then(serde_json::Value::as_u64);
+    let count = count.unwrap_or(packages.len() as u64);
+    let what = if count == 1 {
+        "1 package".to_owned()
+    } else {
+        format!("{count} packages")
+    };
+    let more = if count > names.len() as u64 { ", …" } else { "" };
+    Some(format!("before a change of {what}: {}{more}", names.join(", ")))
 }
 
 fn backup(job: &Job) -> BackupWork {

@@ -25,7 +25,7 @@ use tokio::{
 
 use super::{
     Handle, Inbox, ObjectKey, Outbox, View, agenda::Agenda, message::Message, meter::Meter, plan::Plan,
-    publish::Dirty,
+    publish::Dirty, triggers::Awaited,
 };
 use crate::{
     configuration::{self, Editor, Texts},
@@ -115,6 +115,12 @@ pub(crate) struct Coordinator {
     pub(super) pending: BTreeMap<JobName, (Trigger, serde_json::Map<String, serde_json::Value>)>,
     /// What is watched for may be something else now.
     pub(super) rewatch: bool,
+    /// What else starts jobs than changes of their sources.
+    pub(super) awaited: Awaited,
+    /// Why changes of a job's sources are not seen.
+    pub(super) unwatched: BTreeMap<JobName, String>,
+    /// Jobs that run before the machine goes down, once it is about to.
+    pub(super) departing: Option<BTreeSet<JobName>>,
     /// How the conditions stand that matter now.
     pub(super) standings: BTreeMap<Condition, Standing>,
     pub(super) wanted_conditions: BTreeSet<Condition>,
@@ -175,6 +181,9 @@ impl Coordinator {
             outside: BTreeSet::new(),
             pending: BTreeMap::new(),
             rewatch: true,
+            awaited: Awaited::default(),
+            unwatched: BTreeMap::new(),
+            departing: None,
             standings: BTreeMap::new(),
             wanted_conditions: BTreeSet::new(),
             told_overridden: BTreeSet::new(),

@@ -90,4 +90,6 @@ messages! {
     PAUSED = "6c46c4888bd14930a5d17510f463931c";
     /// They will again.
     RESUMED = "0b345686eac745d88a21030cd32ea44c";
+    /// Changes of a job's sources are not seen, or not all of them.
+    UNWATCHED = "470ba948e50e4d9e8e8e171d3dd11446";
 }

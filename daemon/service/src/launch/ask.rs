@@ -103,13 +103,13 @@ pub(super) fn may_be_dropped(work: &Work) -> bool {
     )
 }
 
-enum Outcome {
+pub(super) enum Outcome {
     Answered,
     Failed(Failure),
     Silent,
 }
 
-fn outcome(directory: &RunDirectory) -> Outcome {
+pub(super) fn outcome(directory: &RunDirectory) -> Outcome {
     let mut tail = Tail::new(directory.events());
     let mut failure = None;
     let mut result = None;

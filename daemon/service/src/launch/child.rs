@@ -19,7 +19,7 @@ use backupd_core::{
 use tokio::process::Command;
 
 use super::{ask, base::Base, follow, process, rundir::RunDirectory};
-use crate::ports::{AskError, LaunchError, Launcher, LimitError, Reply};
+use crate::ports::{AskError, LaunchError, Launcher, LimitError, Reply, Watching};
 
 /// Variables that are the daemon's own; a worker that inherited them would speak in its name.
 const NOT_INHERITED: &[&str] = &[
@@ -155,6 +155,25 @@ impl ChildLauncher {
         own.or_else(|| self.base.told_pid(run, attempt))
     }
 
+    fn begin_watch(&self, spec: &Spec) -> Result<Watching, LaunchError> {
+        let (watch, watching) = self.base.new_watch(spec)?;
+        let command = self.command(&watch.directory, spec);
+        let (output, ended) = watch.hand_over();
+        let started = command.and_then(|mut command| command.stdout(Stdio::from(output)).spawn());
+        let mut child = match started {
+            Ok(child) => child,
+            Err(error) => {
+                ended.tell();
+                return Err(self.program_error(&error));
+            }
+        };
+        tokio::spawn(async move {
+            let _ = child.wait().await;
+            ended.tell();
+        });
+        Ok(watching)
+    }
+
     async fn answer(&self, spec: &Spec, input: Option<OwnedFd>) -> Result<std::fs::File, AskError> {
         let (question, output) = self.base.question(spec).await?;
         let mut child = self
@@ -215,6 +234,11 @@ impl Launcher for ChildLauncher {
     fn ask(&self, spec: &Spec, input: Option<OwnedFd>) -> Reply<'_, Result<std::fs::File, AskError>> {
         let spec = spec.clone();
         Box::pin(async move { self.answer(&spec, input).await })
+    }
+
+    fn watch(&self, spec: &Spec) -> Reply<'_, Result<Watching, LaunchError>> {
+        let spec = spec.clone();
+        Box::pin(async move { self.begin_watch(&spec) })
     }
 
     fn unit_name(&self, _run: RunId) -> Option<String> {

@@ -13,6 +13,7 @@ mod progress;
 mod rundir;
 mod systemd;
 mod units;
+mod watch;
 
 pub(crate) use base::{Base, LauncherSettings};
 pub(crate) use child::ChildLauncher;

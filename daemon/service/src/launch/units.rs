@@ -48,7 +48,7 @@ impl Base {
     async fn unit_named(&self, spec: &Spec, id: &str, directory: &Path) -> Result<Unit, LaunchError> {
         let settings = self.settings();
         let repository = spec.repository.local_path();
-        let foreign = match repository.clone() {
+        let foreign = match repository.clone().filter(|_| spec.work.opens_repository()) {
             Some(path) => look(path, ANSWER, is_foreign).await?,
             None => false,
         };

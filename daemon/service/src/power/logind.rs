@@ -23,6 +23,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 struct Held {
     delay: Option<OwnedFd>,
     block: Option<OwnedFd>,
+    departure: Option<OwnedFd>,
 }
 
 /// Holds what is wanted, and wakes the coordinator when the machine is awake again. Ends when nobody wants anything
@@ -41,6 +42,7 @@ pub(super) async fn follow(
         .await?;
     let mut owners = logind.receive_owner_changed().await?;
     let mut sleeps = logind.receive_signal("PrepareForSleep").await?;
+    let mut departures = logind.receive_signal("PrepareForShutdown").await?;
     let mut held = Held::default();
     loop {
         let locks = *wanted.borrow_and_update();
@@ -66,6 +68,16 @@ pub(super) async fn follow(
                 },
                 None => return Ok(()),
             },
+            told = departures.next() => match told {
+                Some(message) => match message.body().deserialize::<bool>() {
+                    Ok(down) => {
+                        tracing::debug!(down, "the machine goes down");
+                        inbox.going_down(down).await;
+                    }
+                    Err(error) => tracing::debug!(%error, "logind speaks otherwise than we know"),
+                },
+                None => return Ok(()),
+            },
         }
     }
 }
@@ -73,29 +85,36 @@ pub(super) async fn follow(
 impl Held {
     /// Takes and gives back until what is held is what is wanted. What is refused is asked for at the next change.
     async fn adjust(&mut self, logind: &Proxy<'_>, wanted: PowerLocks) {
+        let both = "sleep:shutdown";
         change(
             &mut self.delay,
             wanted.delay,
             logind,
-            "delay",
-            "Backups are at work",
+            (both, "delay", "Backups are at work"),
         )
         .await;
         change(
             &mut self.block,
             wanted.block,
             logind,
-            "block",
-            "Files are being restored",
+            (both, "block", "Files are being restored"),
         )
         .await;
+        // One of its own: it is held all the time, and sleep must not wait for it.
+        let before = ("shutdown", "delay", "Backups run before the machine goes down");
+        change(&mut self.departure, wanted.departure, logind, before).await;
     }
 }
 
-async fn change(held: &mut Option<OwnedFd>, wanted: bool, logind: &Proxy<'_>, mode: &str, why: &str) {
+async fn change(
+    held: &mut Option<OwnedFd>,
+    wanted: bool,
+    logind: &Proxy<'_>,
+    (what, mode, why): (&str, &str, &str),
+) {
     match (wanted, held.is_some()) {
         (true, false) => {
-            let arguments = ("sleep:shutdown", "backupd", why, mode);
+            let arguments = (what, "backupd", why, mode);
             let lock = logind.call::<_, _, OwnedFd>("Inhibit", &arguments);
             match tokio::time::timeout(ANSWER, lock).await {
                 Ok(Ok(lock)) => *held = Some(lock),

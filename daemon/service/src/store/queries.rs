@@ -140,12 +140,19 @@ pub(super) fn job_history(connection: &Connection, job: &JobName, now: Timestamp
             last: last_seen.and_then(timestamp),
             newest: newest_seen.and_then(timestamp),
         },
-        last_run: last.map(|run| run.id),
+        last_run: last.as_ref().map(|run| run.id),
+        last_began: last.and_then(|run| run.started),
         last_result: telling.as_ref().and_then(|run| run.result),
         last_failure: telling.and_then(|run| run.failure).map(|failure| failure.message),
         last_good: good.as_ref().and_then(|run| run.finished),
+        good_began: good.as_ref().and_then(began),
         last_snapshot: good.and_then(|run| run.snapshot),
     })
+}
+
+/// What changed since then may not be in its snapshot.
+fn began(run: &Run) -> Option<Timestamp> {
+    run.attempts.last().map(|attempt| attempt.started)
 }
 
 /// Notes that the schedule of a job is seen to up to an elapse.

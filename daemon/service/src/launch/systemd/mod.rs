@@ -23,10 +23,11 @@ use backupd_core::{
 pub(crate) use self::manager::{NAME, Systemd};
 use self::{end::End, manager::Extra};
 use super::{ask, base::Base, follow, rundir::RunDirectory};
-use crate::ports::{AskError, LaunchError, Launcher, LimitError, Reply};
+use crate::ports::{AskError, LaunchError, Launcher, LimitError, Reply, Watching};
 
-/// Standard input of a unit.
+/// Standard input and output of a unit.
 const INPUT: &str = "StandardInputFileDescriptor";
+const OUTPUT: &str = "StandardOutputFileDescriptor";
 
 /// Starts workers as transient services.
 #[derive(Clone)]
@@ -82,6 +83,7 @@ impl SystemdLauncher {
     async fn start(&self, unit: &Unit, spec: &Spec, mut extra: Vec<Extra>) -> Result<(), LaunchError> {
         // A variable would be seen by everybody who looks at the unit.
         if let PasswordSource::Environment(variable) = &spec.repository.password
+            && spec.work.opens_repository()
             && !extra.iter().any(|(name, _)| *name == INPUT)
             && let Some(secret) = std::env::var_os(variable)
         {
@@ -117,11 +119,43 @@ impl SystemdLauncher {
         end.failure(spec, &self.journal(unit))
     }
 
+    async fn begin_watch(&self, spec: &Spec) -> Result<Watching, LaunchError> {
+        let (watch, watching) = self.base.new_watch(spec)?;
+        let unit = self.base.unit(spec, watch.directory.path()).await;
+        let directory = watch.directory.clone();
+        let (output, ended) = watch.hand_over();
+        let started = match unit {
+            Ok(unit) => {
+                // That of the daemon before us, or of the job as it was, is about to end by itself.
+                if self.systemd.stop(&unit.name).await {
+                    self.systemd.ended_soon(&unit.name).await;
+                }
+                let extra = vec![(OUTPUT, OwnedFd::from(output))];
+                self.start(&unit, spec, extra).await.map(|()| unit.name)
+            }
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(unit) => {
+                let this = self.clone();
+                tokio::spawn(async move {
+                    this.over(&unit, &directory).await;
+                    ended.tell();
+                });
+                Ok(watching)
+            }
+            Err(error) => {
+                ended.tell();
+                Err(error)
+            }
+        }
+    }
+
     async fn answer(&self, spec: &Spec, input: Option<OwnedFd>) -> Result<File, AskError> {
         let (question, output) = self.base.question(spec).await?;
         let unit = self.base.unit(spec, question.directory.path()).await;
         let unit = unit.map_err(AskError::Launch)?;
-        let mut extra = vec![("StandardOutputFileDescriptor", OwnedFd::from(output))];
+        let mut extra = vec![(OUTPUT, OwnedFd::from(output))];
         extra.extend(input.map(|input| (INPUT, input)));
         self.start(&unit, spec, extra).await.map_err(AskError::Launch)?;
         let Ok(end) = tokio::time::timeout(ask::LONGEST, self.over(&unit.name, &question.directory)).await
@@ -233,6 +267,11 @@ impl Launcher for SystemdLauncher {
     fn ask(&self, spec: &Spec, input: Option<OwnedFd>) -> Reply<'_, Result<File, AskError>> {
         let spec = spec.clone();
         Box::pin(async move { self.answer(&spec, input).await })
+    }
+
+    fn watch(&self, spec: &Spec) -> Reply<'_, Result<Watching, LaunchError>> {
+        let spec = spec.clone();
+        Box::pin(async move { self.begin_watch(&spec).await })
     }
 
     fn unit_name(&self, run: RunId) -> Option<String> {

@@ -1,17 +1,26 @@
 //! What the daemon takes from a machine.
 
-use std::fs;
+use std::{collections::BTreeMap, ffi::OsString, fs};
 
-/// Context switches of all threads of a process so far, wished and unwished.
-pub fn context_switches(pid: u32) -> u64 {
-    let mut sum = 0;
-    for task in fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten() {
+/// Context switches of each thread of a process so far, wished and unwished.
+pub type Switches = BTreeMap<OsString, u64>;
+
+pub fn context_switches(pid: u32) -> Switches {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let of_task = |task: fs::DirEntry| {
         let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
-        for name in ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"] {
-            sum += number(&status, name);
-        }
-    }
-    sum
+        let names = ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"];
+        let sum = names.into_iter().map(|name| number(&status, name)).sum();
+        (task.file_name(), sum)
+    };
+    tasks.map(of_task).collect()
+}
+
+/// Context switches since then. A thread that has nothing to do any more, and so ends, is none.
+pub fn context_switches_since(pid: u32, before: &Switches) -> u64 {
+    let now = context_switches(pid);
+    let since = |(task, count): (&OsString, &u64)| count - before.get(task).unwrap_or(&0);
+    now.iter().map(since).sum()
 }
 
 /// Memory that a process holds, in KiB.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backupd_dbus::job_path;
 use backupd_tests::{
     Bed,
-    measure::{context_switches, resident_kib},
+    measure::{context_switches, context_switches_since, resident_kib},
     programs::is_release,
 };
 
@@ -16,7 +16,13 @@ fn an_idle_daemon_does_not_wake_and_stays_small() {
     for number in 0..10 {
         let job = format!("job-{number}");
         bed.write_source(&job, "a", "a");
-        bed.write_job(&job, "max_age = \"26h\"");
+        // Runs wait for all of this, and there is no run.
+        bed.write_job(
+            &job,
+            "max_age = \"26h\"\n[conditions]\nac_power = true\nunmetered = true\nnetwork = true\n\
+             mounted = [\"/nowhere\"]\ndevice = [\"/dev/disk/by-label/nowhere\"]\n\
+             reachable = [\"127.0.0.1:1\"]\nload_below = 1000\nfree_memory = \"1 MiB\"",
+        );
     }
     bed.start();
     bed.init("main");
@@ -30,7 +36,7 @@ fn an_idle_daemon_does_not_wake_and_stays_small() {
     let before = context_switches(pid);
     // Waiting for a signal that must not come: the bus stays silent, and so does the daemon.
     let heard = listener.next(Duration::from_secs(30));
-    let woken = context_switches(pid) - before;
+    let woken = context_switches_since(pid, &before);
     assert!(heard.is_none(), "{:?}", heard.map(|signal| signal.message));
     assert!(woken <= 2, "the idle daemon woke {woken} times in 30 s");
     let resident = resident_kib(pid);

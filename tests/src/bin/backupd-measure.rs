@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use backupd_tests::{
     Bed,
-    measure::{context_switches, peak_kib, resident_kib},
+    measure::{context_switches, context_switches_since, peak_kib, resident_kib},
     programs::is_release,
 };
 
@@ -53,7 +53,7 @@ fn main() {
     while listener.next(Duration::from_secs(1)).is_some() {}
     let before = context_switches(pid);
     let heard = listener.next(idle);
-    let woken = context_switches(pid) - before;
+    let woken = context_switches_since(pid, &before);
     println!("context switches        {woken:>9} in {} s", idle.as_secs());
     if heard.is_some() {
         println!("note: something happened meanwhile");

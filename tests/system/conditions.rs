@@ -59,6 +59,7 @@ impl UPower {
 
 struct NetworkManager {
     metered: u32,
+    state: u32,
 }
 
 #[interface(name = "org.freedesktop.NetworkManager")]
@@ -70,7 +71,7 @@ impl NetworkManager {
 
     #[zbus(property)]
     fn state(&self) -> u32 {
-        70
+        self.state
     }
 }
 
@@ -80,6 +81,7 @@ fn services(runtime: &Runtime, machine: &Machine, is_away: bool) -> Connection {
     let address = format!("unix:path={}", socket.display());
     let manager = NetworkManager {
         metered: if is_away { 1 } else { 4 },
+        state: 70,
     };
     let serving = Builder::address(address.as_str())
         .serve_at("/org/freedesktop/UPower", UPower { on_battery: is_away })

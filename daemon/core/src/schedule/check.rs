@@ -16,15 +16,16 @@ impl Schedule {
     /// Refuses what is readable and yet of no use: a schedule that never elapses after `now`, elapses more often
     /// than once a minute or never inside of its window, or a jitter that mixes up its elapses.
     pub fn check(&self, now: Timestamp, local: &TimeZone) -> Result<(), ExpressionError> {
-        let Some(first) = self.next_after(now, local, now) else {
+        if self.next_after(now, local, now).is_none() {
             return Err(self.never(now, local));
-        };
+        }
         if let Some(gap) = self.shortest_gap(now) {
             self.check_gap(gap)?;
         }
-        match &self.window {
-            Some(window) => self.check_window(window, first, now, local),
-            None => Ok(()),
+        match (&self.window, &self.when) {
+            // What it is counted from is known to the store alone, and a run waits for the window.
+            (_, When::Every(_)) | (None, _) => Ok(()),
+            (Some(window), _) => self.check_window(window, now, local),
         }
     }
 
@@ -60,7 +61,10 @@ impl Schedule {
         if gap < SHORTEST_GAP {
             return Err(ExpressionError {
                 message: format!("`{text}` elapses more often than once a minute"),
-                hint: Some("leave the seconds out: `*:0/15` is each quarter of an hour".to_owned()),
+                hint: Some(match self.when {
+                    When::Every(_) => "`every 1min` and longer will do".to_owned(),
+                    _ => "leave the seconds out: `*:0/15` is each quarter of an hour".to_owned(),
+                }),
             });
         }
         if jitter >= gap {
@@ -77,42 +81,36 @@ impl Schedule {
         Ok(())
     }
 
-    /// Goes from opening to opening, so that all the elapses between two of them cost nothing.
-    fn check_window(
-        &self,
-        window: &Window,
-        first: Timestamp,
-        now: Timestamp,
-        local: &TimeZone,
-    ) -> Result<(), ExpressionError> {
+    /// Goes from opening to opening, so that all the elapses between two of them cost nothing; on a clock that is
+    /// not set, for a night in which it is may let in what never is otherwise.
+    fn check_window(&self, window: &Window, now: Timestamp, local: &TimeZone) -> Result<(), ExpressionError> {
         let zone = self.zone_or(local);
-        let mut elapse = first;
+        let steady = TimeZone::fixed(zone.to_offset(now));
+        let mut elapse = self.next_in(now, &steady, now);
         for _ in 0..MOST_COMPARED {
-            if window.contains(elapse, zone) {
+            let Some(at) = elapse else { break };
+            if window.contains(at, &steady) {
                 return Ok(());
             }
-            let inside = window
-                .opens_after(elapse, zone)
+            elapse = window
+                .opens_after(at, &steady)
                 .and_then(|opens| opens.checked_sub(SignedDuration::from_nanos(1)).ok())
-                .and_then(|before| self.next_after(before, local, now));
-            match inside {
-                Some(next) => elapse = next,
-                None => break,
-            }
+                .and_then(|before| self.next_in(before, &steady, now));
         }
-        let opens = window.opens_after(first, zone);
+        let opens = window.opens_after(now, zone);
         Err(ExpressionError {
             message: format!("`{}` never falls into the window `{window}`", self.text),
-            hint: opens.map(|opens| fitting(&opens.to_zoned(zone.clone()))),
+            hint: opens.map(|opens| fitting(window, &opens.to_zoned(zone.clone()))),
         })
     }
 }
 
-fn fitting(opens: &Zoned) -> String {
+fn fitting(window: &Window, opens: &Zoned) -> String {
+    let example = if window.is_daily() { "%H:%M" } else { "%a %H:%M" };
     format!(
         "it opens on {}: `{}` would fit",
         opens.strftime("%A at %H:%M"),
-        opens.strftime("%H:%M"),
+        opens.strftime(example),
     )
 }
 
@@ -123,3 +121,6 @@ fn rounded(time: SignedDuration) -> SignedDuration {
         minutes => SignedDuration::from_mins(minutes),
     }
 }
+
+#[cfg(test)]
+mod tests;

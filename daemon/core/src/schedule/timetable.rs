@@ -69,12 +69,22 @@ pub struct Timetable<'a> {
 impl Timetable<'_> {
     /// The first elapse after `after`.
     pub fn next_after(&self, after: Timestamp) -> Option<Elapse> {
+        self.first(after, |schedule, after| {
+            schedule.next_after(after, self.local, self.anchor)
+        })
+    }
+
+    fn first(
+        &self,
+        after: Timestamp,
+        next: impl Fn(&Schedule, Timestamp) -> Option<Timestamp>,
+    ) -> Option<Elapse> {
         self.schedules
             .iter()
             .enumerate()
             .filter_map(|(index, schedule)| {
                 let delay = self.seed.part_of(schedule.jitter, index);
-                let nominal = schedule.next_after(after.checked_sub(delay).ok()?, self.local, self.anchor)?;
+                let nominal = next(schedule, after.checked_sub(delay).ok()?)?;
                 let at = nominal.checked_add(delay).ok()?;
                 Some(Elapse { at, schedule: index })
             })
@@ -101,14 +111,69 @@ impl Timetable<'_> {
         }
     }
 
-    /// The longest time between two elapses of the next year or so; `None` where there are less than two.
+    /// The longest time between two elapses of the next weeks, of more where they are rare; `None` where there are
+    /// less than two. Clock changes are left out, so that it is the same in all months.
     pub fn longest_gap(&self, from: Timestamp) -> Option<SignedDuration> {
-        let elapses = std::iter::successors(self.next_after(from), |elapse| self.next_after(elapse.at));
-        let elapses: Vec<Timestamp> = elapses.take(MOST_COMPARED).map(|elapse| elapse.at).collect();
-        let gaps = elapses.iter().zip(elapses.iter().skip(1));
-        gaps.map(|(a, b)| b.duration_since(*a)).max()
+        let next = |after: Timestamp| {
+            let elapse = self.first(after, |schedule, after| {
+                let offset = schedule.zone_or(self.local).to_offset(from);
+                schedule.next_in(after, &TimeZone::fixed(offset), self.anchor)
+            });
+            elapse.map(|elapse| elapse.at)
+        };
+        let looked_at = from.checked_add(WEEKS).ok()?;
+        let mut last = next(from)?;
+        let mut longest = None;
+        for count in 2.. {
+            let Some(at) = next(last) else { break };
+            longest = longest.max(Some(at.duration_since(last)));
+            last = at;
+            if count >= FEWEST && last > looked_at {
+                break;
+            }
+            if count >= MOST {
+                return longest.map(|longest| longest_of_fine(last, looked_at, longest, next));
+            }
+        }
+        longest
     }
 }
 
-/// Enough for a year of days, and for all odd weeks of finer schedules.
-const MOST_COMPARED: usize = 400;
+/// Goes on in steps, for elapses so dense that to walk through them would take long; a gap that is longer than those
+/// so far by more than a step, such as a weekend, is not missed.
+fn longest_of_fine(
+    mut from: Timestamp,
+    until: Timestamp,
+    mut longest: SignedDuration,
+    next: impl Fn(Timestamp) -> Option<Timestamp>,
+) -> SignedDuration {
+    while from < until
+        && let Ok(step) = from.checked_add(STEP)
+        && let Some(after) = next(step)
+    {
+        if after.duration_since(step) > longest {
+            let before = std::iter::successors(Some(from), |last| next(*last))
+                .take_while(|at| *at <= step)
+                .last();
+            longest = longest.max(after.duration_since(before.unwrap_or(step)));
+            from = after;
+        } else {
+            from = step;
+        }
+    }
+    longest
+}
+
+/// All days of the week and of most months.
+const WEEKS: SignedDuration = SignedDuration::from_hours(5 * 7 * 24);
+
+/// As many years, months or weeks at least.
+const FEWEST: usize = 30;
+
+/// As many are walked through one by one.
+const MOST: usize = 400;
+
+const STEP: SignedDuration = SignedDuration::from_hours(1);
+
+#[cfg(test)]
+mod tests;

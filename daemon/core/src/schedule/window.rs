@@ -62,6 +62,11 @@ impl Window {
         (*closes < soon).then_some(*closes)
     }
 
+    /// Whether all of it is the same on all days.
+    pub(super) fn is_daily(&self) -> bool {
+        self.spans.iter().all(|span| span.days == Weekdays::ALL)
+    }
+
     /// When it is open in the days around a time: in order, apart from each other.
     fn openings(&self, at: Timestamp, zone: &TimeZone) -> Vec<Opening> {
         let today = zone.to_datetime(at).date();

@@ -15,6 +15,7 @@
 mod aliases;
 mod audit;
 mod bus;
+mod calendar;
 mod cancel;
 mod completion;
 mod configuration;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use sha2::{Digest as _, Sha256};
 
-use super::Schedule;
+use super::{Schedule, When};
 use crate::name::JobName;
 
 /// What a job's jitter hangs on: its machine and its name.
@@ -112,8 +112,21 @@ impl Timetable<'_> {
     }
 
     /// The longest time between two elapses of the next weeks, of more where they are rare; `None` where there are
-    /// less than two. Clock changes are left out, so that it is the same in all months.
+    /// less than two. By how much a zone's clock is set back within a year is added, so that it is the same in all
+    /// months.
     pub fn longest_gap(&self, from: Timestamp) -> Option<SignedDuration> {
+        let by_clock = self
+            .schedules
+            .iter()
+            .filter(|schedule| !matches!(schedule.when, When::Every(_)));
+        let set_back = by_clock
+            .map(|schedule| set_back(schedule.zone_or(self.local), from))
+            .max();
+        self.steady_gap(from)?.checked_add(set_back.unwrap_or_default())
+    }
+
+    /// The same, as if clocks were not set.
+    fn steady_gap(&self, from: Timestamp) -> Option<SignedDuration> {
         let next = |after: Timestamp| {
             let elapse = self.first(after, |schedule, after| {
                 let offset = schedule.zone_or(self.local).to_offset(from);
@@ -138,6 +151,25 @@ impl Timetable<'_> {
         longest
     }
 }
+
+/// The most by which a zone's clock is set back in the year to come.
+fn set_back(zone: &TimeZone, from: Timestamp) -> SignedDuration {
+    let Ok(until) = from.checked_add(YEAR) else {
+        return SignedDuration::ZERO;
+    };
+    let mut offset = zone.to_offset(from);
+    zone.following(from)
+        .take_while(|change| change.timestamp() <= until)
+        .map(|change| {
+            let before = std::mem::replace(&mut offset, change.offset());
+            SignedDuration::from_secs(i64::from(before.seconds()) - i64::from(change.offset().seconds()))
+        })
+        .max()
+        .unwrap_or_default()
+        .max(SignedDuration::ZERO)
+}
+
+const YEAR: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// Goes on in steps, for elapses so dense that to walk through them would take long; a gap that is longer than those
 /// so far by more than a step, such as a weekend, is not missed.

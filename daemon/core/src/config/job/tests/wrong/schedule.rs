@@ -147,8 +147,8 @@ fn a_time_that_is_of_no_use_is_refused_at_the_key_that_makes_it_so() {
     ];
     assert_snapshot!(faults_of(&lines), @r#"
     schedule = "Feb 31"
-      12: `Feb 31` is no time
-        hint: such as `daily at 02:00`, `weekdays at 18:00` or `every 4h`
+      12: `Feb` is no day of the week, and months are numbers
+        hint: `*-02-01` is the first day of that month, `*-02~01` its last
     schedule = "*-02-31"
       12: `*-02-31` never elapses: there is no such day
         hint: the last day of a month is written `*-*~01`, of February `*-02~01`
@@ -160,13 +160,13 @@ fn a_time_that_is_of_no_use_is_refused_at_the_key_that_makes_it_so() {
         hint: leave the seconds out: `*:0/15` is each quarter of an hour
     schedule = "every 30s"
       12: `every 30s` elapses more often than once a minute
-        hint: leave the seconds out: `*:0/15` is each quarter of an hour
+        hint: `every 1min` and longer will do
     schedule = { cron = "0 0 31 2 *" }
       21: `0 0 31 2 *` never elapses: there is no such day
         hint: the last day of a month is written `*-*~01`, of February `*-02~01`
     schedule = { every = "59s" }
       22: `every 59s` elapses more often than once a minute
-        hint: leave the seconds out: `*:0/15` is each quarter of an hour
+        hint: `every 1min` and longer will do
     schedule = { calendar = "hourly", jitter = "1h" }
       44: a jitter of 1h is not shorter than the 1h between two elapses of `hourly`
         hint: a tenth of it does: `jitter = "6m"`
@@ -178,7 +178,7 @@ fn a_time_that_is_of_no_use_is_refused_at_the_key_that_makes_it_so() {
         hint: a tenth of it does: `jitter = "6m"`
     schedule = { calendar = "Mon 03:00", timezone = "Asia/Tokyo", window = "Sat,Sun 00:00-24:00" }
       72: `Mon 03:00` never falls into the window `Sat,Sun 00:00-24:00`
-        hint: it opens on Saturday at 00:00: `00:00` would fit
+        hint: it opens on Saturday at 00:00: `Sat 00:00` would fit
     "#);
 }
 

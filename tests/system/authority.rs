@@ -42,17 +42,20 @@ struct Method {
     interface: String,
     name: String,
     action: String,
+    /// Whether polkit is told of which job.
+    names_job: bool,
     inputs: Vec<String>,
 }
 
 fn methods() -> Vec<Method> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let table = fs::read_to_string(root.join("docs/authorization.md")).unwrap();
-    let action = |method: &str| {
+    let line = |method: &str| {
         let start = format!("| `{method}` | `");
         let line = table.lines().find_map(|line| line.strip_prefix(start.as_str()));
         let line = line.unwrap_or_else(|| panic!("docs/authorization.md has no line for `{method}`"));
-        line.split('`').next().unwrap().to_owned()
+        let (action, details) = line.split_once('`').unwrap();
+        (action.to_owned(), details.contains("`job`"))
     };
     let mut methods = Vec::new();
     for file in fs::read_dir(root.join("dbus/interfaces")).unwrap() {
@@ -63,10 +66,12 @@ fn methods() -> Vec<Method> {
             let short = full.rsplit('.').next().unwrap();
             for method in interface.methods() {
                 let inputs = method.args().iter();
+                let (action, names_job) = line(&format!("{short}.{}", method.name()));
                 methods.push(Method {
                     interface: full.clone(),
                     name: method.name().to_string(),
-                    action: action(&format!("{short}.{}", method.name())),
+                    action,
+                    names_job,
                     inputs: inputs
                         .filter(|argument| argument.direction() != Some(zbus_xml::ArgDirection::Out))
                         .map(|argument| argument.ty().to_string())
@@ -165,7 +170,8 @@ fn every_method_is_for_those_whom_it_is_for(release: Release) {
     assert!(methods.len() > 20);
     for method in &methods {
         for (job, run) in [("home", &home), ("nightly", &nightly)] {
-            let given = job == "nightly" && ["run", "cancel"].contains(&method.action.as_str());
+            let given =
+                job == "nightly" && method.names_job && ["run", "cancel"].contains(&method.action.as_str());
             for (user, allowed) in [
                 (None, true),
                 (Some(ALICE), method.action == "read"),

@@ -26,3 +26,4 @@ mod surroundings;
 mod terminal;
 mod units;
 mod user;
+mod zones;

@@ -335,6 +335,10 @@ pub(crate) trait Watcher: Send + Sync {
 pub(crate) trait Zones: Send + Sync {
     /// Its zone now.
     fn local(&self) -> TimeZone;
+    /// Why zones are not what they should be, for people.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Reads the time. Steered in tests.

@@ -39,11 +39,17 @@ impl Coordinator {
         }
     }
 
+    pub(super) fn read_zones(&mut self) {
+        self.local = self.parts.zones.local();
+        self.zone_trouble = self.parts.zones.trouble();
+    }
+
     /// `Reload` and SIGHUP. Answers the faults.
     pub(super) async fn reload(&mut self, who: Option<&Who>) -> Result<Vec<Fault>, Refusal> {
         self.parts.notifier.reloading();
         // Also where changes of zones are not noticed.
         backupd_core::zones::forget();
+        self.read_zones();
         let found = configuration::texts(&self.parts.configuration);
         let recorded = match who {
             Some(who) => self.record_reload(who, "", found).await,

@@ -134,7 +134,7 @@ impl Coordinator {
             Message::Unwatched(job, why) => self.unwatched(job, why),
             Message::GoingDown(down) => self.going_down(down).await,
             Message::ZonesChanged => {
-                self.local = self.parts.zones.local();
+                self.read_zones();
                 self.apply_configuration().await;
             }
             Message::Resumed => self.awake_since = self.parts.clock.now(),

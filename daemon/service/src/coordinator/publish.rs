@@ -226,7 +226,7 @@ impl Coordinator {
             };
             reasons.push(format!("the configuration has {faults}"));
         }
-        for trouble in &self.parts.troubles {
+        for trouble in self.parts.troubles.iter().chain(&self.zone_trouble) {
             health = health.max(Health::Degraded);
             reasons.push(trouble.clone());
         }

@@ -131,6 +131,8 @@ pub(crate) struct Coordinator {
     pub(super) awake_since: Timestamp,
     /// The machine's zone.
     pub(super) local: TimeZone,
+    /// Why zones are not what they should be.
+    pub(super) zone_trouble: Option<String>,
 }
 
 impl Coordinator {
@@ -150,6 +152,7 @@ impl Coordinator {
         let editor = Editor::new(parts.configuration.clone());
         let reading = parts.clock.reading();
         let local = parts.zones.local();
+        let zone_trouble = parts.zones.trouble();
         Self {
             parts,
             ids,
@@ -190,6 +193,7 @@ impl Coordinator {
             clock: ClockWatch::new(reading),
             awake_since: reading.now,
             local,
+            zone_trouble,
         }
     }
 

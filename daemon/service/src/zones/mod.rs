@@ -36,6 +36,10 @@ impl Zones for SystemZones {
     fn local(&self) -> TimeZone {
         zones::local()
     }
+
+    fn trouble(&self) -> Option<String> {
+        zones::trouble()
+    }
 }
 
 /// Watches from the moment that it is made.

@@ -17,12 +17,15 @@ policy=/etc/dbus-1/system.d
 zsh=$share/zsh/site-functions
 [[ $prefix != /usr ]] || { policy=/usr/share/dbus-1/system.d; zsh=$share/zsh/vendor-completions; }
 
-# kind, files here, directory there; a `program` is in BINARIES, `text` is installed with its paths below PREFIX; a `+`
+# kind, files here, directory there; a `program` is in BINARIES, `text` and `script` are installed with their paths below PREFIX; a `+`
 # there is the name of the directory here
 table="
 program backupd                                 $libexec
 program backupd-worker                          $libexec
 program backupctl                               $prefix/bin
+script packaging/hooks/before-upgrade           $libexec
+text  packaging/hooks/apt/*                     /etc/apt/apt.conf.d
+text  packaging/hooks/dnf/*                     /etc/dnf/libdnf5-plugins/actions.d
 text  systemd/system/*                          $prefix/lib/systemd/system
 text  systemd/user/*                            $prefix/lib/systemd/user
 text  systemd/system-preset/*                   $prefix/lib/systemd/system-preset
@@ -52,9 +55,11 @@ one() {
     local to=$destination$3/${2##*/}
     if [[ $what == uninstall ]]; then
         rm -fv "$to"
-    elif [[ $1 == text ]]; then
+    elif [[ $1 != program ]]; then
+        local mode=644
+        [[ $1 != script ]] || mode=755
         sed "s|/usr/libexec/backupd|$libexec|g; s|/usr/bin/backupctl|$prefix/bin/backupctl|g" "$2" |
-            install -Dm644 /dev/stdin "$to"
+            install -Dm$mode /dev/stdin "$to"
     elif [[ -e $binaries/$2 ]]; then
         install -Dm755 "$binaries/$2" "$to"
     else

@@ -93,15 +93,34 @@ impl Logind {
             .unwrap();
     }
 
+    /// Tells everybody that the machine goes down, or that it does not after all.
+    pub fn prepare_for_shutdown(&self, start: bool) {
+        let connection = self.connection.as_ref().unwrap();
+        let (path, interface) = ("/org/freedesktop/login1", "org.freedesktop.login1.Manager");
+        self.runtime
+            .block_on(connection.emit_signal(None::<&str>, path, interface, "PrepareForShutdown", &start))
+            .unwrap();
+    }
+
     /// Waits until the locks of these modes are held, and no others.
     pub fn wait_for(&self, modes: &[&str]) {
-        let wanted: Vec<(String, String)> = modes
-            .iter()
-            .map(|mode| ("sleep:shutdown".to_owned(), (*mode).to_owned()))
-            .collect();
+        let locks: Vec<(&str, &str)> = modes.iter().map(|mode| ("sleep:shutdown", *mode)).collect();
+        self.wait_for_locks(&locks);
+    }
+
+    /// Waits until these locks are held, and no others, in whatever order.
+    pub fn wait_for_locks(&self, locks: &[(&str, &str)]) {
+        let owned = |(what, mode): &(&str, &str)| ((*what).to_owned(), (*mode).to_owned());
+        let mut wanted: Vec<(String, String)> = locks.iter().map(owned).collect();
+        wanted.sort();
         let until = Instant::now() + DEADLINE;
         let mut held = self.locks.0.lock().unwrap();
-        while *held != wanted {
+        let is_wanted = |held: &[(String, String)]| {
+            let mut held = held.to_vec();
+            held.sort();
+            held == wanted
+        };
+        while !is_wanted(&held) {
             let left = until.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "held are {held:?}, and not {wanted:?}");
             held = self.locks.1.wait_timeout(held, left).unwrap().0;

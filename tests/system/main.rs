@@ -24,6 +24,7 @@ mod reload;
 mod restart;
 mod surroundings;
 mod terminal;
+mod triggers;
 mod units;
 mod user;
 mod zones;

@@ -42,6 +42,7 @@ mod schedule;
 mod secrets;
 mod store;
 mod surroundings;
+mod triggers;
 mod units;
 mod unknown;
 mod workers;

@@ -31,6 +31,7 @@ mod manual;
 mod objects;
 mod packages;
 mod passwords;
+mod planning;
 mod power;
 mod progress;
 mod queue;

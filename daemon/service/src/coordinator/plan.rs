@@ -170,9 +170,7 @@ impl Coordinator {
                     .map(|next| (next.at, name, next.schedule)),
             );
             let schedule = job.schedules.get(index);
-            let zone = schedule
-                .and_then(|schedule| schedule.zone.as_ref())
-                .unwrap_or(&self.local);
+            let zone = schedule.map_or(&self.local, |schedule| schedule.zone_or(&self.local));
             coming.push(ComingElapse {
                 job: name.clone(),
                 at,

@@ -54,10 +54,7 @@ fn a_snapshot_is_stored_before_packages_change(release: Release) {
     machine.run(install).well();
     let run = ended(&machine, "package-upgrade");
     assert_eq!(run.result.as_deref(), Some("success"));
-    let snapshots = machine
-        .backupctl(["snapshots", "--job", "home", "--json"])
-        .well()
-        .stdout;
+    let snapshots = machine.backupctl(["snapshots", "home", "--json"]).well().stdout;
     assert!(
         snapshots.contains("before a change of 1 package: tiny"),
         "{snapshots}"

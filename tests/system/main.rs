@@ -22,6 +22,7 @@ mod package;
 mod power;
 mod reload;
 mod restart;
+mod schedule;
 mod surroundings;
 mod terminal;
 mod triggers;

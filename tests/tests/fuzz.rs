@@ -115,6 +115,8 @@ fn every_method_names_an_option_that_it_does_not_know() {
                 let file = File::open("/dev/null").unwrap();
                 bus.call(&path, &interface, &method, &(zbus::Fd::from(&file), &options))
             }
+            ["as", "a{sv}"] => bus.call(&path, &interface, &method, &(["home"].as_slice(), &options)),
+            ["t", "a{sv}"] => bus.call(&path, &interface, &method, &(0_u64, &options)),
             ["b", "a{sv}"] => bus.call(&path, &interface, &method, &(true, &options)),
             ["s", "a{sv}"] => bus.call(&path, &interface, &method, &("home", &options)),
             ["s", "s", "a{sv}"] => bus.call(&path, &interface, &method, &("new", &text, &options)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backupd_dbus::JobProperties;
+use backupd_dbus::{JobProperties, RunProperties};
 use backupd_tests::{Bed, wait};
 use jiff::{Timestamp, tz::TimeZone};
 use nix::{
@@ -90,9 +90,8 @@ fn a_run_whose_worker_was_killed_is_tried_again_and_one_of_the_next_daemon_too()
     let killed = |pid: u32| kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
     killed(bed.worker(&id));
     // The second attempt is at the gate; its worker dies while no daemon is there.
-    gate.wait_for(2);
-    let run = bed.bus().run(&id);
-    assert_eq!(run.attempt, Some(2));
+    let second = |run: &RunProperties| run.attempt == Some(2) && run.state.as_deref() == Some("running");
+    bed.bus().wait_for_run(&id, "the second attempt", second);
     let worker = bed.worker_of(&id, 2);
     bed.kill();
     killed(worker);

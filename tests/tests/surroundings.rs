@@ -99,7 +99,8 @@ fn when_the_bus_goes_the_daemon_ends_and_the_worker_goes_on() {
     bed.kill_bus();
     let status = daemon.end();
     assert!(!status.success() && status.code().is_some(), "{status}");
-    assert!(daemon.log().contains("connection to the bus"), "{}", daemon.log());
+    // Which of its connections it finds closed first is chance.
+    assert!(daemon.log().contains("the bus is gone"), "{}", daemon.log());
     assert!(daemon.log().contains("hint: "), "{}", daemon.log());
     drop(daemon);
     assert!(wait::lives(worker));

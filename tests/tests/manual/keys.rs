@@ -107,7 +107,9 @@ fn the_examples_are_jobs() {
     let (examples, _) = examples.split_once(".fi\n").unwrap();
     let jobs: Vec<&str> = examples.split("# /etc/backupd/jobs.d/").skip(1).collect();
     assert!(jobs.len() > 2);
-    jobs.into_iter().for_each(|job| assert_job(&format!("# {job}")));
+    for job in jobs {
+        assert_job(&format!("# {job}"));
+    }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
     let text = fs::read_to_string(path).unwrap();
     for block in text.split("```toml\n").skip(1) {

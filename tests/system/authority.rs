@@ -143,10 +143,9 @@ impl Method {
                 "s" if self.name == "GetRun" => &[run],
                 "s" => &[job],
                 "as" => &["1", job],
-                "t" => &["0"],
                 "b" => &["false"],
                 "ay" => &["1", "47"],
-                "a{sv}" => &["0"],
+                "t" | "a{sv}" => &["0"],
                 other => panic!("{}: there is no value for `{other}`", self.name),
             };
             call.extend(words.iter().map(ToString::to_string));

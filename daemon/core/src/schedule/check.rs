@@ -4,13 +4,13 @@ use std::iter::successors;
 
 use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 
-use super::{ExpressionError, Schedule, When, Window};
+use super::{
+    ExpressionError, Schedule, When, Window,
+    gaps::{MOST_COMPARED, compared, gaps},
+};
 
 /// Elapses closer than this are refused: a backup is no heartbeat.
 const SHORTEST_GAP: SignedDuration = SignedDuration::from_mins(1);
-
-/// Enough for a year of days, for two weeks of hours, and for hours of minutes, whose gaps are all the same.
-const MOST_COMPARED: usize = 400;
 
 impl Schedule {
     /// Refuses what is readable and yet of no use: a schedule that never elapses after `now`, elapses more often
@@ -49,11 +49,8 @@ impl Schedule {
             return Some(period);
         }
         let steady = |after: Timestamp| self.next_in(after, &TimeZone::UTC, now);
-        let elapses: Vec<_> = successors(steady(now), |last| steady(*last))
-            .take(MOST_COMPARED)
-            .collect();
-        let pairs = elapses.iter().zip(elapses.iter().skip(1));
-        pairs.map(|(one, next)| next.duration_since(*one)).min()
+        let elapses = successors(steady(now), |last| steady(*last));
+        gaps(&compared(elapses, self.period())).min()
     }
 
     fn check_gap(&self, gap: SignedDuration) -> Result<(), ExpressionError> {

@@ -3,7 +3,10 @@
 use std::str::FromStr as _;
 
 use chrono::{Datelike as _, NaiveDate, Timelike as _};
-use jiff::civil::{Date, DateTime};
+use jiff::{
+    SignedDuration,
+    civil::{Date, DateTime},
+};
 
 use super::{CalendarEvent, ExpressionError};
 
@@ -62,6 +65,17 @@ impl Cron {
                 ),
                 HINT,
             )),
+        }
+    }
+
+    /// The time after which its local times come again, a day or a week; `None` where it is longer.
+    pub(super) fn period(&self) -> Option<SignedDuration> {
+        match &self.0 {
+            Kind::Events(events) => events
+                .iter()
+                .map(CalendarEvent::period)
+                .try_fold(SignedDuration::ZERO, |longest, period| Some(longest.max(period?))),
+            Kind::Crate(_) => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::{
-    Timestamp,
+    SignedDuration, Timestamp,
     civil::{Date, DateTime},
     tz::TimeZone,
 };
@@ -61,10 +61,10 @@ impl CalendarEvent {
         let [minutes, hours] = times;
         Self {
             weekdays,
-            month: Field::only(Unit::Month, months),
-            day: Field::only(Unit::Day, days),
-            hour: Field::only(Unit::Hour, hours),
-            minute: Field::only(Unit::Minute, minutes),
+            month: Field::these(Unit::Month, months),
+            day: Field::these(Unit::Day, days),
+            hour: Field::these(Unit::Hour, hours),
+            minute: Field::these(Unit::Minute, minutes),
             ..Self::minutely()
         }
     }
@@ -89,6 +89,15 @@ impl CalendarEvent {
             zone: Some(TimeZone::UTC),
         };
         event.year.from(0).map(|_| event)
+    }
+
+    /// The time after which its local times come again, a day or a week; `None` where it is longer.
+    pub(super) fn period(&self) -> Option<SignedDuration> {
+        let each_day = [&self.year, &self.month, &self.day]
+            .iter()
+            .all(|field| field.is_any());
+        let days = if self.weekdays == Weekdays::ALL { 1 } else { 7 };
+        each_day.then(|| SignedDuration::from_hours(24 * days))
     }
 
     /// The zone that the expression itself names.

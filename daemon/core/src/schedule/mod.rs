@@ -6,6 +6,7 @@
 mod check;
 mod cron;
 mod event;
+mod gaps;
 mod parse;
 mod plain;
 mod resolve;
@@ -81,6 +82,16 @@ impl Schedule {
     /// The first elapse after `after`, without jitter; `None` where there is none any more.
     pub fn next_after(&self, after: Timestamp, local: &TimeZone, anchor: Timestamp) -> Option<Timestamp> {
         self.next_in(after, self.zone_or(local), anchor)
+    }
+
+    /// The time after which its elapses come again, but for what clocks do that are set twice a year; `None` where that is
+    /// longer than a week, or nobody knows.
+    fn period(&self) -> Option<SignedDuration> {
+        match &self.when {
+            When::Calendar(event) => event.period(),
+            When::Cron(cron) => cron.period(),
+            When::Every(_) => None,
+        }
     }
 
     fn next_in(&self, after: Timestamp, zone: &TimeZone, anchor: Timestamp) -> Option<Timestamp> {

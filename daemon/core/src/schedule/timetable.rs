@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use sha2::{Digest as _, Sha256};
 
-use super::{Schedule, When};
+use super::{
+    Schedule, When,
+    gaps::{MOST_COMPARED, compared, gaps},
+};
 use crate::name::JobName;
 
 /// What a job's jitter hangs on: its machine and its name.
@@ -134,6 +137,14 @@ impl Timetable<'_> {
             });
             elapse.map(|elapse| elapse.at)
         };
+        let mut periods = self.schedules.iter().map(Schedule::period);
+        let period = periods.try_fold(SignedDuration::ZERO, |longest, period| Some(longest.max(period?)));
+        if period.is_some() {
+            let elapses = compared(std::iter::successors(next(from), |last| next(*last)), period);
+            if elapses.len() < MOST_COMPARED {
+                return gaps(&elapses).max();
+            }
+        }
         let looked_at = from.checked_add(WEEKS).ok()?;
         let mut last = next(from)?;
         let mut longest = None;

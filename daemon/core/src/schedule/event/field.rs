@@ -131,6 +131,20 @@ impl Field {
         }
     }
 
+    /// These values, sorted and each once; `*` where it is all that there are.
+    pub(super) fn these(unit: Unit, values: &[u32]) -> Self {
+        let (least, most) = unit.bounds();
+        if values.iter().copied().eq(least..=most) {
+            Self::any(unit)
+        } else {
+            Self::only(unit, values)
+        }
+    }
+
+    pub(super) fn is_any(&self) -> bool {
+        self.items.is_empty()
+    }
+
     pub(super) fn is_last_day(&self) -> bool {
         self.unit == Unit::LastDay
     }

@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
         }
         self.unknown_keys(unsupported, name);
         match value {
-            Some(value) if self.faults.is_empty() => Ok((value, self.origin)),
+            Some(value) if self.faults.is_empty() => Ok((value, self.origin.complete())),
             _ => {
                 if self.faults.is_empty() {
                     self.faults

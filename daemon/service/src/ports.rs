@@ -66,8 +66,8 @@ pub(crate) trait Store: Send + Sync {
     fn export_audit(&self, query: AuditQuery) -> Reply<'_, Result<File, StoreError>>;
     /// Runs that are not finished, oldest first.
     fn unfinished(&self) -> Reply<'_, Result<Vec<Run>, StoreError>>;
-    /// The newest `count` finished runs of each job, and of no job, oldest first.
-    fn recent(&self, count: u32) -> Reply<'_, Result<Vec<Run>, StoreError>>;
+    /// The newest finished runs, of each job and of no job `each` at most, and `all` altogether; oldest first.
+    fn recent(&self, each: u32, all: u32) -> Reply<'_, Result<Vec<Run>, StoreError>>;
     /// One run.
     fn find(&self, run: RunId) -> Reply<'_, Result<Option<Run>, StoreError>> {
         Box::pin(async move {
@@ -101,8 +101,14 @@ pub(crate) trait Store: Send + Sync {
     /// What is known of jobs, in their order; notes of each that it is known since `now` where it was not.
     fn job_facts(&self, jobs: Vec<JobName>, now: Timestamp)
     -> Reply<'_, Result<Vec<JobHistory>, StoreError>>;
-    /// Forgets finished runs that have expired, but for the newest `keep` of each job; answers their ids.
-    fn expire(&self, now: Timestamp, keep: u32) -> Reply<'_, Result<Vec<RunId>, StoreError>>;
+    /// Forgets finished runs that have expired, of this job or else of all, but for the newest `keep` of each job;
+    /// answers their ids.
+    fn expire(
+        &self,
+        job: Option<JobName>,
+        now: Timestamp,
+        keep: u32,
+    ) -> Reply<'_, Result<Vec<RunId>, StoreError>>;
 }
 
 /// What the store knows of a job.

@@ -237,8 +237,8 @@ impl Store for FailingStore {
         self.real.unfinished()
     }
 
-    fn recent(&self, count: u32) -> Reply<'_, Result<Vec<Run>, StoreError>> {
-        self.real.recent(count)
+    fn recent(&self, each: u32, all: u32) -> Reply<'_, Result<Vec<Run>, StoreError>> {
+        self.real.recent(each, all)
     }
 
     fn list(&self, query: RunQuery) -> Reply<'_, Result<Vec<Run>, StoreError>> {
@@ -281,8 +281,13 @@ impl Store for FailingStore {
         self.real.job_facts(jobs, now)
     }
 
-    fn expire(&self, now: Timestamp, keep: u32) -> Reply<'_, Result<Vec<RunId>, StoreError>> {
-        self.real.expire(now, keep)
+    fn expire(
+        &self,
+        job: Option<JobName>,
+        now: Timestamp,
+        keep: u32,
+    ) -> Reply<'_, Result<Vec<RunId>, StoreError>> {
+        self.real.expire(job, now, keep)
     }
 }
 

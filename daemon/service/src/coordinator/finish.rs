@@ -26,6 +26,9 @@ use crate::{
 /// A finished run stays an object at least so long, and as one of the newest of its job longer.
 const STAYS: SignedDuration = SignedDuration::from_mins(15);
 
+/// How often history is gone through for what has expired; at the end of a run only that of its job is.
+const TIDIES: SignedDuration = SignedDuration::from_hours(1);
+
 impl Coordinator {
     /// Takes lines of an event file. Answers whether more than the run's sums changed.
     pub(super) async fn worker_events(&mut self, id: RunId, attempt: u32, events: Vec<Event>) -> bool {
@@ -162,7 +165,7 @@ impl Coordinator {
         self.remember(&run);
         let job = run.job.clone().filter(|_| run.operation == Operation::Backup);
         self.put_back(run);
-        self.forget_expired().await;
+        self.forget_expired(job.as_ref()).await;
         self.retire();
         if let Some(job) = job {
             self.after_end_of(&job).await;
@@ -190,12 +193,22 @@ impl Coordinator {
         }
     }
 
-    /// Forgets what history need not keep any more.
-    pub(super) async fn forget_expired(&mut self) {
+    /// Forgets what history need not keep any more: of this job, and now and then of all.
+    pub(super) async fn forget_expired(&mut self, job: Option<&JobName>) {
+        let now = self.parts.clock.now();
+        let again = self.tidied.and_then(|tidied| tidied.checked_add(TIDIES).ok());
+        // A clock that was set back must not keep it from being done.
+        let all = again.is_none_or(|again| again <= now) || self.tidied > Some(now);
+        let job = job.filter(|_| !all).cloned();
+        if all {
+            self.tidied = Some(now);
+        } else if job.is_none() {
+            return;
+        }
         match self
             .parts
             .store
-            .expire(self.parts.clock.now(), self.settings.history_keep_runs)
+            .expire(job, now, self.settings.history_keep_runs)
             .await
         {
             Ok(expired) => {

@@ -31,7 +31,10 @@ use crate::{
     configuration::{self, Editor, Texts},
     ids::Ids,
     notify::Notifier,
-    ports::{Clock, JobHistory, Launcher, Power, STAY, Store, StoreError, Surroundings, Watcher, Zones},
+    ports::{
+        Clock, JobHistory, Launcher, Power, STAY, STAY_IN_ALL, Store, StoreError, Surroundings, Watcher,
+        Zones,
+    },
     settings::Layers,
 };
 
@@ -127,6 +130,8 @@ pub(crate) struct Coordinator {
     /// Runs of which is noted what they override.
     pub(super) told_overridden: BTreeSet<RunId>,
     pub(super) clock: ClockWatch,
+    /// When history was last gone through for what has expired.
+    pub(super) tidied: Option<Timestamp>,
     /// When the machine or the daemon began to be awake.
     pub(super) awake_since: Timestamp,
     /// The machine's zone.
@@ -191,6 +196,7 @@ impl Coordinator {
             wanted_conditions: BTreeSet::new(),
             told_overridden: BTreeSet::new(),
             clock: ClockWatch::new(reading),
+            tidied: None,
             awake_since: reading.now,
             local,
             zone_trouble,
@@ -215,7 +221,7 @@ impl Coordinator {
         self.texts = configuration::texts(&self.parts.configuration);
         self.load_configuration();
         self.refresh_histories().await;
-        let mut runs = self.parts.store.recent(STAY).await?;
+        let mut runs = self.parts.store.recent(STAY, STAY_IN_ALL).await?;
         runs.extend(self.parts.store.unfinished().await?);
         if let Some(newest) = runs.iter().map(|run| run.id).max() {
             self.ids.continue_after(newest);
@@ -233,7 +239,7 @@ impl Coordinator {
             self.take_pause(job, Some(pause));
         }
         self.adopt_unknown().await;
-        self.forget_expired().await;
+        self.forget_expired(None).await;
         self.retire();
         self.plan_all();
         self.touch_all();

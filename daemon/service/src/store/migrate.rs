@@ -7,6 +7,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0002_jobs.sql"),
     include_str!("migrations/0003_audit.sql"),
     include_str!("migrations/0004_schedule.sql"),
+    include_str!("migrations/0005_good.sql"),
 ];
 
 /// The version that this program writes.

@@ -4,6 +4,7 @@
 //! one begun: backups go on.
 
 mod audit;
+mod facts;
 mod migrate;
 mod open;
 mod queries;

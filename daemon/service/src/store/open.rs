@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, config::DbConfig};
 
 use super::{audit, migrate, queries};
-use crate::ports::STAY;
+use crate::ports::{STAY, STAY_IN_ALL};
 
 /// The store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -104,11 +104,13 @@ fn try_open(path: &Path, now: Timestamp, before: Option<(&Path, &str)>) -> Resul
     connection.pragma_update(None, "foreign_keys", true)?;
     // The daemon stays small: half a MiB of pages is plenty for its queries.
     connection.pragma_update(None, "cache_size", -512)?;
+    // Plans do not hang on what is bound, or statements would be prepared anew for each of thousands of jobs.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     migrate::migrate(&mut connection)?;
     // What the daemon needs at its start is read here, so that damage in it is found while something can be
     // done about it; a full check would take too long on a long history.
     queries::unfinished(&connection)?;
-    queries::recent(&connection, STAY)?;
+    queries::recent(&connection, STAY, STAY_IN_ALL)?;
     connection.query_row("SELECT count(*) FROM jobs", [], |_| Ok(()))?;
     let why = before.map(|(aside, _)| format!("a damaged store was set aside as `{}`", aside.display()));
     let before = before.map_or("", |(_, before)| before);

@@ -1,17 +1,16 @@
 //! The statements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use backupd_core::{
-    clock::Seen,
     name::{JobName, RunId},
     pause::Pause,
-    run::{Operation, Run, RunResult},
+    run::{Run, RunResult},
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, ToSql, named_params};
 
-use crate::ports::{JobHistory, RunQuery};
+use crate::ports::RunQuery;
 
 pub(super) fn save(connection: &Connection, run: &Run) -> Result<()> {
     let record =
@@ -47,15 +46,44 @@ pub(super) fn unfinished(connection: &Connection) -> Result<Vec<Run>> {
     )
 }
 
-pub(super) fn recent(connection: &Connection, count: u32) -> Result<Vec<Run>> {
-    select(
-        connection,
-        "SELECT record FROM (
-             SELECT id, record, row_number() OVER (PARTITION BY job ORDER BY id DESC) AS position
-             FROM runs WHERE state = 'finished')
-         WHERE position <= ?1 ORDER BY id",
-        &[&count],
-    )
+/// The newest finished runs, `each` of a job at most and `all` altogether, oldest first.
+pub(super) fn recent(connection: &Connection, each: u32, all: u32) -> Result<Vec<Run>> {
+    let all = usize::try_from(all).unwrap_or(usize::MAX);
+    // The newest one of each job, to be followed by that job's next: what is left out is not looked at, however long
+    // the history is.
+    let mut first = connection.prepare_cached("SELECT max(id) FROM runs WHERE job IS ?1")?;
+    let mut next = connection.prepare_cached("SELECT max(id) FROM runs WHERE job IS ?1 AND id < ?2")?;
+    let mut read =
+        connection.prepare_cached("SELECT record FROM runs WHERE id = ?1 AND state = 'finished'")?;
+    let mut heads: BinaryHeap<(String, Option<String>, u32)> = BinaryHeap::new();
+    for job in jobs_with_runs(connection)? {
+        let newest: Option<String> = first.query_row([&job], |row| row.get(0))?;
+        heads.extend(newest.map(|id| (id, job, 1)));
+    }
+    let mut runs = Vec::new();
+    while runs.len() < all
+        && let Some((id, job, position)) = heads.pop()
+    {
+        runs.extend(read.query_row([&id], record).optional()?.flatten());
+        if position < each {
+            let older: Option<String> = next.query_row((&job, &id), |row| row.get(0))?;
+            heads.extend(older.map(|id| (id, job, position + 1)));
+        }
+    }
+    runs.reverse();
+    Ok(runs)
+}
+
+/// The names of jobs that history knows of, and nothing for runs of no job.
+fn jobs_with_runs(connection: &Connection) -> Result<Vec<Option<String>>> {
+    let mut next = connection.prepare_cached("SELECT min(job) FROM runs WHERE job > ?1")?;
+    let mut jobs = vec![None];
+    let mut last = String::new();
+    while let Some(job) = next.query_row([&last], |row| row.get::<_, Option<String>>(0))? {
+        jobs.push(Some(job.clone()));
+        last = job;
+    }
+    Ok(jobs)
 }
 
 pub(super) fn list(connection: &Connection, query: &RunQuery) -> Result<Vec<Run>> {
@@ -108,51 +136,6 @@ pub(super) fn list(connection: &Connection, query: &RunQuery) -> Result<Vec<Run>
     text += &query.limit.to_string();
     let values: Vec<&dyn ToSql> = values.iter().map(AsRef::as_ref).collect();
     select(connection, &text, &values)
-}
-
-pub(super) fn job_history(connection: &Connection, job: &JobName, now: Timestamp) -> Result<JobHistory> {
-    connection
-        .prepare_cached("INSERT INTO jobs (name, known_since) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING")?
-        .execute((job.as_str(), now.as_microsecond()))?;
-    let (known_since, last_seen, newest_seen) = connection
-        .prepare_cached("SELECT known_since, seen_last, seen_newest FROM jobs WHERE name = ?1")?
-        .query_row([job.as_str()], |row| {
-            let time = |column| row.get::<_, Option<i64>>(column);
-            Ok((time(0)?, time(1)?, time(2)?))
-        })?;
-    let newest = |condition: &str| -> Result<Option<Run>> {
-        connection
-            .prepare_cached(&format!(
-                "SELECT record FROM runs
-                 WHERE job = ?1 AND operation = ?2 AND state = 'finished' AND {condition}
-                 ORDER BY id DESC LIMIT 1"
-            ))?
-            .query_row((job.as_str(), Operation::Backup.as_str()), record)
-            .optional()
-            .map(Option::flatten)
-    };
-    let last = newest("true")?;
-    let telling = newest("result NOT IN ('cancelled', 'skipped')")?;
-    let good = newest("result IN ('success', 'partial')")?;
-    Ok(JobHistory {
-        known_since: known_since.and_then(timestamp),
-        seen: Seen {
-            last: last_seen.and_then(timestamp),
-            newest: newest_seen.and_then(timestamp),
-        },
-        last_run: last.as_ref().map(|run| run.id),
-        last_began: last.and_then(|run| run.started),
-        last_result: telling.as_ref().and_then(|run| run.result),
-        last_failure: telling.and_then(|run| run.failure).map(|failure| failure.message),
-        last_good: good.as_ref().and_then(|run| run.finished),
-        good_began: good.as_ref().and_then(began),
-        last_snapshot: good.and_then(|run| run.snapshot),
-    })
-}
-
-/// What changed since then may not be in its snapshot.
-fn began(run: &Run) -> Option<Timestamp> {
-    run.attempts.last().map(|attempt| attempt.started)
 }
 
 /// Notes that the schedule of a job is seen to up to an elapse.
@@ -212,24 +195,40 @@ pub(super) fn pause(connection: &Connection, job: Option<&JobName>, pause: Optio
     .map(drop)
 }
 
-fn timestamp(microseconds: i64) -> Option<Timestamp> {
+pub(super) fn timestamp(microseconds: i64) -> Option<Timestamp> {
     Timestamp::from_microsecond(microseconds).ok()
 }
 
-pub(super) fn expire(connection: &Connection, now: Timestamp, keep: u32) -> Result<Vec<RunId>> {
-    // The newest good backup of a job stays whatever its age: health is derived from it.
-    let mut statement = connection.prepare_cached(
-        "DELETE FROM runs WHERE expires <= ?1 AND state = 'finished' AND id NOT IN (
-             SELECT id FROM (
-                 SELECT id, row_number() OVER (PARTITION BY job ORDER BY id DESC) AS position FROM runs)
-             WHERE position <= ?2)
-         AND id NOT IN (
-             SELECT max(id) FROM runs WHERE operation = 'backup' AND result IN ('success', 'partial') GROUP BY job)
-         RETURNING id",
-    )?;
-    let ids = statement.query_map((now.as_microsecond(), keep), |row| row.get::<_, String>(0))?;
-    ids.filter_map(|id| id.map(|id| id.parse().ok()).transpose())
-        .collect()
+/// Which finished runs history lets go of, once they have expired: one of which there are `?2` newer ones of its job,
+/// unless it is the job's newest good backup, from which health is derived.
+const EXPIRED: &str = "expires <= ?1 AND state = 'finished'
+    AND (SELECT count(*) FROM (
+        SELECT 1 FROM runs AS newer WHERE newer.job IS runs.job AND newer.id > runs.id LIMIT ?2)) >= ?2
+    AND NOT (operation = 'backup' AND result IN ('success', 'partial') AND NOT EXISTS (
+        SELECT 1 FROM runs AS newer WHERE newer.job = runs.job AND newer.id > runs.id
+            AND newer.operation = 'backup' AND newer.result IN ('success', 'partial')))
+    RETURNING id";
+
+/// Those of one job, or else of all.
+pub(super) fn expire(
+    connection: &Connection,
+    job: Option<&JobName>,
+    now: Timestamp,
+    keep: u32,
+) -> Result<Vec<RunId>> {
+    let of_job = job.map_or("", |_| "job = ?3 AND ");
+    let mut statement = connection.prepare_cached(&format!("DELETE FROM runs WHERE {of_job}{EXPIRED}"))?;
+    let now = now.as_microsecond();
+    let id = |row: &Row<'_>| row.get::<_, String>(0);
+    let ids = match job {
+        Some(job) => statement
+            .query_map((now, keep, job.as_str()), id)?
+            .collect::<Result<Vec<_>>>()?,
+        None => statement
+            .query_map((now, keep), id)?
+            .collect::<Result<Vec<_>>>()?,
+    };
+    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
 }
 
 /// A record that this version cannot read is passed over, and named: one must not hide all others.

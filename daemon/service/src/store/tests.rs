@@ -159,10 +159,10 @@ async fn expiry_keeps_the_newest_and_the_last_good_one_of_each_job() {
     ];
     let (_directory, store) = with_runs(&runs).await;
     assert!(
-        store.expire(at(50), 1).await.unwrap().is_empty(),
+        store.expire(None, at(50), 1).await.unwrap().is_empty(),
         "nothing has expired yet"
     );
-    let mut gone = store.expire(at(1000), 1).await.unwrap();
+    let mut gone = store.expire(None, at(1000), 1).await.unwrap();
     gone.sort();
     assert_eq!(gone, [runs[0].id, runs[2].id]);
     assert_eq!(store.list(all()).await.unwrap().len(), 3);

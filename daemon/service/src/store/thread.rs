@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    audit,
+    audit, facts,
     open::{OpenError, Opened, open},
     queries,
 };
@@ -183,8 +183,8 @@ impl Store for SqliteStore {
         self.run(queries::unfinished)
     }
 
-    fn recent(&self, count: u32) -> Reply<'_, Result<Vec<Run>, StoreError>> {
-        self.run(move |connection| queries::recent(connection, count))
+    fn recent(&self, each: u32, all: u32) -> Reply<'_, Result<Vec<Run>, StoreError>> {
+        self.run(move |connection| queries::recent(connection, each, all))
     }
 
     fn list(&self, query: RunQuery) -> Reply<'_, Result<Vec<Run>, StoreError>> {
@@ -230,16 +230,18 @@ impl Store for SqliteStore {
     ) -> Reply<'_, Result<Vec<JobHistory>, StoreError>> {
         self.run(move |connection| {
             let transaction = connection.unchecked_transaction()?;
-            let histories = jobs
-                .iter()
-                .map(|job| queries::job_history(&transaction, job, now))
-                .collect();
+            let histories = facts::job_histories(&transaction, &jobs, now)?;
             transaction.commit()?;
-            histories
+            Ok(histories)
         })
     }
 
-    fn expire(&self, now: Timestamp, keep: u32) -> Reply<'_, Result<Vec<RunId>, StoreError>> {
-        self.run(move |connection| queries::expire(connection, now, keep))
+    fn expire(
+        &self,
+        job: Option<JobName>,
+        now: Timestamp,
+        keep: u32,
+    ) -> Reply<'_, Result<Vec<RunId>, StoreError>> {
+        self.run(move |connection| queries::expire(connection, job.as_ref(), now, keep))
     }
 }

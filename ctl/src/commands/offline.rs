@@ -58,7 +58,7 @@ pub(super) fn check(directory: &Path, instead: Option<&Instead<'_>>) -> Result<V
             .filter(|instead| instead.file == file)
             .map(|instead| instead.text);
         match named(&file, |name, text| parse_job(&file, name, text), text) {
-            Ok(job) => drop(catalog.jobs.insert(job.name.clone(), job)),
+            Ok(job) => drop(catalog.jobs.insert(job.name.clone(), job.into())),
             Err(found) => {
                 faults.extend(found);
                 catalog.faulty.extend(name_from_file(&file));

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
@@ -20,7 +21,7 @@ mod order;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
     /// The jobs by name.
-    pub jobs: BTreeMap<JobName, Job>,
+    pub jobs: BTreeMap<JobName, Arc<Job>>,
     /// Jobs that have a file with faults, and are not in force.
     pub faulty: BTreeSet<JobName>,
     /// The repositories by name.

@@ -59,7 +59,7 @@ const RUNS: &str = "/org/backupd/Backup1/run/";
 /// What an object needs to serve a call.
 #[derive(Clone)]
 pub(super) struct Service {
-    handle: Handle,
+    handle: Arc<Handle>,
     authority: Arc<dyn Authority>,
     pub(super) open: Open,
 }
@@ -67,7 +67,7 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn new(handle: Handle, authority: Arc<dyn Authority>) -> Self {
         Self {
-            handle,
+            handle: Arc::new(handle),
             authority,
             open: Open::new(),
         }

@@ -158,7 +158,7 @@ impl Editor {
             Err(faults) => faults,
             Ok(job) => {
                 let mut catalog = catalog.clone();
-                catalog.jobs.insert(name.clone(), job);
+                catalog.jobs.insert(name.clone(), job.into());
                 self.faults_of(&catalog, &path)
             }
         }

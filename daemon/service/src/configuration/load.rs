@@ -6,6 +6,7 @@ use std::{
     fmt::Display,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
 };
 
 use backupd_core::{
@@ -68,7 +69,7 @@ pub(crate) fn load(configuration: &Path, before: &Catalog) -> Loaded {
         };
         match text.and_then(|text| parse_job(&file, &name, &text)) {
             Ok(job) => {
-                loaded.catalog.jobs.insert(name, job);
+                loaded.catalog.jobs.insert(name, Arc::new(job));
             }
             Err(faults) => {
                 loaded.faults.extend(faults);

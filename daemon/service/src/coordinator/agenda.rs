@@ -32,6 +32,9 @@ pub(super) struct Agenda {
 impl Agenda {
     /// Makes an appointment, moves it, or takes it out.
     pub(super) fn set(&mut self, what: Appointment, at: Option<Timestamp>) {
+        if self.times.get(&what) == at.as_ref() {
+            return;
+        }
         if let Some(old) = self.times.remove(&what) {
             self.order.remove(&(old, what.clone()));
         }

@@ -137,7 +137,7 @@ impl Coordinator {
     /// What is required for a run.
     fn conditions_of<'a>(&'a self, run: &Run) -> &'a [Condition] {
         let job = run.job.as_ref().filter(|_| run.operation == Operation::Backup);
-        let job: Option<&Job> = job.and_then(|job| self.catalog.jobs.get(job));
+        let job = job.and_then(|job| self.catalog.jobs.get(job));
         job.map_or(&[], |job| &job.conditions.all)
     }
 

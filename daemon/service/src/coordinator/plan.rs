@@ -1,6 +1,9 @@
 //! When each job starts by itself next, and until when its last snapshot is young enough.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use backupd_core::{
     config::Job,
@@ -54,6 +57,12 @@ impl Coordinator {
             self.agenda.set(Appointment::Elapse(name.clone()), None);
             self.agenda.set(Appointment::Late(name), None);
         }
+        self.plans.clear();
+        self.replan();
+    }
+
+    /// Works out anew when jobs elapse, whose schedules are what they were.
+    fn replan(&mut self) {
         let names: Vec<JobName> = self.catalog.jobs.keys().cloned().collect();
         for name in names {
             self.plan(&name);
@@ -66,16 +75,19 @@ impl Coordinator {
         let Some(job) = self.catalog.jobs.get(name) else {
             return;
         };
-        let seed = Seed::new(&self.parts.machine, name);
+        let before = self.plans.get(name);
+        let seed = before.map_or_else(|| Seed::new(&self.parts.machine, name), |plan| plan.seed);
         let timetable = self.timetable(job, seed);
-        let history = self.histories.get(name).cloned().unwrap_or_default();
-        let known_since = history.known_since.unwrap_or(now);
-        let cursor = history.seen.cursor(known_since, &timetable, now);
+        let history = self.histories.get(name);
+        let known_since = history.and_then(|history| history.known_since).unwrap_or(now);
+        let up_to = history.map(|history| history.seen).unwrap_or_default();
+        let cursor = up_to.cursor(known_since, &timetable, now);
         let plan = Plan {
             seed,
             cursor,
             next: timetable.next_after(cursor).map(|elapse| elapse.at),
-            max_age: job.max_age_at(&timetable, now),
+            // It takes many elapses to find.
+            max_age: before.map_or_else(|| job.max_age_at(&timetable, now), |plan| plan.max_age),
         };
         self.plans.insert(name.clone(), plan);
         self.agree(name);
@@ -83,9 +95,9 @@ impl Coordinator {
 
     /// Elapses of schedules that are others than before count from now on: nobody who edits a file wants a backup at
     /// once because the new time of day has passed already.
-    pub(super) async fn reschedule(&mut self, before: &BTreeMap<JobName, Job>) {
+    pub(super) async fn reschedule(&mut self, before: &BTreeMap<JobName, Arc<Job>>) {
         let now = self.parts.clock.now();
-        let changed = |job: &&Job| before.get(&job.name).is_none_or(|old| !same_times(old, job));
+        let changed = |job: &&Arc<Job>| before.get(&job.name).is_none_or(|old| !same_times(old, job));
         let names: Vec<JobName> = self
             .catalog
             .jobs
@@ -192,7 +204,7 @@ impl Coordinator {
             "the clock was set by {moved:#}; all schedules are worked out anew"
         );
         self.awake_since = reading.now;
-        self.plan_all();
+        self.replan();
         for id in self.unfinished.clone() {
             self.appoint_attempt(id);
         }

@@ -1,6 +1,9 @@
 //! Making views of what changed, and putting them into the outbox.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use backupd_core::{
     health::{Health, JobFacts, overall},
@@ -10,7 +13,7 @@ use backupd_core::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::ports::PowerLocks;
+use crate::ports::{JobHistory, PowerLocks};
 
 use super::{
     Coordinator, JobView, Live, ManagerView, ObjectKey, RepositoryView, RunView, View, agenda::Appointment,
@@ -69,8 +72,12 @@ impl Coordinator {
             let view = self.runs.get(&id).map(run_view);
             self.show(ObjectKey::Run(id), view);
         }
+        let mut jobs = BTreeMap::new();
+        if !dirty.repositories.is_empty() {
+            jobs = self.jobs_by_repository();
+        }
         for name in dirty.repositories {
-            let view = self.repository_view(&name);
+            let view = self.repository_view(&name, jobs.remove(&name).unwrap_or_default());
             self.show(ObjectKey::Repository(name), view);
         }
         for name in dirty.jobs {
@@ -82,11 +89,11 @@ impl Coordinator {
             }
             let late_at = late_at.flatten().filter(|at| *at > now);
             self.agenda.set(Appointment::Late(name.clone()), late_at);
-            self.show(ObjectKey::Job(name), view.map(|view| View::Job(Box::new(view))));
+            self.show(ObjectKey::Job(name), view.map(|view| View::Job(Arc::new(view))));
         }
         let manager = self.manager_view(now);
         self.tell_status(&manager);
-        self.show(ObjectKey::Manager, Some(View::Manager(Box::new(manager))));
+        self.show(ObjectKey::Manager, Some(View::Manager(Arc::new(manager))));
         let wake = self.agenda.first();
         self.parts
             .alarm
@@ -118,22 +125,32 @@ impl Coordinator {
         self.show(ObjectKey::Run(id), view);
     }
 
-    fn repository_view(&self, name: &RepositoryName) -> Option<View> {
+    fn jobs_by_repository(&self) -> BTreeMap<RepositoryName, Vec<JobName>> {
+        let mut jobs: BTreeMap<RepositoryName, Vec<JobName>> = BTreeMap::new();
+        for job in self.catalog.jobs.values() {
+            jobs.entry(job.repository.clone())
+                .or_default()
+                .push(job.name.clone());
+        }
+        jobs
+    }
+
+    fn repository_view(&self, name: &RepositoryName, jobs: Vec<JobName>) -> Option<View> {
         let repository = self.catalog.repositories.get(name)?;
-        let jobs = self.catalog.jobs.values().filter(|job| job.repository == *name);
         let view = RepositoryView {
             name: name.clone(),
             description: repository.description.clone(),
             url: without_userinfo(&repository.url),
             engine: repository.engine.as_str(),
-            jobs: jobs.map(|job| job.name.clone()).collect(),
+            jobs,
         };
-        Some(View::Repository(Box::new(view)))
+        Some(View::Repository(Arc::new(view)))
     }
 
     fn job_view(&self, name: &JobName, now: Timestamp) -> Option<JobView> {
         let job = self.catalog.jobs.get(name)?;
-        let history = self.histories.get(name).cloned().unwrap_or_default();
+        let unknown = JobHistory::default();
+        let history = self.histories.get(name).unwrap_or(&unknown);
         let plan = self.plans.get(name);
         let pause = self.pause_of(name);
         let facts = JobFacts {
@@ -183,7 +200,7 @@ impl Coordinator {
             last_run: last_run.map(|run| run.id),
             last_result: last_run.and_then(|run| run.result),
             last_good: history.last_good,
-            last_snapshot: history.last_snapshot,
+            last_snapshot: history.last_snapshot.clone(),
             max_age: facts.max_age,
             late_at: facts.late_at(),
         })
@@ -286,7 +303,7 @@ impl Coordinator {
 
 fn run_view(live: &Live) -> View {
     let progress = live.meter.view().filter(|_| live.run.result.is_none());
-    View::Run(Box::new(RunView {
+    View::Run(Arc::new(RunView {
         run: Arc::clone(&live.run),
         progress,
     }))

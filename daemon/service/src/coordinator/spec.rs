@@ -76,6 +76,7 @@ impl Coordinator {
         self.catalog
             .jobs
             .get(name)
+            .map(|job| &**job)
             .ok_or_else(|| gone(&format!("the job `{name}` is not configured any more")))
     }
 }

@@ -89,7 +89,7 @@ impl Coordinator {
         metadata: &serde_json::Map<String, serde_json::Value>,
         who: &Who,
     ) -> Result<Vec<RunId>, Refusal> {
-        let waits = |job: &&Job| match trigger {
+        let waits = |job: &&Arc<Job>| match trigger {
             Trigger::PackageUpgrade => job.triggers.package_upgrade,
             Trigger::Shutdown => job.triggers.shutdown,
             _ => false,

@@ -13,13 +13,13 @@ use backupd_core::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// A view of one object.
+/// A view of one object; clones are the same one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum View {
-    Manager(Box<ManagerView>),
-    Job(Box<JobView>),
-    Repository(Box<RepositoryView>),
-    Run(Box<RunView>),
+    Manager(Arc<ManagerView>),
+    Job(Arc<JobView>),
+    Repository(Arc<RepositoryView>),
+    Run(Arc<RunView>),
 }
 
 /// The daemon as a whole.

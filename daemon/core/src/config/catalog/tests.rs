@@ -17,7 +17,7 @@ fn catalog(jobs: &[(&str, &str, &str)], repositories: &[(&str, &str)]) -> Catalo
         let name: JobName = name.parse().unwrap();
         let text = format!("repository = \"{repository}\"\n{text}\n");
         let job = parse_job(Path::new("x"), &name, &text).unwrap();
-        catalog.jobs.insert(name, job);
+        catalog.jobs.insert(name, job.into());
     }
     for (name, url) in repositories {
         let name: RepositoryName = name.parse().unwrap();

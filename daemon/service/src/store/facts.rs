@@ -12,6 +12,13 @@ use serde::Deserialize;
 use super::queries::timestamp;
 use crate::ports::JobHistory;
 
+/// Followed until enough is known.
+pub(super) const NEWEST: &str = "SELECT id, result, finished, record FROM runs
+    WHERE job = ?1 AND operation = 'backup' AND state = 'finished' ORDER BY id DESC";
+
+pub(super) const NEWEST_GOOD: &str = "SELECT id, result, finished, record FROM runs
+    WHERE job = ?1 AND operation = 'backup' AND result IN ('success', 'partial') ORDER BY id DESC LIMIT 1";
+
 /// What is known of jobs, in their order; notes of each that it is known since `now` where it was not.
 pub(super) fn job_histories(
     connection: &Connection,
@@ -23,14 +30,8 @@ pub(super) fn job_histories(
     )?;
     let mut known =
         connection.prepare_cached("SELECT known_since, seen_last, seen_newest FROM jobs WHERE name = ?1")?;
-    let mut newest = connection.prepare_cached(
-        "SELECT id, result, finished, record FROM runs
-         WHERE job = ?1 AND operation = 'backup' AND state = 'finished' ORDER BY id DESC",
-    )?;
-    let mut newest_good = connection.prepare_cached(
-        "SELECT id, result, finished, record FROM runs
-         WHERE job = ?1 AND operation = 'backup' AND result IN ('success', 'partial') ORDER BY id DESC LIMIT 1",
-    )?;
+    let mut newest = connection.prepare_cached(NEWEST)?;
+    let mut newest_good = connection.prepare_cached(NEWEST_GOOD)?;
     let mut history_of = |job: &JobName| -> Result<JobHistory> {
         let times = |row: &Row<'_>| {
             let time = |column| -> Result<_> { Ok(row.get::<_, Option<i64>>(column)?.and_then(timestamp)) };
@@ -64,14 +65,14 @@ pub(super) fn job_histories(
             history.last_result = end.result;
             history.last_failure = end.record.failure.as_ref().map(|failure| failure.message.clone());
             if end.result.is_some_and(RunResult::is_good) {
-                end.is_the_good_one_of(&mut history);
+                end.be_the_good_one_of(&mut history);
             }
             break;
         }
         if history.last_run.is_some() && history.last_good.is_none() {
             let good = newest_good.query_row([job.as_str()], End::of).optional()?;
             if let Some(good) = good {
-                good.is_the_good_one_of(&mut history);
+                good.be_the_good_one_of(&mut history);
             }
         }
         Ok(history)
@@ -119,7 +120,7 @@ impl End {
         })
     }
 
-    fn is_the_good_one_of(self, history: &mut JobHistory) {
+    fn be_the_good_one_of(self, history: &mut JobHistory) {
         history.last_good = self.finished;
         history.last_snapshot = self.record.snapshot;
         // What changed since then may not be in it.

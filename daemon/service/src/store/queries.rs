@@ -201,7 +201,7 @@ pub(super) fn timestamp(microseconds: i64) -> Option<Timestamp> {
 
 /// Which finished runs history lets go of, once they have expired: one of which there are `?2` newer ones of its job,
 /// unless it is the job's newest good backup, from which health is derived.
-const EXPIRED: &str = "expires <= ?1 AND state = 'finished'
+pub(super) const EXPIRED: &str = "expires <= ?1 AND state = 'finished'
     AND (SELECT count(*) FROM (
         SELECT 1 FROM runs AS newer WHERE newer.job IS runs.job AND newer.id > runs.id LIMIT ?2)) >= ?2
     AND NOT (operation = 'backup' AND result IN ('success', 'partial') AND NOT EXISTS (

@@ -169,6 +169,65 @@ async fn expiry_keeps_the_newest_and_the_last_good_one_of_each_job() {
 }
 
 #[tokio::test]
+async fn an_end_of_a_run_tidies_up_after_its_job_alone() {
+    let runs = [
+        finished(1, "home", RunResult::Failed),
+        finished(2, "home", RunResult::Success),
+        finished(3, "other", RunResult::Failed),
+        finished(4, "other", RunResult::Success),
+    ];
+    let (_directory, store) = with_runs(&runs).await;
+    let other = Some("other".parse().unwrap());
+    assert_eq!(store.expire(other, at(1000), 1).await.unwrap(), [runs[2].id]);
+    assert_eq!(store.expire(None, at(1000), 1).await.unwrap(), [runs[0].id]);
+}
+
+#[tokio::test]
+async fn the_newest_runs_are_so_many_of_each_job_and_so_many_of_all() {
+    // One job runs all the time, and keeps none of the others from being seen.
+    let runs: Vec<Run> = (1..=30)
+        .map(|n| finished(n, if n % 10 == 0 { "rare" } else { "busy" }, RunResult::Success))
+        .collect();
+    let (_directory, store) = with_runs(&runs).await;
+    let numbers = async |each, all| -> Vec<i64> {
+        let found = store.recent(each, all).await.unwrap();
+        let second = |run: &Run| run.queued.as_second() - at(0).as_second();
+        found.iter().map(second).collect()
+    };
+    assert_eq!(numbers(2, 100).await, [20, 28, 29, 30]);
+    assert_eq!(numbers(100, 3).await, [28, 29, 30]);
+    assert_eq!(numbers(100, 100).await.len(), 30);
+}
+
+/// Statements that go through a whole table take as long as history is.
+#[test]
+fn what_is_asked_all_the_time_is_found_by_an_index() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = open::open(&directory.path().join("backupd.db"), at(0)).unwrap();
+    for statement in [
+        "SELECT max(id) FROM runs WHERE job IS ?1 AND id < ?2",
+        "SELECT min(job) FROM runs WHERE job > ?1",
+        &format!("DELETE FROM runs WHERE job = ?3 AND {}", queries::EXPIRED),
+        facts::NEWEST,
+        facts::NEWEST_GOOD,
+    ] {
+        let mut plan = opened
+            .connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {statement}"))
+            .unwrap();
+        let null = vec![rusqlite::types::Null; plan.parameter_count()];
+        let steps: Vec<String> = plan
+            .query_map(rusqlite::params_from_iter(null), |row| row.get(3))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        // What is found by an index is SEARCHed; the count of a bounded subquery is not.
+        let scans = |step: &&String| step.starts_with("SCAN") && step.contains("runs");
+        assert_eq!(steps.iter().find(scans), None, "{statement}: {steps:#?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_known_of_a_job_comes_from_its_telling_runs() {
     let mut good = finished(1, "home", RunResult::Partial);
     good.snapshot = Some("ab".into());

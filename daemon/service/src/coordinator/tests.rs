@@ -70,6 +70,22 @@ async fn a_job_is_not_queued_twice() {
 }
 
 #[tokio::test]
+async fn starts_by_the_thousand_are_answered_and_are_one_run() {
+    let stage = Stage::new(&[("home", "")]).await.published();
+    let start = || stage.handle.start(job("home"), StartOptions::default());
+    let run = start().await.unwrap();
+    for _ in 0..100 {
+        let answers = futures_util::future::join_all((0..100).map(|_| start())).await;
+        for refusal in answers.into_iter().map(Result::unwrap_err) {
+            assert_eq!(refusal.kind, RefusalKind::AlreadyRunning, "{refusal}");
+        }
+    }
+    assert_eq!(stage.launcher.launched.lock().unwrap().len(), 1);
+    stage.worker_succeeds(run).await;
+    assert_eq!(stage.stored(run).await.result, Some(RunResult::Success));
+}
+
+#[tokio::test]
 async fn unknown_and_disabled_jobs_are_refused_with_advice() {
     let stage = Stage::new(&[("home", ""), ("old", "enabled = false")])
         .await

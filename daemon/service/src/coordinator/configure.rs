@@ -83,6 +83,8 @@ impl Coordinator {
         self.plan_all();
         self.rewatch = true;
         self.touch_all();
+        // A run at work may have to stop by what its job's file says now.
+        self.look_at_windows().await;
         // A higher limit may let runs start.
         self.pump().await;
     }

@@ -45,8 +45,10 @@ struct Batch {
 impl Coordinator {
     /// Sees to everything that has come.
     pub(super) async fn attend(&mut self) {
-        self.look_at_clock();
-        let mut pump = false;
+        let mut pump = self.look_at_clock();
+        if pump {
+            self.look_at_windows().await;
+        }
         let mut elapsed: Vec<JobName> = self.take_room();
         let due = self.agenda.take_due(self.parts.clock.now());
         for appointment in due {
@@ -151,8 +153,10 @@ impl Coordinator {
                 self.see_to_beside(name, id, conflict, due, batch).await;
                 return;
             }
-            // It takes the place of the next attempt.
-            Some((id, RunState::Backoff)) => self.supersede(id, batch),
+            // It takes the place of the next attempt, but for one that came during the last: the next does what it asks for.
+            Some((id, RunState::Backoff)) if !self.came_before_end(id, due.last.at) => {
+                self.supersede(id, batch);
+            }
             // One that has not begun does what the elapse asks for.
             Some(_) => {
                 batch.seen.push((name.clone(), due.last.at));
@@ -165,7 +169,6 @@ impl Coordinator {
             return;
         }
         *room -= 1;
-        self.after_active.remove(name);
         if let Some(run) = self.scheduled_run(name, trigger, due) {
             batch.new.push(run);
         }
@@ -201,6 +204,13 @@ impl Coordinator {
                 }
             }
         }
+    }
+
+    /// Whether an elapse came before the last attempt of a run was over.
+    fn came_before_end(&self, id: RunId, elapse: Timestamp) -> bool {
+        let last = self.runs.get(&id).and_then(|live| live.run.attempts.last());
+        last.and_then(|attempt| attempt.finished)
+            .is_some_and(|finished| elapse <= finished)
     }
 
     fn supersede(&mut self, id: RunId, batch: &mut Batch) {
@@ -270,10 +280,7 @@ impl Coordinator {
         for (job, elapse) in seen {
             self.seen_to(&job, elapse);
         }
-        for run in ended {
-            self.insert_if_new(&run);
-            self.concluded(run).await;
-        }
+        // Before others end: what waited for that finds the new ones.
         for run in new {
             of_run!(
                 info,
@@ -284,6 +291,10 @@ impl Coordinator {
                 why(&run)
             );
             self.insert(run);
+        }
+        for run in ended {
+            self.insert_if_new(&run);
+            self.concluded(run).await;
         }
     }
 
@@ -342,12 +353,17 @@ impl Coordinator {
         self.runs.contains_key(&id).then_some(id)
     }
 
-    /// A run of a job is over: what had to wait for that is looked at.
-    pub(super) async fn after_end_of(&mut self, name: &JobName) {
+    /// Nobody is at work for a job any more: an elapse that had to wait for that is looked at.
+    pub(super) fn after_work_of(&mut self, name: &JobName) {
         if self.after_active.contains(name) {
             self.agenda
                 .set(Appointment::Elapse(name.clone()), Some(self.parts.clock.now()));
         }
+    }
+
+    /// A run of a job is over: what had to wait for that is looked at.
+    pub(super) async fn after_end_of(&mut self, name: &JobName) {
+        self.after_work_of(name);
         if let Some((trigger, metadata)) = self.pending.remove(name) {
             Box::pin(self.triggered(name, trigger, metadata)).await;
         }
@@ -366,6 +382,8 @@ impl Coordinator {
     /// Makes the appointment for the next attempt of a run.
     pub(super) fn appoint_attempt(&mut self, id: RunId) {
         let at = self.runs.get(&id).and_then(|live| self.attempt_at(&live.run));
+        // One that has come waits for something else by now, and must not hide what is to come.
+        let at = at.filter(|at| *at > self.parts.clock.now());
         self.agenda.set(Appointment::Attempt(id), at);
     }
 

@@ -139,6 +139,9 @@ impl Coordinator {
                 self.local_time(at)
             );
         }
+        if let Some(job) = &run.job {
+            self.after_work_of(job);
+        }
         self.put_back(run);
         self.appoint_attempt(id);
         self.appoint_window(id);

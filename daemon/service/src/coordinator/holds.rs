@@ -186,6 +186,14 @@ impl Coordinator {
         self.pump().await;
     }
 
+    /// All windows may be others than before, or the time is.
+    pub(super) async fn look_at_windows(&mut self) {
+        for id in self.unfinished.clone() {
+            self.appoint_window(id);
+            self.stop_where_lost(id).await;
+        }
+    }
+
     /// A window has opened or closed.
     pub(super) async fn window_moved(&mut self, id: RunId) {
         self.stop_where_lost(id).await;

@@ -123,6 +123,7 @@ impl Coordinator {
 
     /// The schedule of a job is seen to up to an elapse.
     pub(super) fn seen_to(&mut self, name: &JobName, elapse: Timestamp) {
+        self.after_active.remove(name);
         if let Some(history) = self.histories.get_mut(name) {
             history.seen = history.seen.with(elapse);
         }
@@ -193,11 +194,11 @@ impl Coordinator {
         Ok(coming)
     }
 
-    /// Looks whether the clock was set; all times are looked at anew then.
-    pub(super) fn look_at_clock(&mut self) {
+    /// Looks whether the clock was set, and answers that: all times are looked at anew then.
+    pub(super) fn look_at_clock(&mut self) -> bool {
         let reading = self.parts.clock.reading();
         let Some(moved) = self.clock.look(reading) else {
-            return;
+            return false;
         };
         tracing::warn!(
             MESSAGE_ID = messages::CLOCK_SET,
@@ -208,7 +209,11 @@ impl Coordinator {
         for id in self.unfinished.clone() {
             self.appoint_attempt(id);
         }
+        if let Some(trouble) = self.store_trouble.clone() {
+            self.trouble_with_store(trouble);
+        }
         self.touch_all();
+        true
     }
 }
 
@@ -225,3 +230,6 @@ fn same_times(old: &Job, new: &Job) -> bool {
     let wordings = |job: &Job| -> Vec<_> { job.schedules.iter().map(wording).collect() };
     old.enabled == new.enabled && wordings(old) == wordings(new)
 }
+
+#[cfg(test)]
+mod tests;

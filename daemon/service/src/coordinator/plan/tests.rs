@@ -1,0 +1,124 @@
+use std::fs;
+
+use backupd_core::{
+    failure::{Failure, FailureClass},
+    name::RunId,
+    protocol::EventKind,
+    run::{RunResult, RunState, Trigger},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    coordinator::StartOptions,
+    ports::Clock as _,
+    testing::{Stage, job},
+};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+async fn pass(stage: &Stage, time: SignedDuration) {
+    stage.clock.advance(time);
+    stage.inbox.wake().await;
+    stage.handle.settings().await.unwrap();
+}
+
+async fn set(stage: &Stage, now: &str) {
+    stage.clock.set(now.parse().unwrap());
+    stage.inbox.wake().await;
+    stage.handle.settings().await.unwrap();
+}
+
+fn launched(stage: &Stage) -> Vec<RunId> {
+    let launched = stage.launcher.launched.lock().unwrap();
+    launched.iter().map(|spec| spec.run).collect()
+}
+
+async fn fails(stage: &Stage, run: RunId) {
+    let failure = Failure::new(FailureClass::Network, "it did not work");
+    let result = RunResult::Failed;
+    let kinds = vec![EventKind::Failure { failure }, EventKind::Done { result }];
+    stage.worker_says(run, kinds, true).await;
+    stage.handle.settings().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_attempt_that_waits_for_another_run_does_not_hide_what_comes() {
+    let lines = "schedule = [\"09:00\", \"10:00\"]";
+    let stage = Stage::new(&[("home", lines), ("a", ""), ("b", "")])
+        .await
+        .published();
+    pass(&stage, HOUR).await;
+    fails(&stage, launched(&stage)[0]).await;
+    for name in ["a", "b"] {
+        let options = StartOptions::default();
+        stage.handle.start(job(name), options).await.unwrap();
+    }
+    pass(&stage, SignedDuration::from_mins(5)).await;
+    assert_eq!(stage.stored(launched(&stage)[0]).await.state, RunState::Backoff);
+    let alarm: Option<Timestamp> = *stage.alarm.borrow();
+    assert_eq!(alarm, Some("2027-01-15T10:00:00Z".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn an_elapse_during_an_attempt_is_taken_in_by_the_next_attempt() {
+    let stage = Stage::new(&[("home", "schedule = [\"09:00\", \"09:10\"]")])
+        .await
+        .published();
+    pass(&stage, HOUR).await;
+    pass(&stage, SignedDuration::from_mins(11)).await;
+    let run = launched(&stage)[0];
+    fails(&stage, run).await;
+    assert_eq!(stage.stored(run).await.state, RunState::Backoff);
+    assert_eq!(
+        stage.job_view("home").await.next,
+        Some("2027-01-16T09:00:00Z".parse().unwrap())
+    );
+    pass(&stage, SignedDuration::from_mins(1)).await;
+    assert_eq!(launched(&stage), [run, run]);
+}
+
+#[tokio::test]
+async fn what_waited_for_a_superseded_run_finds_the_new_one() {
+    let lines =
+        "schedule = [\"09:00\", \"09:10\"]\nretry = { initial = \"8h\" }\n[triggers]\nshutdown = true";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    let metadata = serde_json::Map::new();
+    stage.handle.trigger(Trigger::Shutdown, metadata).await.unwrap();
+    fails(&stage, launched(&stage)[0]).await;
+    pass(&stage, SignedDuration::from_mins(10)).await;
+    let launched = launched(&stage);
+    assert_eq!(launched.len(), 2);
+    assert_eq!(stage.stored(launched[0]).await.result, Some(RunResult::Failed));
+    assert_eq!(stage.stored(launched[1]).await.trigger, Trigger::Schedule);
+}
+
+#[tokio::test]
+async fn a_window_opens_when_the_clock_is_set_into_it_and_closes_when_it_is_set_out_of_it() {
+    let lines = "schedule = { calendar = \"*-*-* 09,23:00\", window = \"22:00-06:00\" }\n\
+                 [conditions]\nwhen_lost = \"stop\"";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    assert_eq!(launched(&stage), []);
+    set(&stage, "2027-01-15T05:00:00Z").await;
+    let run = launched(&stage)[0];
+    assert!(stage.launcher.stopped.lock().unwrap().is_empty());
+    set(&stage, "2027-01-15T12:00:00Z").await;
+    assert_eq!(*stage.launcher.stopped.lock().unwrap(), [run]);
+}
+
+#[tokio::test]
+async fn a_run_at_work_stops_where_its_job_says_so_by_now() {
+    let window = "schedule = { calendar = \"*-*-* 05:00\", window = \"04:00-06:00\" }";
+    let stage = Stage::new(&[("home", window)]).await.published();
+    set(&stage, "2027-01-16T05:00:00Z").await;
+    let run = launched(&stage)[0];
+    pass(&stage, HOUR * 2).await;
+    assert!(stage.launcher.stopped.lock().unwrap().is_empty(), "it may go on");
+    let file = stage.configuration("jobs.d/home.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n[conditions]\nwhen_lost = \"stop\"\n")).unwrap();
+    stage.handle.reload().await.unwrap();
+    assert_eq!(*stage.launcher.stopped.lock().unwrap(), [run]);
+    assert_eq!(stage.clock.now(), "2027-01-16T07:00:00Z".parse().unwrap());
+}

@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 SOURCE ?=
 
-.PHONY: help quickstart check bench build test fmt lint deny doc interfaces man install uninstall deb rpm clean
+.PHONY: help quickstart check soak bench build test fmt lint deny doc interfaces man install uninstall deb rpm clean
 
 help: ## List these targets
 	@echo "Usage: make TARGET"
@@ -19,6 +19,10 @@ quickstart: ## See it work: back up SOURCE=DIR on a private bus, restore it, com
 
 check: ## All that must hold before a change goes in: format, lints, dependencies, tests, documentation
 	@scripts/check.sh
+
+soak: ## Live many simulated years: `BACKUPD_SIM_SEEDS=1000` worlds, `BACKUPD_SIM_DAYS=60` days each
+	BACKUPD_SIM_SEEDS=$${BACKUPD_SIM_SEEDS:-1000} BACKUPD_SIM_DAYS=$${BACKUPD_SIM_DAYS:-60} \
+		cargo test --release --locked -p backupd simulator::soak -- --nocapture
 
 bench: ## Measure the daemon beside the bare engine and stock restic; `ARGS=--help` tells the options
 	@tests/bench/bench.sh $(ARGS)

@@ -42,10 +42,9 @@ impl Alarm {
 
     async fn run(&self, wanted: &mut watch::Receiver<Option<Timestamp>>, inbox: &Inbox) -> io::Result<()> {
         let timer = &self.0;
-        let mut rung = None;
+        let mut bell = Bell::default();
         loop {
-            // A time that has rung does not ring again until another is asked for.
-            let at = wanted.borrow_and_update().filter(|at| Some(*at) != rung);
+            let at = bell.armed(*wanted.borrow_and_update());
             if was_set(set(timer.get(), at.unwrap_or(FAR)))? {
                 inbox.wake().await;
             }
@@ -58,7 +57,7 @@ impl Alarm {
                 fired = timer.drain(TimerFd::wait) => match fired? {
                     // It is also readable when the clock was set: then everything is looked at again.
                     Ok(()) => {
-                        rung = at.filter(|at| *at <= Timestamp::now());
+                        bell.rang(at, Timestamp::now());
                         inbox.wake().await;
                     }
                     Err(Errno::EAGAIN) => {}
@@ -66,6 +65,24 @@ impl Alarm {
                 }
             }
         }
+    }
+}
+
+/// A time that has rung does not ring again until another is asked for, or the clock is set.
+#[derive(Default)]
+pub(crate) struct Bell {
+    rung: Option<Timestamp>,
+}
+
+impl Bell {
+    /// When it rings, where this is asked for.
+    pub(crate) fn armed(&self, wanted: Option<Timestamp>) -> Option<Timestamp> {
+        wanted.filter(|at| Some(*at) != self.rung)
+    }
+
+    /// It was armed for that time and has rung, or the clock was set.
+    pub(crate) fn rang(&mut self, at: Option<Timestamp>, now: Timestamp) {
+        self.rung = at.filter(|at| *at <= now);
     }
 }
 
@@ -105,6 +122,16 @@ mod tests {
         serving.await.unwrap();
         // The clock of whoever tests was not set: nothing else woke.
         assert!(messages.recv().await.is_none());
+    }
+
+    #[test]
+    fn a_time_that_has_rung_comes_again_where_the_clock_is_set_back() {
+        let at = |second| Timestamp::from_second(second).ok();
+        let mut bell = Bell::default();
+        bell.rang(at(10), at(10).unwrap());
+        assert_eq!(bell.armed(at(10)), None);
+        bell.rang(bell.armed(at(10)), at(9).unwrap());
+        assert_eq!(bell.armed(at(10)), at(10));
     }
 
     #[test]

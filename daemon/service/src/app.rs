@@ -143,6 +143,7 @@ async fn start(
         store: Arc::clone(&store) as Arc<dyn Store>,
         launcher: Arc::clone(&launcher),
         clock: Arc::new(SystemClock),
+        ids: Arc::new(Ids::new(Arc::new(SystemClock))),
         notifier: Arc::clone(&notifier) as Arc<dyn Notifier>,
         power: Box::new(power),
         surroundings: Box::new(surroundings),

@@ -9,13 +9,23 @@ use crate::ports::Clock;
 /// Makes ids.
 pub(crate) struct Ids {
     clock: Arc<dyn Clock>,
+    random: Random,
     last: Mutex<(u64, u128)>,
 }
 
+/// Any bits; 79 of them are taken, so that counting on from them does not overflow the 80 of an id.
+type Random = Box<dyn Fn() -> u128 + Send + Sync>;
+
 impl Ids {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::drawn_from(clock, Box::new(random_bits))
+    }
+
+    /// With bits from elsewhere, so that a simulation can be repeated.
+    pub(crate) fn drawn_from(clock: Arc<dyn Clock>, random: Random) -> Self {
         Self {
             clock,
+            random,
             last: Mutex::new((0, 0)),
         }
     }
@@ -33,7 +43,7 @@ impl Ids {
         let (time, random) = *last;
         // A clock that stands or goes back must not bring an older id.
         *last = if now > time {
-            (now, random_bits())
+            (now, (self.random)() >> 49)
         } else {
             (time, random.wrapping_add(1))
         };
@@ -41,14 +51,13 @@ impl Ids {
     }
 }
 
-/// 79 bits, so that counting on from them does not overflow the 80 of an id.
 fn random_bits() -> u128 {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {
         // Early in the boot of an odd machine: the time alone has to tell ids apart.
         return 0;
     }
-    u128::from_le_bytes(bytes) >> 49
+    u128::from_le_bytes(bytes)
 }
 
 #[cfg(test)]

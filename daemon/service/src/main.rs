@@ -19,6 +19,8 @@ mod power;
 mod readiness;
 mod scope;
 mod settings;
+#[cfg(test)]
+mod simulator;
 mod store;
 #[cfg(test)]
 mod testing;

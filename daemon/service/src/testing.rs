@@ -31,6 +31,7 @@ use crate::{
     coordinator::{
         Changes, Coordinator, Handle, Inbox, JobView, ObjectKey, Outbox, Parts, ProgressView, View,
     },
+    ids::Ids,
     notify::Notifier,
     ports::{
         AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, LimitError, Power, PowerLocks, Reply,
@@ -291,7 +292,8 @@ impl Store for FailingStore {
     }
 }
 
-struct Quiet;
+/// Tells systemd nothing.
+pub(crate) struct Quiet;
 
 impl Notifier for Quiet {
     fn ready(&self) {}
@@ -387,6 +389,7 @@ impl Stage {
             store: Arc::clone(&store) as Arc<dyn Store>,
             launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            ids: Arc::new(Ids::new(Arc::clone(&clock) as Arc<dyn Clock>)),
             notifier: Arc::new(Quiet),
             power: Box::new(SteadyMachine(Arc::clone(&locks))),
             surroundings: Box::new(ScriptedSurroundings(Arc::clone(&conditions))),

@@ -49,6 +49,16 @@ impl Agenda {
         self.order.first().map(|(at, _)| *at)
     }
 
+    #[cfg(test)]
+    pub(super) fn peek(&self) -> Option<(Timestamp, String)> {
+        self.order.first().map(|(at, what)| (*at, format!("{what:?}")))
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
     /// The first elapse.
     pub(super) fn first_elapse(&self) -> Option<(Timestamp, &JobName)> {
         self.order.iter().find_map(|(at, what)| match what {

@@ -20,6 +20,8 @@ mod outbox;
 mod password;
 mod pause;
 mod plan;
+#[cfg(test)]
+mod probe;
 mod publish;
 mod queue;
 mod record;

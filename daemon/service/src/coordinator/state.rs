@@ -43,6 +43,7 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) launcher: Arc<dyn Launcher>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<Ids>,
     pub(crate) notifier: Arc<dyn Notifier>,
     pub(crate) power: Box<dyn Power>,
     pub(crate) surroundings: Box<dyn Surroundings>,
@@ -143,7 +144,7 @@ pub(crate) struct Coordinator {
 impl Coordinator {
     /// Makes a coordinator. Nothing happens before [`Coordinator::begin`].
     pub(crate) fn new(parts: Parts, inbox: Inbox, messages: mpsc::Receiver<Message>) -> Self {
-        let ids = Arc::new(Ids::new(Arc::clone(&parts.clock)));
+        let ids = Arc::clone(&parts.ids);
         let outbox = Arc::new(Outbox::new());
         let handle = Handle::new(
             inbox,
@@ -206,6 +207,11 @@ impl Coordinator {
     /// A channel for [`Coordinator::new`]: launchers need its one end before there is a coordinator.
     pub(crate) fn channel() -> (Inbox, mpsc::Receiver<Message>) {
         Inbox::new()
+    }
+
+    #[cfg(test)]
+    pub(super) fn messages(&mut self) -> &mut mpsc::Receiver<Message> {
+        &mut self.messages
     }
 
     pub(crate) fn handle(&self) -> Handle {

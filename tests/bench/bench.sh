@@ -32,6 +32,6 @@ python3 "$root/tests/bench/bench.py" --scratch "$scratch" --data "$cache" --bare
     --daemon "$daemon_pid" "$@"
 bus_end
 
-printf '\nThe daemon by itself, with ten jobs:\n'
+printf '\nThe daemon by itself, with ten jobs and with ten thousand:\n'
 "$root/scripts/build.sh" --quiet -p backupd-tests --bin backupd-measure
 "$root/target/release/backupd-measure"

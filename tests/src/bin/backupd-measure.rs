@@ -58,6 +58,119 @@ fn main() {
     if heard.is_some() {
         println!("note: something happened meanwhile");
     }
+    drop(bed);
+    by_the_number_of_jobs();
+}
+
+/// How many jobs make the daemon slower, and how much.
+fn by_the_number_of_jobs() {
+    let few = Measures::with(10);
+    let many = Measures::with(10_000);
+    println!("\nby the number of jobs           10       10,000        ratio");
+    for (name, few, many) in [
+        ("ready after, ms", few.ready, many.ready),
+        ("  again, ms", few.again, many.again),
+        ("resident, MiB", few.resident, many.resident),
+        ("planned anew by a reload, ms", few.reload, many.reload),
+        ("all objects, one call, ms", few.objects, many.objects),
+        ("backupctl status, ms", few.status, many.status),
+        (
+            "resident after that, MiB",
+            few.resident_later,
+            many.resident_later,
+        ),
+        ("Start to worker, ms", few.start, many.start),
+    ] {
+        println!("{name:28} {few:>8.1} {many:>12.1} {:>12.1}", many / few);
+    }
+}
+
+/// What a daemon with so many jobs takes.
+struct Measures {
+    ready: f64,
+    /// With a store that knows the jobs.
+    again: f64,
+    resident: f64,
+    reload: f64,
+    objects: f64,
+    status: f64,
+    resident_later: f64,
+    start: f64,
+}
+
+impl Measures {
+    /// Jobs over twenty repositories, with schedules of all kinds.
+    fn with(jobs: usize) -> Self {
+        let mut bed = Bed::new();
+        for number in 0..20 {
+            bed.write_repository(&format!("repository-{number}"));
+        }
+        for number in 0..jobs {
+            bed.write_file(&format!("jobs.d/job-{number}.toml"), &text_of_job(&bed, number));
+        }
+        bed.write_source("shared", "a", "a");
+        let ready = milliseconds(bed.start());
+        bed.stop();
+        let again = milliseconds(bed.start());
+        let pid = bed.daemon_pid();
+        let mebibytes = || f64::from(u32::try_from(resident_kib(pid)).unwrap_or(u32::MAX)) / 1024.0;
+        let resident = mebibytes();
+        let reload = milliseconds(median_of(5, || {
+            bed.ctl(["config", "reload"]).well();
+        }));
+        let objects = milliseconds(median_of(5, || {
+            bed.bus().objects();
+        }));
+        let status = milliseconds(median_of(5, || {
+            bed.ctl(["status"]);
+        }));
+        let resident_later = mebibytes();
+        bed.init("repository-0");
+        let mut starts: Vec<Duration> = (0..15).map(|_| start_to_worker(&bed)).collect();
+        starts.sort();
+        let start = milliseconds(starts.get(7).copied().unwrap_or_default());
+        Self {
+            ready,
+            again,
+            resident,
+            reload,
+            objects,
+            status,
+            resident_later,
+            start,
+        }
+    }
+}
+
+/// From the call until its worker says hello.
+fn start_to_worker(bed: &Bed) -> Duration {
+    let began = Instant::now();
+    let run = bed.bus().start("job-0").expect("it starts");
+    bed.bus().wait_for_run(&run, "a worker", |run| {
+        let attempt = run.attempts.as_ref().and_then(|attempts| attempts.last());
+        attempt.is_some_and(|attempt| attempt.pid > Some(0))
+    });
+    let took = began.elapsed();
+    bed.bus().wait_for_end(&run);
+    took
+}
+
+fn text_of_job(bed: &Bed, number: usize) -> String {
+    let (hour, minute) = (number / 5 % 24, number * 7 % 60);
+    let schedule = match number % 5 {
+        // This one is started by hand.
+        0 if number == 0 => "enabled = true".to_owned(),
+        0 => format!("schedule = \"daily at {hour:02}:{minute:02}\""),
+        1 => format!("schedule = \"sunday at {hour:02}:{minute:02}\""),
+        2 => format!("schedule = {{ calendar = \"*:{minute:02}\", jitter = \"5m\" }}"),
+        3 => format!("schedule = {{ cron = \"{minute} {hour} * * 1-5\" }}"),
+        _ => format!("schedule = \"every {}h\"", 4 + number % 20),
+    };
+    format!(
+        "repository = \"repository-{}\"\nsources = [\"{}\"]\n{schedule}\n",
+        number % 20,
+        bed.source("shared").display()
+    )
 }
 
 fn idle() -> Duration {
@@ -72,8 +185,12 @@ fn idle() -> Duration {
     }
 }
 
-fn median(mut work: impl FnMut()) -> Duration {
-    let mut times: Vec<Duration> = (0..CALLS)
+fn median(work: impl FnMut()) -> Duration {
+    median_of(CALLS, work)
+}
+
+fn median_of(calls: usize, mut work: impl FnMut()) -> Duration {
+    let mut times: Vec<Duration> = (0..calls)
         .map(|_| {
             let began = Instant::now();
             work();
@@ -81,7 +198,7 @@ fn median(mut work: impl FnMut()) -> Duration {
         })
         .collect();
     times.sort();
-    times.get(CALLS / 2).copied().unwrap_or_default()
+    times.get(calls / 2).copied().unwrap_or_default()
 }
 
 fn milliseconds(time: Duration) -> f64 {

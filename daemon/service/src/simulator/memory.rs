@@ -117,7 +117,7 @@ impl Disk {
         self.jobs.get(job).map(|(known_since, _)| *known_since)
     }
 
-    fn expire(&mut self, now: Timestamp, keep: u32) -> Vec<RunId> {
+    fn expire(&mut self, job: Option<&JobName>, now: Timestamp, keep: u32) -> Vec<RunId> {
         let mut positions: BTreeMap<Option<&JobName>, u32> = BTreeMap::new();
         let mut has_good: BTreeSet<Option<&JobName>> = BTreeSet::new();
         let mut gone = Vec::new();
@@ -127,7 +127,8 @@ impl Disk {
             let newest_good =
                 run.operation == Operation::Backup && is_good(run) && has_good.insert(run.job.as_ref());
             let expired = run.expires.is_some_and(|expires| whole(expires) <= now);
-            if expired && run.state == RunState::Finished && *position > keep && !newest_good {
+            let meant = job.is_none() || run.job.as_ref() == job;
+            if meant && expired && run.state == RunState::Finished && *position > keep && !newest_good {
                 gone.push(run.id);
             }
         }
@@ -177,19 +178,15 @@ impl Store for Memory {
         })
     }
 
-    fn recent(&self, count: u32) -> Reply<'_, Result<Vec<Run>, StoreError>> {
+    fn recent(&self, each: u32, all: u32) -> Reply<'_, Result<Vec<Run>, StoreError>> {
         self.read(move |disk| {
             let mut positions: BTreeMap<Option<&JobName>, u32> = BTreeMap::new();
-            let finished = disk.runs.values().rev();
-            let mut recent: Vec<Run> = finished
-                .filter(|run| run.state == RunState::Finished)
-                .filter(|run| {
-                    let position = positions.entry(run.job.as_ref()).or_default();
-                    *position += 1;
-                    *position <= count
-                })
-                .map(reread)
-                .collect();
+            let newest = disk.runs.values().rev().filter(|run| {
+                let position = positions.entry(run.job.as_ref()).or_default();
+                *position += 1;
+                *position <= each && run.state == RunState::Finished
+            });
+            let mut recent: Vec<Run> = newest.take(all as usize).map(reread).collect();
             recent.reverse();
             recent
         })
@@ -261,7 +258,12 @@ impl Store for Memory {
         self.write(move |disk| jobs.iter().map(|job| disk.history(job, now)).collect())
     }
 
-    fn expire(&self, now: Timestamp, keep: u32) -> Reply<'_, Result<Vec<RunId>, StoreError>> {
-        self.write(move |disk| disk.expire(now, keep))
+    fn expire(
+        &self,
+        job: Option<JobName>,
+        now: Timestamp,
+        keep: u32,
+    ) -> Reply<'_, Result<Vec<RunId>, StoreError>> {
+        self.write(move |disk| disk.expire(job.as_ref(), now, keep))
     }
 }

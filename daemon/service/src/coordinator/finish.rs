@@ -27,7 +27,7 @@ use crate::{
 const STAYS: SignedDuration = SignedDuration::from_mins(15);
 
 /// How often history is gone through for what has expired; at the end of a run only that of its job is.
-const TIDIES: SignedDuration = SignedDuration::from_hours(1);
+const TIDIES: SignedDuration = SignedDuration::from_hours(24);
 
 impl Coordinator {
     /// Takes lines of an event file. Answers whether more than the run's sums changed.

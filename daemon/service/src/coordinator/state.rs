@@ -245,7 +245,6 @@ impl Coordinator {
             self.take_pause(job, Some(pause));
         }
         self.adopt_unknown().await;
-        self.forget_expired(None).await;
         self.retire();
         self.plan_all();
         self.touch_all();
@@ -258,6 +257,8 @@ impl Coordinator {
     pub(crate) async fn run(mut self) {
         let refusals = Arc::clone(self.handle.refusals());
         let counting = tokio::spawn(Arc::clone(&refusals).serve());
+        // Nobody who waits for the daemon's start waits for this.
+        self.forget_expired(None).await;
         // It stops while the machine sleeps, as the clock does by which systemd watches.
         let mut watchdog = self.parts.notifier.watchdog().map(|period| {
             let mut watchdog = interval(period / 2);

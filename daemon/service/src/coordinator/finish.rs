@@ -240,7 +240,8 @@ impl Coordinator {
             *position += 1;
             finished_runs += 1;
             let shown = live.recalled.map_or(finished, |recalled| recalled.max(finished));
-            let is_old = now.duration_since(shown) > STAYS;
+            // One from a time that has not come is of a clock that was wrong.
+            let is_old = now.duration_since(shown).abs() > STAYS;
             let is_one_of_many = *position > STAY || finished_runs > STAY_IN_ALL;
             // One that the store lacks is nowhere else.
             if is_one_of_many && is_old && !self.unsaved.contains_key(id) {

@@ -247,6 +247,8 @@ impl Coordinator {
         self.adopt_unknown().await;
         self.retire();
         self.plan_all();
+        // Windows may have closed while nobody looked.
+        self.look_at_windows().await;
         self.touch_all();
         self.pump().await;
         self.settle().await;

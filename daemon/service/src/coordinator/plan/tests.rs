@@ -108,6 +108,18 @@ async fn a_window_opens_when_the_clock_is_set_into_it_and_closes_when_it_is_set_
 }
 
 #[tokio::test]
+async fn a_window_that_closed_while_no_daemon_was_there_stops_the_run() {
+    let lines = "schedule = { calendar = \"*-*-* 09:00\", window = \"08:30-10:00\" }\n\
+                 [conditions]\nwhen_lost = \"stop\"";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    let run = launched(&stage)[0];
+    // The clock of the next stage shows eight.
+    let stage = stage.restart().await.published();
+    assert_eq!(*stage.launcher.stopped.lock().unwrap(), [run]);
+}
+
+#[tokio::test]
 async fn a_run_at_work_stops_where_its_job_says_so_by_now() {
     let window = "schedule = { calendar = \"*-*-* 05:00\", window = \"04:00-06:00\" }";
     let stage = Stage::new(&[("home", window)]).await.published();

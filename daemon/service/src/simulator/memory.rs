@@ -267,3 +267,6 @@ impl Store for Memory {
         self.write(move |disk| disk.expire(job.as_ref(), now, keep))
     }
 }
+
+#[cfg(test)]
+mod tests;

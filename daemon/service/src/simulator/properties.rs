@@ -61,7 +61,7 @@ impl World {
                 self.witness.backs_off.remove(&run.id);
             }
             if run.state == RunState::Finished {
-                self.look_at_end(&job, &run);
+                self.look_at_end(&job, before.as_ref(), &run);
             }
         }
     }
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    fn look_at_end(&mut self, job: &JobName, run: &Run) {
+    fn look_at_end(&mut self, job: &JobName, before: Option<&Run>, run: &Run) {
         let told = self.witness.told.entry(job.clone()).or_default();
         let stands = matches!(run.result, Some(RunResult::Cancelled | RunResult::Skipped));
         if !stands {
@@ -149,9 +149,9 @@ impl World {
             told.1 = run.finished;
         }
         // Somebody did not want it, or it was passed over by rule.
-        let last = run.attempts.last().and_then(|attempt| attempt.result);
+        let was_at_work = before.is_some_and(|before| before.state.has_worker());
         if stands
-            && last != Some(RunResult::Cancelled)
+            && !was_at_work
             && let Some(account) = self.accounts.get_mut(job)
         {
             account.owed = None;
@@ -364,7 +364,7 @@ impl World {
             ("after_active", jobs),
             ("pending", jobs),
             ("outside", jobs),
-            ("pauses", jobs + 1),
+            ("pauses", self.known_jobs + 1),
             ("told_overridden", unfinished),
             ("standings", sizes["wanted_conditions"]),
             ("agenda", 2 * jobs + 2 * unfinished + sizes["pauses"] + 1),

@@ -46,13 +46,16 @@ impl Alarm {
         loop {
             let at = bell.armed(*wanted.borrow_and_update());
             if was_set(set(timer.get(), at.unwrap_or(FAR)))? {
+                bell.forget();
                 inbox.wake().await;
+                continue;
             }
             tokio::select! {
                 changed = wanted.changed() => {
                     if changed.is_err() {
                         return Ok(());
                     }
+                    bell.forget();
                 }
                 fired = timer.drain(TimerFd::wait) => match fired? {
                     // It is also readable when the clock was set: then everything is looked at again.
@@ -68,7 +71,7 @@ impl Alarm {
     }
 }
 
-/// A time that has rung does not ring again until another is asked for, or the clock is set.
+/// A time that has rung does not ring again until it is asked for anew, or the clock is set.
 #[derive(Default)]
 pub(crate) struct Bell {
     rung: Option<Timestamp>,
@@ -83,6 +86,11 @@ impl Bell {
     /// It was armed for that time and has rung, or the clock was set.
     pub(crate) fn rang(&mut self, at: Option<Timestamp>, now: Timestamp) {
         self.rung = at.filter(|at| *at <= now);
+    }
+
+    /// Somebody has asked for a time, or the clock was set: the time that has rung may do so again.
+    fn forget(&mut self) {
+        self.rung = None;
     }
 }
 
@@ -116,7 +124,12 @@ mod tests {
         let (asked, wanted) = watch::channel(Some(Timestamp::UNIX_EPOCH));
         let serving = tokio::spawn(Alarm::new().unwrap().serve(wanted, inbox));
         assert!(matches!(messages.recv().await, Some(Message::Wake)));
-        asked.send_replace(Timestamp::from_second(7).ok());
+        let other = Timestamp::from_second(7).ok();
+        asked.send_replace(other);
+        assert!(matches!(messages.recv().await, Some(Message::Wake)));
+        // Asked for anew, as after another that nobody saw.
+        asked.send_replace(None);
+        asked.send_replace(other);
         assert!(matches!(messages.recv().await, Some(Message::Wake)));
         drop(asked);
         serving.await.unwrap();
@@ -131,6 +144,9 @@ mod tests {
         bell.rang(at(10), at(10).unwrap());
         assert_eq!(bell.armed(at(10)), None);
         bell.rang(bell.armed(at(10)), at(9).unwrap());
+        assert_eq!(bell.armed(at(10)), at(10));
+        bell.rang(at(10), at(10).unwrap());
+        bell.forget();
         assert_eq!(bell.armed(at(10)), at(10));
     }
 

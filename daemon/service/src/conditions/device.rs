@@ -12,7 +12,7 @@ use backupd_core::condition::{Condition, Standing};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use super::{
-    patience::look,
+    patience::{Pace, look},
     teller::{Teller, standing},
 };
 use crate::readiness::Readiness;
@@ -22,6 +22,7 @@ pub(super) async fn follow(mounts: &Path, teller: &mut Teller) -> io::Result<()>
     // What is mounted brings paths with it, of which nobody else tells.
     let mounts = Readiness::urgent(File::open(mounts)?)?;
     loop {
+        let pace = Pace::begin();
         let wanted = teller.wanted().into_iter();
         let paths = wanted.filter_map(|condition| match condition {
             Condition::Device(path) => Some(path),
@@ -35,9 +36,13 @@ pub(super) async fn follow(mounts: &Path, teller: &mut Teller) -> io::Result<()>
         teller.tell(|condition| judge(condition, &seen)).await;
         let changes = Readiness::new(watch)?;
         tokio::select! {
-            () = teller.changed() => {}
+            () = teller.changed() => continue,
             change = changes.readable() => change?,
             change = mounts.happened() => change?,
+        }
+        tokio::select! {
+            () = teller.changed() => {}
+            () = pace.over() => {}
         }
     }
 }

@@ -3,9 +3,11 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use backupd_core::condition::Condition::{Device, Mounted};
+use tokio::time::Instant;
 
 use super::{Scene, kernel};
 
@@ -120,4 +122,29 @@ async fn a_device_comes_and_goes() {
     scene.fails(&device, &away).await;
     fs::rename(directory.path().join("old"), directory.path().join("disk")).unwrap();
     scene.holds(&device).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_where_much_happens_is_looked_at_now_and_then() {
+    let directory = tempfile::tempdir().unwrap();
+    let device = Device(directory.path().join("sdb1"));
+    let path = directory.path().join("sdb1");
+    let away = format!("`{}` is not there", path.display());
+    let mut sources = kernel(directory.path());
+    sources.mounts = "/proc/self/mountinfo".into();
+    let mut scene = Scene::new(sources);
+    scene.want([device.clone()]);
+    scene.fails(&device, &away).await;
+    let began = Instant::now();
+    for round in 0..10 {
+        for number in 0..100 {
+            fs::write(directory.path().join(format!("{round}-{number}")), "").unwrap();
+        }
+        fs::write(&path, "").unwrap();
+        scene.holds(&device).await;
+        fs::remove_file(&path).unwrap();
+        scene.fails(&device, &away).await;
+    }
+    // The clock stands but where somebody waits: each look has its time, and the last change was seen.
+    assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
 }

@@ -1,5 +1,7 @@
 //! What the daemon tells the service manager.
 
+use std::fs;
+
 use backupd_tests::{Bed, NotifySocket};
 use rusqlite::Connection;
 
@@ -72,4 +74,22 @@ fn the_daemon_outlives_a_manager_that_is_gone() {
     bed.ctl(["config", "reload"]).well();
     bed.ctl(["start", "home", "--wait"]).well();
     assert!(bed.stop().0.success());
+}
+
+#[test]
+fn the_line_of_status_tells_the_worst_health() {
+    let mut bed = Bed::with_job();
+    bed.stop();
+    let socket = NotifySocket::new(&mut bed);
+    bed.start();
+    bed.ctl(["start", "home", "--wait"]).well();
+    socket.wait_for("STATUS=1 job, ok; nothing at work, 0 queued");
+    let source = bed.source("home");
+    let away = bed.path("away");
+    fs::rename(&source, &away).unwrap();
+    bed.ctl(["start", "home", "--wait"]).with_code(1);
+    socket.wait_for("STATUS=1 job, failed; nothing at work, 0 queued");
+    fs::rename(away, source).unwrap();
+    bed.ctl(["start", "home", "--wait"]).well();
+    socket.wait_for("STATUS=1 job, ok; nothing at work, 0 queued");
 }

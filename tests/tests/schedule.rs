@@ -11,7 +11,7 @@ use nix::{
 };
 
 /// The lines of a schedule that elapses in so many seconds.
-fn soon(seconds: i64) -> String {
+pub(crate) fn soon(seconds: i64) -> String {
     let at = Timestamp::from_second(Timestamp::now().as_second() + seconds).unwrap();
     let time = at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
     format!("schedule = {{ calendar = \"{time} UTC\", settle = \"0s\" }}")

@@ -11,10 +11,15 @@ pub struct Reading {
     pub now: Timestamp,
     /// The time since the machine started, sleep counted; nobody sets it.
     pub since_boot: SignedDuration,
+    /// The same without sleep.
+    pub awake: SignedDuration,
 }
 
 /// A difference that slewing and reading one after the other cannot explain.
 const STEP: SignedDuration = SignedDuration::from_secs(2);
+
+/// Clocks that are read one after the other differ by less.
+const NAP: SignedDuration = SignedDuration::from_secs(1);
 
 /// A clock that jumped by more is not believed at once.
 const DOUBTFUL: SignedDuration = SignedDuration::from_hours(24);
@@ -26,6 +31,8 @@ pub struct ClockWatch {
     origin: i128,
     /// Until then, since the start of the machine, a jump is not believed.
     doubted: Option<SignedDuration>,
+    /// How long the machine had slept.
+    asleep: SignedDuration,
 }
 
 impl ClockWatch {
@@ -34,6 +41,7 @@ impl ClockWatch {
         Self {
             origin: origin(reading),
             doubted: None,
+            asleep: asleep(reading),
         }
     }
 
@@ -53,6 +61,12 @@ impl ClockWatch {
         Some(moved)
     }
 
+    /// Whether the machine has slept since the last look.
+    pub fn slept(&mut self, reading: Reading) -> bool {
+        let before = std::mem::replace(&mut self.asleep, asleep(reading));
+        self.asleep.saturating_sub(before) > NAP
+    }
+
     /// Why nothing should be deleted by this clock; `newest` is when the newest snapshot was stored.
     pub fn doubt(&self, reading: Reading, newest: Option<Timestamp>) -> Option<String> {
         if let Some(newest) = newest.filter(|newest| newest.duration_since(reading.now) > STEP) {
@@ -64,6 +78,10 @@ impl ClockWatch {
         let doubted = self.doubted.is_some_and(|until| reading.since_boot < until);
         doubted.then(|| "the clock was set by more than a day within the last day".to_owned())
     }
+}
+
+fn asleep(reading: Reading) -> SignedDuration {
+    reading.since_boot.saturating_sub(reading.awake)
 }
 
 fn origin(reading: Reading) -> i128 {
@@ -185,9 +203,12 @@ mod tests {
         let reading = |now, boot| Reading {
             now,
             since_boot: SignedDuration::from_hours(boot),
+            awake: SignedDuration::ZERO,
         };
         let mut watch = ClockWatch::new(reading(at(0), 0));
         assert_eq!(watch.look(reading(at(100), 100)), None, "sleep counts");
+        assert!(watch.slept(reading(at(100), 100)));
+        assert!(!watch.slept(reading(at(100), 100)));
         assert_eq!(watch.doubt(reading(at(100), 100), Some(at(99))), None);
         assert!(watch.doubt(reading(at(100), 100), Some(at(101))).is_some());
         assert_eq!(

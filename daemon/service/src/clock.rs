@@ -17,10 +17,18 @@ impl Clock for SystemClock {
     }
 
     fn since_boot(&self) -> SignedDuration {
-        // It fails only for a clock that the kernel does not have, and this one is older than any that runs us.
-        clock_gettime(ClockId::CLOCK_BOOTTIME)
-            .ok()
-            .and_then(|time| SignedDuration::try_from(Duration::from(time)).ok())
-            .unwrap_or_default()
+        read(ClockId::CLOCK_BOOTTIME)
     }
+
+    fn awake(&self) -> SignedDuration {
+        read(ClockId::CLOCK_MONOTONIC)
+    }
+}
+
+/// It fails only for a clock that the kernel does not have, and these are older than any that runs us.
+fn read(clock: ClockId) -> SignedDuration {
+    clock_gettime(clock)
+        .ok()
+        .and_then(|time| SignedDuration::try_from(Duration::from(time)).ok())
+        .unwrap_or_default()
 }

@@ -353,11 +353,16 @@ pub(crate) trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// The time since the machine started, sleep counted; nobody sets it.
     fn since_boot(&self) -> SignedDuration;
-    /// Both.
+    /// The same without sleep.
+    fn awake(&self) -> SignedDuration {
+        self.since_boot()
+    }
+    /// All of them.
     fn reading(&self) -> Reading {
         Reading {
             now: self.now(),
             since_boot: self.since_boot(),
+            awake: self.awake(),
         }
     }
 }

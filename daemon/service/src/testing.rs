@@ -46,11 +46,22 @@ pub(crate) struct SteeredClock(Mutex<Reading>);
 impl SteeredClock {
     pub(crate) fn at(now: Timestamp) -> Self {
         let since_boot = SignedDuration::from_hours(1);
-        Self(Mutex::new(Reading { now, since_boot }))
+        Self(Mutex::new(Reading {
+            now,
+            since_boot,
+            awake: since_boot,
+        }))
     }
 
-    /// Time passes, awake or asleep.
+    /// Time passes.
     pub(crate) fn advance(&self, by: SignedDuration) {
+        self.sleep(by);
+        let mut reading = self.0.lock().unwrap();
+        reading.awake = reading.awake.checked_add(by).unwrap();
+    }
+
+    /// Time passes while the machine sleeps.
+    pub(crate) fn sleep(&self, by: SignedDuration) {
         let mut reading = self.0.lock().unwrap();
         reading.now = reading.now.checked_add(by).unwrap();
         reading.since_boot = reading.since_boot.checked_add(by).unwrap();
@@ -69,6 +80,10 @@ impl Clock for SteeredClock {
 
     fn since_boot(&self) -> SignedDuration {
         self.0.lock().unwrap().since_boot
+    }
+
+    fn awake(&self) -> SignedDuration {
+        self.0.lock().unwrap().awake
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     record::{Attempt, BlockedBy, Run, Statistics},
-    words::{Operation, RunResult, RunState},
+    words::{Operation, RunResult, RunState, Trigger},
 };
 use crate::{
     failure::{Failure, FailureClass},
@@ -28,6 +28,8 @@ pub enum RunEvent {
     Skip(String),
     /// Another run takes the place of its next attempt.
     Supersede,
+    /// Somebody wants it to start now, in spite of these.
+    Override(Vec<String>),
     /// The worker could not be started at all.
     LaunchFailed(Failure),
     /// The worker is gone; what it wrote was read to the end.
@@ -61,6 +63,15 @@ impl Run {
             (Queued | Waiting | Backoff, RunEvent::Skip(reason)) => {
                 let failure = Failure::new(FailureClass::Cancelled, reason);
                 self.finish(RunResult::Skipped, Some(failure), now);
+                Ok(true)
+            }
+            (Queued | Waiting | Backoff, RunEvent::Override(holds)) => {
+                self.trigger = Trigger::Manual;
+                self.overrode.extend(holds);
+                self.state = Queued;
+                self.window = None;
+                self.next_attempt = None;
+                self.blocked_by.clear();
                 Ok(true)
             }
             // What went wrong stands there already.
@@ -333,6 +344,7 @@ impl RunEvent {
             Self::MakeWay(_) => "make way",
             Self::Skip(_) => "skip",
             Self::Supersede => "supersede",
+            Self::Override(_) => "override",
             Self::LaunchFailed(_) => "launch failed",
             Self::WorkerGone | Self::WorkerKilled(_) => "worker gone",
         }

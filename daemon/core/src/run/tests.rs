@@ -345,7 +345,7 @@ fn a_worker_that_ended_well_before_it_could_make_way_has_ended_well() {
 proptest! {
     /// Whatever comes in whatever order: a run has a result exactly when it is finished, and never loses it.
     #[test]
-    fn a_result_and_the_end_come_together(moves in proptest::collection::vec(0_u8..11, 0..30), retried: bool) {
+    fn a_result_and_the_end_come_together(moves in proptest::collection::vec(0_u8..12, 0..30), retried: bool) {
         let mut run = run();
         run.retry = retried.then(crate::retry::Retry::default);
         for (step, choice) in moves.into_iter().enumerate() {
@@ -362,6 +362,7 @@ proptest! {
                 7 => RunEvent::MakeWay("a condition".into()),
                 8 => RunEvent::Supersede,
                 9 => RunEvent::Skip("not worth it".into()),
+                10 => RunEvent::Override(vec!["a window".into()]),
                 _ => event(seq, EventKind::Failure { failure: Failure::new(FailureClass::Engine, "x") }),
             };
             let _ = run.apply(event, at(i64::try_from(seq).unwrap()));

@@ -28,7 +28,7 @@ impl Coordinator {
             title(run)
         );
         self.parts.launcher.adopt(run.id, attempt.number);
-        if run.cancel_requested {
+        if run.cancel_requested || run.makes_way.is_some() {
             self.parts.launcher.stop(run.id, attempt.number);
         }
     }

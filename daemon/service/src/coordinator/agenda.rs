@@ -10,6 +10,8 @@ use jiff::Timestamp;
 pub(super) enum Appointment {
     /// The job's schedule elapses, or what has elapsed may start.
     Elapse(JobName),
+    /// What a job was to start for may be looked at again.
+    Trigger(JobName),
     /// The job becomes late.
     Late(JobName),
     /// The next attempt of a run.
@@ -67,14 +69,24 @@ impl Agenda {
         })
     }
 
+    /// When that is, if at all.
+    pub(super) fn at(&self, what: &Appointment) -> Option<Timestamp> {
+        self.times.get(what).copied()
+    }
+
+    /// Takes out the first one.
+    pub(super) fn pop(&mut self) -> Option<(Timestamp, Appointment)> {
+        let (at, what) = self.order.pop_first()?;
+        self.times.remove(&what);
+        Some((at, what))
+    }
+
     /// Takes out all that have come, in their order.
     pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<Appointment> {
         let mut due = Vec::new();
-        while let Some((at, _)) = self.order.first()
-            && *at <= now
-            && let Some((_, what)) = self.order.pop_first()
+        while self.first().is_some_and(|at| at <= now)
+            && let Some((_, what)) = self.pop()
         {
-            self.times.remove(&what);
             due.push(what);
         }
         due

@@ -4,6 +4,7 @@ use backupd_core::{
     audit::{Action, Entry, Who},
     config::{Fault, edit},
     name::{JobName, RepositoryName},
+    run::{Operation, Run, RunEvent, Trigger},
 };
 
 use super::{
@@ -75,6 +76,15 @@ impl Coordinator {
         Ok(self.faults.clone())
     }
 
+    /// Rules of zones are others: what is read again is recorded as any change is.
+    pub(super) async fn take_zones(&mut self) {
+        self.local = self.parts.zones.local();
+        let found = configuration::texts(&self.parts.configuration);
+        if found == self.texts || self.record_reload(&daemon(), "time zones", found).await.is_ok() {
+            self.apply_configuration().await;
+        }
+    }
+
     pub(super) async fn apply_configuration(&mut self) {
         let before = self.catalog.jobs.clone();
         self.load_configuration();
@@ -83,10 +93,40 @@ impl Coordinator {
         self.plan_all();
         self.rewatch = true;
         self.touch_all();
+        self.let_go().await;
         // A run at work may have to stop by what its job's file says now.
         self.look_at_windows().await;
         // A higher limit may let runs start.
         self.pump().await;
+    }
+
+    /// What waits for a job that is gone or switched off does not start, and its pause is not the next one's.
+    async fn let_go(&mut self) {
+        let now = self.parts.clock.now();
+        for id in self.unfinished.clone() {
+            let Some(live) = self.runs.get(&id) else { continue };
+            let mut run = Run::clone(&live.run);
+            let Some(name) = run.job.clone().filter(|_| run.operation == Operation::Backup) else {
+                continue;
+            };
+            if run.state.has_worker() || run.trigger == Trigger::Manual {
+                continue;
+            }
+            let reason = match self.catalog.jobs.get(&name) {
+                None => "the job is not configured any more",
+                Some(job) if !job.enabled => "the job was disabled",
+                Some(_) => continue,
+            };
+            if run.apply(RunEvent::Skip(reason.to_owned()), now).is_ok() {
+                self.conclude(run).await;
+            }
+        }
+        let paused: Vec<JobName> = self.pauses.keys().flatten().cloned().collect();
+        for name in paused {
+            if !self.catalog.jobs.contains_key(&name) {
+                self.pause_ended(Some(name)).await;
+            }
+        }
     }
 
     /// The settings in force, as TOML.
@@ -200,7 +240,10 @@ impl Coordinator {
         revision: Option<&str>,
         who: &Who,
     ) -> Result<(), Refusal> {
-        if let Some(active) = self.active_run(job) {
+        if let Some(active) = self
+            .active_run(job)
+            .filter(|run| run.state.has_worker() || run.trigger == Trigger::Manual)
+        {
             return Err(Refusal::new(
                 RefusalKind::AlreadyRunning,
                 format!("the job `{job}` is at work, as run {}", active.id),

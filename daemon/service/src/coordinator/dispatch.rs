@@ -133,10 +133,7 @@ impl Coordinator {
             Message::Triggered(job, trigger, metadata) => self.triggered(&job, trigger, metadata).await,
             Message::Unwatched(job, why) => self.unwatched(job, why),
             Message::GoingDown(down) => self.going_down(down).await,
-            Message::ZonesChanged => {
-                self.read_zones();
-                self.apply_configuration().await;
-            }
+            Message::ZonesChanged => self.take_zones().await,
             Message::Resumed => self.awake_since = self.parts.clock.now(),
             Message::Wake if self.store_trouble.is_some() => {
                 self.catch_up_with_store().await;

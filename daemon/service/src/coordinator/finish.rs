@@ -63,7 +63,7 @@ impl Coordinator {
             entry.write(&run);
         }
         // It may have been asked to stop before anybody knew its process.
-        if says_hello && run.cancel_requested {
+        if says_hello && (run.cancel_requested || run.makes_way.is_some()) {
             self.parts.launcher.stop(id, attempt);
         }
         if changed {
@@ -171,7 +171,7 @@ impl Coordinator {
         self.forget_expired(job.as_ref()).await;
         self.retire();
         if let Some(job) = job {
-            self.after_end_of(&job).await;
+            self.after_end_of(&job);
         }
     }
 
@@ -184,7 +184,7 @@ impl Coordinator {
             return;
         }
         history.last_run = Some(run.id);
-        history.last_began = run.started;
+        history.last_began = run.started.or(history.last_began);
         if !matches!(run.result, Some(RunResult::Cancelled | RunResult::Skipped)) {
             history.last_result = run.result;
             history.last_failure = run.failure.as_ref().map(|failure| failure.message.clone());

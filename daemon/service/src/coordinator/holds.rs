@@ -31,6 +31,18 @@ enum Kind {
     Unknown,
 }
 
+impl Hold {
+    /// Whether somebody has looked.
+    pub(super) fn is_known(&self) -> bool {
+        self.kind != Kind::Unknown
+    }
+
+    /// Whether something else is to change, and not only time to pass.
+    pub(super) fn is_condition(&self) -> bool {
+        self.kind == Kind::Condition
+    }
+}
+
 impl Coordinator {
     /// All that holds a run now, whatever the others do.
     pub(super) fn holds(&self, run: &Run, now: Timestamp) -> Vec<Hold> {
@@ -74,6 +86,12 @@ impl Coordinator {
             }
         }
         for condition in self.conditions_of(run) {
+            // A backup loads the machine itself.
+            if run.state.has_worker()
+                && matches!(condition, Condition::LoadBelow(_) | Condition::FreeMemory(_))
+            {
+                continue;
+            }
             match self.standings.get(condition) {
                 Some(Standing::Holds) => {}
                 Some(Standing::Fails { what, clears }) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use backupd_core::{audit::Entry, name::JobName, run::Run};
 
-use super::{Coordinator, agenda::Appointment, elapse::TRY_AGAIN, start::title};
+use super::{Coordinator, agenda::Appointment, attend::TRY_AGAIN, start::title};
 use crate::{
     journal::{messages, of_run},
     ports::StoreError,
@@ -79,7 +79,7 @@ impl Coordinator {
         }
         if self.unsaved.is_empty() && self.unread.is_empty() {
             self.store_works();
-            self.start_pending().await;
+            self.rouse_pending();
         } else {
             self.trouble_with_store(self.store_trouble.clone().unwrap_or_default());
         }

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod agenda;
+mod attend;
 mod configure;
 mod dispatch;
 mod elapse;

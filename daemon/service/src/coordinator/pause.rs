@@ -118,6 +118,7 @@ impl Coordinator {
             None => drop(self.pauses.remove(&job)),
         }
         self.agree_again(concerned.as_ref());
+        self.rouse_pending();
         self.rewatch = true;
     }
 

@@ -54,6 +54,9 @@ impl Coordinator {
             .collect();
         for name in gone {
             self.plans.remove(&name);
+            self.pending.remove(&name);
+            self.after_active.remove(&name);
+            self.outside.set(Appointment::Elapse(name.clone()), None);
             self.agenda.set(Appointment::Elapse(name.clone()), None);
             self.agenda.set(Appointment::Late(name), None);
         }
@@ -142,8 +145,14 @@ impl Coordinator {
     pub(super) fn agree(&mut self, name: &JobName) {
         let enabled = self.catalog.jobs.get(name).is_some_and(|job| job.enabled);
         let next = self.plans.get(name).and_then(|plan| plan.next);
-        // A pause that ends looks at it again.
-        let at = next.filter(|_| enabled && self.pause_of(name).is_none());
+        // A pause that ends looks at it again, and so does the queue when it has room.
+        let elapse = Appointment::Elapse(name.clone());
+        let is_due = next.is_some_and(|at| at <= self.parts.clock.now());
+        let waits = is_due && enabled && self.outside.at(&elapse).is_some();
+        if !waits {
+            self.outside.set(elapse, None);
+        }
+        let at = next.filter(|_| enabled && !waits && self.pause_of(name).is_none());
         self.agenda.set(Appointment::Elapse(name.clone()), at);
         self.touch_job(name);
     }
@@ -197,6 +206,9 @@ impl Coordinator {
     /// Looks whether the clock was set, and answers that: all times are looked at anew then.
     pub(super) fn look_at_clock(&mut self) -> bool {
         let reading = self.parts.clock.reading();
+        if self.clock.slept(reading) {
+            self.awake_since = reading.now;
+        }
         let Some(moved) = self.clock.look(reading) else {
             return false;
         };

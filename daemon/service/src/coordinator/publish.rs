@@ -8,7 +8,7 @@ use std::{
 use backupd_core::{
     health::{Health, JobFacts, overall},
     name::{JobName, RepositoryName, RunId},
-    run::PowerUse,
+    run::{BlockedBy, PowerUse},
     schedule::Schedule,
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -17,7 +17,7 @@ use crate::ports::{JobHistory, PowerLocks};
 
 use super::{
     Coordinator, JobView, Live, ManagerView, ObjectKey, RepositoryView, RunView, View, agenda::Appointment,
-    start::title,
+    attend::MOST_READY, start::title,
 };
 
 /// Reasons that are told one by one; of more their number is.
@@ -172,11 +172,13 @@ impl Coordinator {
             .and_then(|id| self.runs.get(&id))
             .map(|live| &live.run);
         let mut reason = reason(health, &facts, history.last_failure.as_deref());
-        if let Some(why) = pause
-            .and_then(|pause| pause.reason.as_deref())
-            .filter(|_| health == Health::Paused)
-        {
-            reason = format!("{reason}: {why}");
+        if let Some(pause) = pause.filter(|_| health == Health::Paused) {
+            if let Some(until) = pause.until {
+                reason = format!("it does not start by itself until {}", self.local_time(until));
+            }
+            if let Some(why) = &pause.reason {
+                reason = format!("{reason}: {why}");
+            }
         }
         if let Some(why) = self.unwatched.get(name).filter(|_| health < Health::Degraded) {
             health = Health::Degraded;
@@ -196,7 +198,7 @@ impl Coordinator {
             health,
             reason,
             active_run: active.map(|run| run.id),
-            blocked_by: active.map(|run| run.blocked_by.clone()).unwrap_or_default(),
+            blocked_by: active.map_or_else(|| self.outside_because(name), |run| run.blocked_by.clone()),
             last_run: last_run.map(|run| run.id),
             last_result: last_run.and_then(|run| run.result),
             last_good: history.last_good,
@@ -204,6 +206,17 @@ impl Coordinator {
             max_age: facts.max_age,
             late_at: facts.late_at(),
         })
+    }
+
+    /// Why a job that is due has no run.
+    fn outside_because(&self, name: &JobName) -> Vec<BlockedBy> {
+        let since = self.outside.at(&Appointment::Elapse(name.clone()));
+        let reason = since.map(|since| BlockedBy {
+            what: format!("{MOST_READY} runs and more wait before it"),
+            since,
+            clears: "the end of one of them".to_owned(),
+        });
+        reason.into_iter().collect()
     }
 
     /// What follows from the runs at work.
@@ -313,7 +326,7 @@ fn reason(health: Health, facts: &JobFacts, failure: Option<&str>) -> String {
     match health {
         Health::Ok => String::new(),
         Health::Disabled => "its file says `enabled = false`".to_owned(),
-        Health::Paused => "it does not start by itself until it is resumed".to_owned(),
+        Health::Paused => "it does not start by itself for now".to_owned(),
         Health::NeverRan => "it has not stored a snapshot yet".to_owned(),
         Health::Unknown if facts.known_since.is_none() => "its history cannot be read".to_owned(),
         Health::Unknown => "its last good snapshot lies in the future: the clock was set back".to_owned(),

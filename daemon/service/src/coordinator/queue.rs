@@ -8,7 +8,7 @@ use backupd_core::{
 };
 use jiff::Timestamp;
 
-use super::{Coordinator, start::title};
+use super::{Coordinator, holds::Hold, start::title, triggers::is_for_a_moment};
 use crate::{
     journal::{messages, of_run},
     ports::{LaunchError, StoreError},
@@ -41,6 +41,10 @@ impl Coordinator {
             for decision in decide(&queued, &running, limit, now) {
                 match decision {
                     Decision::Start(id) => failed |= !self.launch(id).await,
+                    Decision::Wait(id, _) if self.missed_its_moment(id) => {
+                        self.skip_held(id).await;
+                        failed = true;
+                    }
                     Decision::Wait(id, reasons) => self.block(id, reasons),
                     Decision::MakeWay(id, reason) => self.make_way(id, reason).await,
                 }
@@ -49,6 +53,26 @@ impl Coordinator {
             if !failed {
                 return;
             }
+        }
+    }
+
+    /// Whether a run is wanted now or not at all, and is held by a condition.
+    fn missed_its_moment(&self, id: RunId) -> bool {
+        let run = self.runs.get(&id).map(|live| &live.run);
+        run.filter(|run| is_for_a_moment(run.trigger)).is_some_and(|run| {
+            let holds = self.holds(run, self.parts.clock.now());
+            holds.iter().any(Hold::is_condition)
+        })
+    }
+
+    /// Ends a run that has missed its moment.
+    async fn skip_held(&mut self, id: RunId) {
+        let Some(live) = self.runs.get(&id) else { return };
+        let (mut run, now) = (Run::clone(&live.run), self.parts.clock.now());
+        let holds = self.holds(&run, now).into_iter().filter(Hold::is_condition);
+        let holds: Vec<String> = holds.map(|hold| hold.reason.what).collect();
+        if run.apply(RunEvent::Skip(holds.join("; ")), now).is_ok() {
+            self.conclude(run).await;
         }
     }
 

@@ -12,10 +12,15 @@ use backupd_core::{
 
 use super::{
     Coordinator, Live, RestoreRequest, StartOptions,
+    elapse::Batch,
+    holds::Hold,
     record::{accepted, accepting, of_run},
     refusal::{Refusal, RefusalKind},
 };
-use crate::journal::{messages, of_run};
+use crate::{
+    journal::{messages, of_run},
+    ports::StoreError,
+};
 
 /// Runs of history that may be objects again at once; one more takes the place of the oldest.
 const MOST_RECALLED: usize = 200;
@@ -32,6 +37,10 @@ impl Coordinator {
         who: &Who,
     ) -> Result<RunId, Refusal> {
         self.require_enabled(job)?;
+        if let Some(id) = self.take_over(job, &options, who).await? {
+            self.pump().await;
+            return Ok(id);
+        }
         if let Some(active) = self.active_run(job) {
             let state = if active.state.has_worker() {
                 "running"
@@ -46,7 +55,8 @@ impl Coordinator {
                 "`backupctl show {job}` shows how far it is, `backupctl cancel {job}` stops it"
             )));
         }
-        let id = self.accept_backup(job, options, who).await?;
+        let run = self.manual_run(job, &options)?;
+        let id = self.accept(run, who).await?;
         self.pump().await;
         Ok(id)
     }
@@ -62,50 +72,65 @@ impl Coordinator {
         for job in jobs {
             self.require_enabled(job)?;
         }
+        if self.unfinished.len() + jobs.len() > MOST_UNFINISHED {
+            return Err(too_many());
+        }
         let mut runs = Vec::with_capacity(jobs.len());
-        let mut outcome = Ok(());
+        let mut batch = Batch::default();
         for job in jobs {
-            if let Some(active) = self.active_run(job) {
+            if let Some(id) = self.take_over(job, options, who).await? {
+                runs.push(id);
+            } else if let Some(active) = self.active_run(job) {
                 runs.push(active.id);
-                continue;
+            } else {
+                let run = self.manual_run(job, options)?;
+                runs.push(run.id);
+                batch.new.push(run);
             }
-            match self.accept_backup(job, options.clone(), who).await {
-                Ok(id) => runs.push(id),
-                // What is queued already is not taken back; it starts.
-                Err(refusal) => {
-                    outcome = Err(refusal);
-                    break;
-                }
-            }
+        }
+        let fresh: Vec<RunId> = batch.new.iter().map(|run| run.id).collect();
+        self.keep(batch, who).await;
+        if let Some(trouble) = self
+            .store_trouble
+            .clone()
+            .filter(|_| fresh.iter().any(|id| !self.runs.contains_key(id)))
+        {
+            return Err(StoreError(trouble).into());
         }
         self.pump().await;
-        outcome.map(|()| runs)
+        Ok(runs)
     }
 
-    /// Starts every job whose file says that this starts it.
-    pub(super) async fn trigger(
+    /// Lets a run start that the machine has queued and that has not begun, whatever it waits for; where there is one.
+    async fn take_over(
         &mut self,
-        trigger: Trigger,
-        metadata: &serde_json::Map<String, serde_json::Value>,
+        job: &JobName,
+        options: &StartOptions,
         who: &Who,
-    ) -> Result<Vec<RunId>, Refusal> {
-        let waits = |job: &&Arc<Job>| match trigger {
-            Trigger::PackageUpgrade => job.triggers.package_upgrade,
-            Trigger::Shutdown => job.triggers.shutdown,
-            _ => false,
+    ) -> Result<Option<RunId>, Refusal> {
+        let Some(active) = self.active_run(job) else {
+            return Ok(None);
         };
-        let jobs: Vec<JobName> = self
-            .catalog
-            .jobs
-            .values()
-            .filter(waits)
-            .map(|job| job.name.clone())
-            .collect();
-        let mut runs = Vec::new();
-        for job in jobs {
-            runs.extend(self.triggered_by(&job, trigger, metadata.clone(), who).await);
+        if active.state.has_worker() || active.trigger == Trigger::Manual {
+            return Ok(None);
         }
-        Ok(runs)
+        let mut run = Run::clone(active);
+        let now = self.parts.clock.now();
+        let holds = self.holds(&run, now).into_iter().filter(Hold::is_known);
+        let holds = holds.map(|hold| hold.reason.what).collect();
+        run.apply(RunEvent::Override(holds), now)
+            .map_err(|error| Refusal::new(RefusalKind::Failed, error.to_string()))?;
+        if options.description.is_some() {
+            run.description.clone_from(&options.description);
+        }
+        run.metadata.extend(options.metadata.clone());
+        let entry = accepted(self.entry(accepting(run.operation), who), &run);
+        self.try_save(&run, Some(entry)).await?;
+        let id = run.id;
+        // What it overrides is known and noted.
+        self.told_overridden.insert(id);
+        self.put_back(run);
+        Ok(Some(id))
     }
 
     fn require_enabled(&self, job: &JobName) -> Result<&Job, Refusal> {
@@ -120,17 +145,8 @@ impl Coordinator {
         }
     }
 
-    async fn accept_backup(
-        &mut self,
-        job: &JobName,
-        options: StartOptions,
-        who: &Who,
-    ) -> Result<RunId, Refusal> {
+    fn manual_run(&self, job: &JobName, options: &StartOptions) -> Result<Run, Refusal> {
         let found = self.require_enabled(job)?;
-        // What whoever starts it says wins over what the job's file says of all its runs.
-        let mut metadata = found.metadata.clone();
-        metadata.extend(options.metadata);
-        let options = StartOptions { metadata, ..options };
         let mut run = Run::new(
             self.ids.next(),
             Some(job.clone()),
@@ -141,6 +157,10 @@ impl Coordinator {
         );
         // Whoever starts it waits for its end, unless the file wants it otherwise.
         run.retry.clone_from(&found.retry);
+        // What whoever starts it says wins over what the job's file says of all its runs.
+        run.metadata.clone_from(&found.metadata);
+        run.metadata.extend(options.metadata.clone());
+        run.description.clone_from(&options.description);
         if let Some(pause) = self.pause_of(job) {
             let why = pause
                 .reason
@@ -150,7 +170,7 @@ impl Coordinator {
             run.overrode.push(format!("it is paused{why}"));
         }
         run.overrode.extend(self.closed_window(found));
-        self.accept(run, options, who).await
+        Ok(run)
     }
 
     /// Queues a restore.
@@ -189,21 +209,17 @@ impl Coordinator {
             paths: request.paths,
             target: request.target,
         });
-        let id = self.accept(run, request.options, who).await?;
+        run.description = request.options.description;
+        run.metadata = request.options.metadata;
+        let id = self.accept(run, who).await?;
         self.pump().await;
         Ok(id)
     }
 
-    async fn accept(&mut self, mut run: Run, options: StartOptions, who: &Who) -> Result<RunId, Refusal> {
+    async fn accept(&mut self, run: Run, who: &Who) -> Result<RunId, Refusal> {
         if self.unfinished.len() >= MOST_UNFINISHED {
-            return Err(Refusal::new(
-                RefusalKind::LimitsExceeded,
-                format!("{MOST_UNFINISHED} runs are queued or at work"),
-            )
-            .hint("`backupctl runs` lists them, `backupctl cancel RUN` takes one out"));
+            return Err(too_many());
         }
-        run.description = options.description;
-        run.metadata = options.metadata;
         let entry = accepted(self.entry(accepting(run.operation), who), &run);
         self.try_save(&run, Some(entry)).await?;
         let id = run.id;
@@ -297,6 +313,14 @@ impl Coordinator {
             Err(refusal) => refusal,
         }
     }
+}
+
+fn too_many() -> Refusal {
+    Refusal::new(
+        RefusalKind::LimitsExceeded,
+        format!("{MOST_UNFINISHED} runs may be queued or at work at once, and these would be more"),
+    )
+    .hint("`backupctl runs` lists them, `backupctl cancel RUN` takes one out")
 }
 
 fn over(id: RunId) -> Refusal {

@@ -114,7 +114,7 @@ pub(crate) struct Coordinator {
     /// Jobs of which a run begins when the one at work is over.
     pub(super) after_active: BTreeSet<JobName>,
     /// Jobs that are due and have no place in the queue, by when they were.
-    pub(super) outside: BTreeSet<(Timestamp, JobName)>,
+    pub(super) outside: Agenda,
     /// Triggers that came while a run was at work.
     pub(super) pending: BTreeMap<JobName, (Trigger, serde_json::Map<String, serde_json::Value>)>,
     /// What is watched for may be something else now.
@@ -187,7 +187,7 @@ impl Coordinator {
             plans: BTreeMap::new(),
             pauses: BTreeMap::new(),
             after_active: BTreeSet::new(),
-            outside: BTreeSet::new(),
+            outside: Agenda::default(),
             pending: BTreeMap::new(),
             rewatch: true,
             awaited: Awaited::default(),
@@ -235,6 +235,8 @@ impl Coordinator {
         for run in runs {
             if run.state.has_worker() {
                 self.adopt(&run);
+                // What it overrode was noted then.
+                self.told_overridden.insert(run.id);
             }
             let id = run.id;
             self.insert(run);

@@ -1,18 +1,22 @@
 //! What starts jobs beside time and people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use backupd_core::{
+    audit::Who,
     condition::{Condition, Standing},
     config::Job,
-    name::JobName,
+    name::{JobName, RunId},
     protocol::{WatchWork, Work},
     run::{Run, RunState, Trigger},
 };
-use serde_json::Map;
+use serde_json::{Map, Value};
 
-use super::Coordinator;
-use crate::{audit::daemon, ports::Watch};
+use super::{Coordinator, agenda::Appointment, elapse::Batch, refusal::Refusal};
+use crate::{audit::daemon, journal::messages, ports::Watch};
 
 /// What is waited for, and who for.
 #[derive(Debug, Default)]
@@ -131,20 +135,152 @@ impl Coordinator {
             .filter(|job| job.enabled && job.triggers.shutdown)
             .map(|job| job.name.clone())
             .collect();
-        for job in &jobs {
-            self.triggered_by(job, Trigger::Shutdown, Map::new(), &daemon())
-                .await;
-        }
+        self.trigger_all(&jobs, Trigger::Shutdown, &Map::new(), &daemon())
+            .await;
         self.departing = Some(jobs);
+    }
+
+    /// Starts every job whose file says that this starts it; answers their runs.
+    pub(super) async fn trigger(
+        &mut self,
+        trigger: Trigger,
+        metadata: &Map<String, Value>,
+        who: &Who,
+    ) -> Result<Vec<RunId>, Refusal> {
+        let waits = |job: &&Arc<Job>| match trigger {
+            Trigger::PackageUpgrade => job.triggers.package_upgrade,
+            Trigger::Shutdown => job.triggers.shutdown,
+            _ => false,
+        };
+        let jobs = self.catalog.jobs.values().filter(waits);
+        let jobs: BTreeSet<JobName> = jobs.map(|job| job.name.clone()).collect();
+        Ok(self.trigger_all(&jobs, trigger, metadata, who).await)
+    }
+
+    /// Starts a job because something other than time says so.
+    pub(super) async fn triggered(&mut self, job: &JobName, trigger: Trigger, metadata: Map<String, Value>) {
+        self.trigger_all(&BTreeSet::from([job.clone()]), trigger, &metadata, &daemon())
+            .await;
+    }
+
+    /// Queues them all before the first starts, so that each waits for those it comes after.
+    async fn trigger_all(
+        &mut self,
+        jobs: &BTreeSet<JobName>,
+        trigger: Trigger,
+        metadata: &Map<String, Value>,
+        who: &Who,
+    ) -> Vec<RunId> {
+        let mut batch = Batch::default();
+        let mut runs = Vec::new();
+        for job in jobs {
+            runs.extend(self.answer_trigger(job, trigger, metadata, &mut batch).await);
+        }
+        self.keep(batch, who).await;
+        self.pump().await;
+        runs.retain(|id| self.runs.contains_key(id));
+        runs
+    }
+
+    /// The run that does what a trigger asks of a job.
+    async fn answer_trigger(
+        &mut self,
+        name: &JobName,
+        trigger: Trigger,
+        metadata: &Map<String, Value>,
+        batch: &mut Batch,
+    ) -> Option<RunId> {
+        let job = self.catalog.jobs.get(name).filter(|job| job.enabled)?;
+        let mut run = self.automatic_run(job, trigger);
+        run.metadata.extend(metadata.clone());
+        if is_for_a_moment(trigger) {
+            run.retry = None;
+        }
+        if self.pause_of(name).is_some() {
+            if is_for_a_moment(trigger) {
+                tracing::info!(
+                    MESSAGE_ID = messages::ELAPSE_PASSED_OVER,
+                    BACKUPD_JOB = %name,
+                    "the job `{name}` does not start for `{trigger}`: it is paused"
+                );
+            } else {
+                self.pending.insert(name.clone(), (trigger, metadata.clone()));
+            }
+            return None;
+        }
+        let active = self.active_run(name).map(|run| (run.id, run.state));
+        match active {
+            Some((id, RunState::Backoff)) => self.supersede(id, batch),
+            Some((id, state)) if state.has_worker() => {
+                // What changed after it was read is in none of its snapshots; but who waits for a snapshot of before
+                // the change waits for this one.
+                if !is_for_a_moment(trigger) {
+                    self.pending.insert(name.clone(), (trigger, metadata.clone()));
+                }
+                return Some(id);
+            }
+            Some((id, _)) => {
+                self.note(id, metadata).await;
+                return Some(id);
+            }
+            None => {}
+        }
+        let id = run.id;
+        batch.new.push(run);
+        Some(id)
+    }
+
+    /// Adds to what is noted with a run.
+    async fn note(&mut self, id: RunId, metadata: &Map<String, Value>) {
+        let Some(live) = self.runs.get(&id) else { return };
+        let mut run = Run::clone(&live.run);
+        run.metadata.extend(metadata.clone());
+        if run != *live.run {
+            self.save(&run, None).await;
+            self.put_back(run);
+        }
+    }
+
+    /// Nobody is at work for a job any more: an elapse that had to wait for that is looked at.
+    pub(super) fn after_work_of(&mut self, name: &JobName) {
+        if self.after_active.contains(name) {
+            self.agenda
+                .set(Appointment::Elapse(name.clone()), Some(self.parts.clock.now()));
+        }
+    }
+
+    /// A run of a job is over: what had to wait for that is looked at.
+    pub(super) fn after_end_of(&mut self, name: &JobName) {
+        self.after_work_of(name);
+        if self.pending.contains_key(name) {
+            let trigger = Appointment::Trigger(name.clone());
+            self.agenda.set(trigger, Some(self.parts.clock.now()));
+        }
+    }
+
+    /// What was triggered and could not start is looked at again.
+    pub(super) fn rouse_pending(&mut self) {
+        for name in self.pending.keys().cloned().collect::<Vec<_>>() {
+            self.after_end_of(&name);
+        }
+    }
+
+    /// Starts what was triggered while it could not start.
+    pub(super) async fn start_pending(&mut self, name: &JobName) {
+        if let Some((trigger, metadata)) = self.pending.remove(name) {
+            self.triggered(name, trigger, metadata).await;
+        }
     }
 
     /// Whether shutdown is to wait for runs that begin then.
     pub(super) fn waits_for_departure(&self) -> bool {
         match &self.departing {
             None => self.awaited.shutdown,
+            // One that cannot start is not waited for.
             Some(jobs) => jobs
                 .iter()
-                .any(|job| self.active.contains_key(job) || self.pending.contains_key(job)),
+                .filter_map(|job| self.active_run(job))
+                .any(|run| run.state.has_worker() || self.holds(run, self.parts.clock.now()).is_empty()),
         }
     }
 
@@ -156,6 +292,11 @@ impl Coordinator {
             None => drop(self.unwatched.remove(&job)),
         }
     }
+}
+
+/// Whether a snapshot is wanted of now, and of no use later.
+pub(super) fn is_for_a_moment(trigger: Trigger) -> bool {
+    matches!(trigger, Trigger::PackageUpgrade | Trigger::Shutdown)
 }
 
 #[cfg(test)]

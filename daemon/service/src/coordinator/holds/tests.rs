@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use backupd_core::{
     condition::{Condition, Standing},
+    failure::{Failure, FailureClass},
     protocol::EventKind,
     run::{RunResult, RunState},
 };
@@ -144,4 +145,98 @@ async fn a_run_begins_inside_of_its_window_alone() {
     // It closes again over the run.
     pass(&stage, HOUR * 8).await;
     assert_eq!(*stage.launcher.stopped.lock().unwrap(), [run]);
+}
+
+#[tokio::test]
+async fn whoever_starts_a_job_that_waits_takes_its_run_over() {
+    let stage = Stage::new(&[("home", LAPTOP)]).await.published();
+    pass(&stage, HOUR).await;
+    power(&stage, on_battery()).await;
+    assert_eq!(launches(&stage), 0);
+    let waiting = stage.job_view("home").await.active_run.unwrap();
+    let run = stage
+        .handle
+        .start(job("home"), StartOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(run, waiting);
+    assert_eq!(launches(&stage), 1);
+    let stored = stage.stored(run).await;
+    assert_eq!(stored.overrode, ["on battery power"]);
+    let refusal = stage.handle.start(job("home"), StartOptions::default()).await;
+    assert!(refusal.is_err(), "it is at work now");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_moves_what_waits_for_a_window() {
+    let lines =
+        "schedule = { calendar = \"09:00\", window = \"08:30-10:00\" }\nconditions = { ac_power = true }";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    power(&stage, on_battery()).await;
+    pass(&stage, HOUR * 2).await;
+    power(&stage, Standing::Holds).await;
+    assert_eq!(launches(&stage), 0);
+    stage.clock.set("2027-01-15T09:30:00Z".parse().unwrap());
+    pass(&stage, SignedDuration::ZERO).await;
+    assert_eq!(launches(&stage), 1);
+}
+
+#[tokio::test]
+async fn a_run_that_waits_does_not_hide_what_else_is_to_come() {
+    let jobs = [
+        ("home", "schedule = \"09:00\"\nconditions = { network = true }"),
+        ("other", "schedule = \"11:00\""),
+    ];
+    let stage = Stage::new(&jobs).await.published();
+    pass(&stage, HOUR).await;
+    let network = |standing| BTreeMap::from([(Condition::Online, standing)]);
+    stage.inbox.standings(network(Standing::Holds)).await;
+    stage.handle.settings().await.unwrap();
+    let run = stage.launcher.launched.lock().unwrap()[0].run;
+    let failure = Failure::new(FailureClass::Network, "no route");
+    let kinds = vec![
+        EventKind::Failure { failure },
+        EventKind::Done {
+            result: RunResult::Failed,
+        },
+    ];
+    stage.worker_says(run, kinds, true).await;
+    let gone = Standing::Fails {
+        what: "there is no network".to_owned(),
+        clears: "a network".to_owned(),
+    };
+    // The time of its next attempt comes, and it is held.
+    pass(&stage, SignedDuration::from_mins(1)).await;
+    stage.inbox.standings(network(gone)).await;
+    stage.handle.settings().await.unwrap();
+    assert_eq!(launches(&stage), 1);
+    let alarm = stage.alarm.borrow().unwrap();
+    assert_eq!(alarm, "2027-01-15T11:00:00Z".parse().unwrap());
+    stage.inbox.standings(network(Standing::Holds)).await;
+    stage.handle.settings().await.unwrap();
+    assert_eq!(launches(&stage), 2);
+}
+
+#[tokio::test]
+async fn a_job_that_is_switched_off_does_not_start_what_waits() {
+    let stage = Stage::new(&[("home", LAPTOP)]).await.published();
+    pass(&stage, HOUR).await;
+    power(&stage, on_battery()).await;
+    let run = stage.job_view("home").await.active_run.unwrap();
+    stage.handle.set_enabled(job("home"), false, None).await.unwrap();
+    assert_eq!(stage.stored(run).await.result, Some(RunResult::Skipped));
+    stage.handle.pause(Some(job("home")), None, None).await.unwrap();
+    stage.handle.delete(job("home"), None).await.unwrap();
+    let text = "repository = \"nas\"\nsources = [\"/home/home\"]\n";
+    stage
+        .handle
+        .create(
+            crate::configuration::Kind::Job,
+            "home".to_owned(),
+            text.to_owned(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(stage.job_view("home").await.pause, None, "it is another job");
 }

@@ -1,0 +1,120 @@
+//! What a wake-up works on: that which has come, and no more.
+
+use std::collections::BTreeSet;
+
+use backupd_core::{
+    name::{JobName, RunId},
+    run::{Run, Trigger},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Coordinator, agenda::Appointment};
+
+/// How long to wait for a store that refused something.
+pub(super) const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// Runs that the machine began and that could start, were there a place. What is due beyond that waits outside of the
+/// queue: nothing is lost, and a night of ten thousand jobs is not written down ten thousand times at once.
+pub(super) const MOST_READY: usize = 100;
+
+/// The same, with those that wait for a disk, a network or a time: they take no place from others.
+const MOST_AUTOMATIC: usize = 1000;
+
+impl Coordinator {
+    /// Sees to everything that has come.
+    pub(super) async fn attend(&mut self) {
+        let mut pump = self.look_at_clock();
+        if pump {
+            self.look_at_windows().await;
+        }
+        let mut elapsed: BTreeSet<JobName> = self.take_room();
+        let due = self.agenda.take_due(self.parts.clock.now());
+        for appointment in due {
+            match appointment {
+                Appointment::Elapse(job) => drop(elapsed.insert(job)),
+                Appointment::Trigger(job) => {
+                    self.start_pending(&job).await;
+                    pump = true;
+                }
+                Appointment::Late(job) => self.touch_job(&job),
+                Appointment::Attempt(_) => pump = true,
+                Appointment::Window(id) => {
+                    self.window_moved(id).await;
+                    pump = true;
+                }
+                Appointment::PauseEnds(job) => {
+                    self.pause_ended(job).await;
+                    pump = true;
+                }
+                Appointment::Store => {
+                    self.catch_up_with_store().await;
+                    pump = true;
+                }
+            }
+        }
+        if !elapsed.is_empty() {
+            self.elapse(elapsed).await;
+        } else if pump {
+            self.pump().await;
+        }
+    }
+
+    /// Jobs that are due and were kept outside of the queue, as many as there is room for now.
+    fn take_room(&mut self) -> BTreeSet<JobName> {
+        let mut jobs = BTreeSet::new();
+        if self.outside.first().is_none() {
+            return jobs;
+        }
+        let room = self.room();
+        while jobs.len() < room
+            && let Some((_, Appointment::Elapse(job))) = self.outside.pop()
+        {
+            jobs.insert(job);
+        }
+        jobs
+    }
+
+    /// How many more runs may be queued by the machine.
+    pub(super) fn room(&self) -> usize {
+        let now = self.parts.clock.now();
+        let unfinished = self.unfinished.iter().filter_map(|id| self.runs.get(id));
+        let automatic = unfinished
+            .map(|live| &live.run)
+            .filter(|run| run.trigger != Trigger::Manual);
+        let (mut all, mut ready) = (0_usize, 0_usize);
+        for run in automatic {
+            all += 1;
+            ready += usize::from(run.state.has_worker() || self.holds(run, now).is_empty());
+        }
+        MOST_READY
+            .saturating_sub(ready)
+            .min(MOST_AUTOMATIC.saturating_sub(all))
+    }
+
+    /// Makes the appointment for the next attempt of a run.
+    pub(super) fn appoint_attempt(&mut self, id: RunId) {
+        let at = self.runs.get(&id).and_then(|live| self.attempt_at(&live.run));
+        // One that has come waits for something else by now, and must not hide what is to come.
+        let at = at.filter(|at| *at > self.parts.clock.now());
+        self.agenda.set(Appointment::Attempt(id), at);
+    }
+
+    /// When the next attempt of a run is: never further away than the longest wait, wherever the clock was set to.
+    pub(super) fn attempt_at(&self, run: &Run) -> Option<Timestamp> {
+        let (at, retry) = run.next_attempt.zip(run.retry.as_ref())?;
+        let now = self.parts.clock.now();
+        let latest = now.checked_add(retry.maximum).ok()?;
+        Some(if at <= latest { at } else { now })
+    }
+
+    /// A pause has ended, or was ended.
+    pub(super) fn agree_again(&mut self, job: Option<&JobName>) {
+        let names: Vec<JobName> = match job {
+            Some(job) => vec![job.clone()],
+            None => self.catalog.jobs.keys().cloned().collect(),
+        };
+        for name in names {
+            self.agree(&name);
+        }
+    }
+}

@@ -82,6 +82,8 @@ impl Coordinator {
                 runs.push(id);
             } else if let Some(active) = self.active_run(job) {
                 runs.push(active.id);
+            } else if let Some(named) = batch.new.iter().find(|run| run.job.as_ref() == Some(job)) {
+                runs.push(named.id);
             } else {
                 let run = self.manual_run(job, options)?;
                 runs.push(run.id);

@@ -9,7 +9,6 @@ use std::{
 };
 
 use backupd_core::{
-    clock::Reading,
     condition::Condition,
     name::{JobName, RunId},
 };
@@ -64,6 +63,9 @@ struct Time {
     /// What the clock on the wall showed when the world began, by its present setting.
     origin: Timestamp,
     booted: Age,
+    /// Since when it sleeps, and for how long it has since it was booted.
+    asleep_since: Option<Age>,
+    asleep: SignedDuration,
 }
 
 /// See the module.
@@ -99,6 +101,8 @@ impl Ground {
                 age: Age::ZERO,
                 origin: begins,
                 booted: Age::from_hours(-1),
+                asleep_since: None,
+                asleep: SignedDuration::ZERO,
             }),
             wheel: Mutex::default(),
             rng: Mutex::new(rng),
@@ -157,6 +161,17 @@ impl Ground {
     pub(super) fn boot(&self) {
         let mut time = self.time.lock().unwrap();
         time.booted = time.age;
+        time.asleep_since = None;
+        time.asleep = SignedDuration::ZERO;
+    }
+
+    /// The machine falls asleep, or wakes up.
+    pub(super) fn sleep(&self, asleep: bool) {
+        let mut time = self.time.lock().unwrap();
+        if let Some(since) = time.asleep_since.take() {
+            time.asleep = time.asleep + (time.age - since);
+        }
+        time.asleep_since = asleep.then_some(time.age);
     }
 
     /// Has something come after that time.
@@ -294,10 +309,8 @@ impl Clock for Ground {
         time.age - time.booted
     }
 
-    fn reading(&self) -> Reading {
-        Reading {
-            now: self.now(),
-            since_boot: self.since_boot(),
-        }
+    fn awake(&self) -> SignedDuration {
+        let time = self.time.lock().unwrap();
+        time.age - time.booted - time.asleep
     }
 }

@@ -91,6 +91,7 @@ impl World {
     /// The machine sleeps for a while, and all that works on it.
     fn suspend(&mut self, lasts: SignedDuration) {
         self.asleep = true;
+        self.machine.ground.sleep(true);
         self.machine.ground.put_off(lasts, |what| {
             !matches!(
                 what,
@@ -102,6 +103,7 @@ impl World {
 
     pub(super) async fn wake_up(&mut self) {
         self.asleep = false;
+        self.machine.ground.sleep(false);
         self.disturbed = self.machine.ground.age();
         let tells_late = self.machine.ground.chance(0.7);
         let inbox = self.daemon.as_ref().map(|daemon| daemon.inbox.clone());

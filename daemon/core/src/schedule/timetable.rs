@@ -50,10 +50,10 @@ pub struct Elapse {
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
-    /// The first elapse that was not seen to; a run is as late as this.
-    pub first: Elapse,
-    /// The last one that has come; all up to here are one run.
+    /// The last elapse that has come; all up to here are one run.
     pub last: Elapse,
+    /// The last one of the schedules that catch up, for where `last` was missed and is passed over.
+    pub catch_up: Option<Elapse>,
 }
 
 /// The schedules of a job.
@@ -96,19 +96,36 @@ impl Timetable<'_> {
 
     /// What has come since `after`, up to and with `now`.
     pub fn due(&self, after: Timestamp, now: Timestamp) -> Option<Due> {
-        let first = self.next_after(after).filter(|elapse| elapse.at <= now)?;
-        // The last one is looked for from ever further back, so that years of minutes are not walked through.
+        let last = self.last(after, now, |_| true)?;
+        let catches_up = |elapse: &Elapse| {
+            self.schedules
+                .get(elapse.schedule)
+                .is_some_and(|schedule| schedule.catch_up)
+        };
+        let catch_up = Some(last)
+            .filter(catches_up)
+            .or_else(|| self.last(after, now, |schedule| schedule.catch_up));
+        Some(Due { last, catch_up })
+    }
+
+    /// The last elapse of these schedules since `after`, up to and with `now`.
+    fn last(&self, after: Timestamp, now: Timestamp, which: impl Fn(&Schedule) -> bool) -> Option<Elapse> {
+        let next = |after| {
+            let elapse = self.first(after, |schedule, after| {
+                which(schedule)
+                    .then(|| schedule.next_after(after, self.local, self.anchor))
+                    .flatten()
+            });
+            elapse.filter(|elapse| elapse.at <= now)
+        };
+        let first = next(after)?;
+        // It is looked for from ever further back, so that years of minutes are not walked through.
         let mut back = SignedDuration::from_mins(1);
         loop {
             let from = now.checked_sub(back).map_or(after, |from| from.max(after));
-            let found = std::iter::successors(self.next_after(from), |elapse| self.next_after(elapse.at))
-                .take_while(|elapse| elapse.at <= now)
-                .last();
-            if let Some(last) = found {
-                return Some(Due { first, last });
-            }
-            if from == after {
-                return Some(Due { first, last: first });
+            let found = std::iter::successors(next(from), |elapse| next(elapse.at)).last();
+            if found.is_some() || from == after {
+                return found.or(Some(first));
             }
             back = back.saturating_mul(16);
         }

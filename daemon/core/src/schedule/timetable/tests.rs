@@ -114,8 +114,37 @@ fn what_came_in_years_of_minutes_is_found_at_once() {
         at: time(at),
         schedule: 0,
     };
-    let (first, last) = (elapse("2000-01-01T00:01Z"), elapse("2026-07-01T12:34Z"));
-    assert_eq!(due, Some(Due { first, last }));
+    let last = elapse("2026-07-01T12:34Z");
+    let catch_up = Some(last);
+    assert_eq!(due, Some(Due { last, catch_up }));
+}
+
+#[test]
+fn what_is_caught_up_is_not_hidden_by_a_later_elapse_that_is_not() {
+    let passed_over = |text| Schedule {
+        catch_up: false,
+        ..schedule(text, SignedDuration::ZERO)
+    };
+    let both = [schedule("02:00", SignedDuration::ZERO), passed_over("12:00")];
+    let due = |schedules: &[Schedule], after, now| {
+        timetable(schedules, &TimeZone::UTC, seed("")).due(time(after), time(now))
+    };
+    let elapse = |at, schedule| Elapse {
+        at: time(at),
+        schedule,
+    };
+    let (night, noon) = (elapse("2026-05-05T02:00Z", 0), elapse("2026-05-05T12:00Z", 1));
+    let found = |last, catch_up| Some(Due { last, catch_up });
+    let (one, thirteen) = ("2026-05-05T01:00Z", "2026-05-05T13:00Z");
+    assert_eq!(due(&both, one, thirteen), found(noon, Some(night)));
+    assert_eq!(due(&both, one, "2026-05-05T11:00Z"), found(night, Some(night)));
+    assert_eq!(due(&both, "2026-05-05T02:00Z", thirteen), found(noon, None));
+    assert_eq!(due(&both, one, "2026-05-05T01:30Z"), None);
+    // At the same instant it is the one that catches up, wherever it stands.
+    let [night, _] = both;
+    let same = [passed_over("02:00"), night];
+    let caught_up = due(&same, one, thirteen).unwrap().catch_up;
+    assert_eq!(caught_up, Some(elapse("2026-05-05T02:00Z", 1)));
 }
 
 fn texts() -> impl Strategy<Value = Vec<(String, i64)>> {
@@ -147,7 +176,11 @@ proptest! {
         let zone = TimeZone::get(zone).unwrap();
         let schedules: Vec<_> = texts
             .iter()
-            .map(|(text, jitter)| schedule(text, SignedDuration::from_secs(*jitter)))
+            .map(|(text, jitter)| Schedule {
+                // As good as a coin.
+                catch_up: jitter % 2 == 0,
+                ..schedule(text, SignedDuration::from_secs(*jitter))
+            })
             .collect();
         let timetable = timetable(&schedules, &zone, seed(&machine));
         let from = Timestamp::from_second(from).unwrap();
@@ -171,11 +204,11 @@ proptest! {
             prop_assert_eq!(timetable.next_after(after), Some(next));
         }
         let mut come = all.iter().filter(|elapse| elapse.at > after && elapse.at <= now);
-        let first = come.next().copied();
-        let last = come.next_back().copied().or(first);
+        let last = come.clone().next_back();
+        let catch_up = come.rfind(|elapse| schedules[elapse.schedule].catch_up);
         let due = timetable.due(after, now);
-        prop_assert_eq!(due.map(|due| due.first), first);
         // Of two at the same instant either will do.
         prop_assert_eq!(due.map(|due| due.last.at), last.map(|last| last.at));
+        prop_assert_eq!(due.and_then(|due| due.catch_up).map(|last| last.at), catch_up.map(|last| last.at));
     }
 }

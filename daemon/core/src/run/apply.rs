@@ -100,6 +100,12 @@ impl Run {
                 self.end_attempt(RunResult::Cancelled, Some(cancelled_before_start()), now);
                 Ok(true)
             }
+            (Starting, RunEvent::LaunchFailed(_)) if self.makes_way.is_some() => {
+                let failure =
+                    Failure::new(FailureClass::Cancelled, "the attempt was stopped before it began");
+                self.end_attempt(RunResult::Cancelled, Some(failure), now);
+                Ok(true)
+            }
             (Starting, RunEvent::LaunchFailed(failure)) => {
                 self.end_attempt(RunResult::Failed, Some(failure), now);
                 Ok(true)
@@ -278,6 +284,7 @@ impl Run {
             attempt.made_way = made_way.is_some();
         }
         if let Some(reason) = made_way {
+            self.forget_made_way();
             self.state = RunState::Waiting;
             self.phase = None;
             self.blocked_by = vec![BlockedBy {
@@ -297,6 +304,18 @@ impl Run {
             }
             None => self.finish(result, failure, now),
         }
+    }
+
+    /// A condition that comes and goes must not let the record grow for ever. Numbers go on from the last attempt,
+    /// which stays.
+    fn forget_made_way(&mut self) {
+        let made_way = self.attempts.iter().filter(|attempt| attempt.made_way).count();
+        let mut too_many = made_way.saturating_sub(MOST_MADE_WAY);
+        self.attempts.retain(|attempt| {
+            let forgotten = attempt.made_way && too_many > 0;
+            too_many -= usize::from(forgotten);
+            !forgotten
+        });
     }
 
     /// When an attempt that ended so is tried again.
@@ -329,6 +348,9 @@ impl Run {
         self.blocked_by.clear();
     }
 }
+
+/// As many attempts that made way are kept, the newest.
+const MOST_MADE_WAY: usize = 20;
 
 fn cancelled_before_start() -> Failure {
     Failure::new(FailureClass::Cancelled, "the run was cancelled before it started")

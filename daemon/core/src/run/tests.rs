@@ -318,6 +318,49 @@ fn a_run_that_makes_way_goes_on_later_and_the_attempt_does_not_count() {
 }
 
 #[test]
+fn a_worker_that_was_stopped_before_its_first_word_has_made_way() {
+    let mut run = run();
+    run.retry = Some(crate::retry::Retry::default());
+    run.apply(RunEvent::Starting, at(1)).unwrap();
+    run.apply(RunEvent::MakeWay("on battery power".into()), at(2))
+        .unwrap();
+    let failure = Failure::new(FailureClass::Engine, "no first word");
+    let mut cancelled = run.clone();
+    run.apply(RunEvent::LaunchFailed(failure.clone()), at(3)).unwrap();
+    assert_eq!((run.state, run.result), (RunState::Waiting, None));
+    assert_eq!(run.blocked_by[0].what, "on battery power");
+    let [attempt] = run.attempts.as_slice() else {
+        panic!("one attempt")
+    };
+    assert!(attempt.made_way && attempt.result == Some(RunResult::Cancelled));
+    cancelled.apply(RunEvent::CancelRequested, at(3)).unwrap();
+    cancelled.apply(RunEvent::LaunchFailed(failure), at(3)).unwrap();
+    assert_eq!(cancelled.result, Some(RunResult::Cancelled));
+}
+
+#[test]
+fn of_attempts_that_made_way_the_newest_are_kept_and_numbers_go_on() {
+    let mut run = run();
+    run.retry = Some(crate::retry::Retry::default());
+    run.apply(RunEvent::Starting, at(1)).unwrap();
+    run.apply(RunEvent::WorkerGone, at(1)).unwrap();
+    for second in 2..=100 {
+        run.apply(RunEvent::Starting, at(second)).unwrap();
+        run.apply(RunEvent::MakeWay("on battery power".into()), at(second))
+            .unwrap();
+        run.apply(RunEvent::WorkerGone, at(second)).unwrap();
+        assert_eq!(run.state, RunState::Waiting);
+    }
+    let numbers: Vec<_> = run.attempts.iter().map(|attempt| attempt.number).collect();
+    let kept: Vec<_> = std::iter::once(1).chain(81..=100).collect();
+    assert_eq!(numbers, kept, "what failed counts, and stays");
+    run.apply(RunEvent::Starting, at(101)).unwrap();
+    assert_eq!(run.attempts.last().unwrap().number, 101);
+    run.apply(RunEvent::WorkerGone, at(101)).unwrap();
+    assert_eq!(run.state, RunState::Backoff);
+}
+
+#[test]
 fn a_worker_that_ended_well_before_it_could_make_way_has_ended_well() {
     let mut run = started();
     run.apply(RunEvent::MakeWay("on battery power".into()), at(2))

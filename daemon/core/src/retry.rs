@@ -34,14 +34,6 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// No second attempt.
-    pub fn never() -> Self {
-        Self {
-            attempts: 1,
-            ..Self::default()
-        }
-    }
-
     /// When the attempt after number `attempt` begins, which failed at `now`; `None` where there is none.
     ///
     /// The wait is anything up to the limit of that attempt ("full jitter"), so that many that failed together do
@@ -58,10 +50,15 @@ impl Retry {
             return None;
         }
         let at = now.checked_add(self.wait(run, attempt)).ok()?;
-        match self.deadline {
-            Some(deadline) if at.duration_since(began) > deadline => None,
-            _ => Some(at),
-        }
+        // A clock that was set back tells nothing of how long it took.
+        (began > now || !self.is_past_deadline(began, at)).then_some(at)
+    }
+
+    /// Whether it is too late at `now` for another attempt, the first having begun at `began`. A clock that was set
+    /// back since then ends nothing.
+    pub fn is_past_deadline(&self, began: Timestamp, now: Timestamp) -> bool {
+        self.deadline
+            .is_some_and(|deadline| now.duration_since(began) > deadline)
     }
 
     /// The longest wait after an attempt.
@@ -133,5 +130,24 @@ mod tests {
                 .is_some()
         );
         assert_eq!(retry.next(run(1), 1, FailureClass::Network, began, at(10)), None);
+        assert!(!retry.is_past_deadline(began, at(10)));
+        assert!(retry.is_past_deadline(began, at(11)));
+        assert!(!Retry::default().is_past_deadline(began, at(1_000_000)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_ends_nothing() {
+        let retry = Retry {
+            initial: SignedDuration::from_hours(1),
+            maximum: SignedDuration::from_hours(1),
+            deadline: Some(SignedDuration::from_secs(1)),
+            ..Retry::default()
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let began = now + SignedDuration::from_secs(1);
+        assert!(!retry.is_past_deadline(began, now));
+        // Even where the wait leads past what the deadline would be on a clock that was never set.
+        let next = (0..9).map(|n| retry.next(run(n), 1, FailureClass::Network, began, now));
+        assert!(next.into_iter().all(|at| at.is_some()));
     }
 }

@@ -203,7 +203,6 @@ fn began(output: &Output, run: &RunProperties) -> Option<String> {
         "manual" => "it was started by hand".to_owned(),
         "schedule" => format!("it was started by its schedule, for the elapse{elapse}"),
         "catch-up" => format!("it makes up for what was missed: the elapse{elapse}"),
-        "retry" => "it is tried again after a failure".to_owned(),
         "package-upgrade" => "it was started because packages are about to change".to_owned(),
         "path-change" => "it was started because files in its sources changed".to_owned(),
         "shutdown" => "it was started because the machine is about to go down".to_owned(),

@@ -118,8 +118,6 @@ words! {
         Schedule = "schedule",
         /// Its time had come while the machine was off or asleep.
         CatchUp = "catch-up",
-        /// An attempt before it failed.
-        Retry = "retry",
         /// Packages were upgraded.
         PackageUpgrade = "package-upgrade",
         /// A watched path changed.

@@ -61,6 +61,16 @@ pub struct Conditions {
     pub when_lost: WhenLost,
 }
 
+impl Conditions {
+    /// Those that a run can lose while it is at work; the others are looked at before it begins, and only then: a
+    /// backup that stopped itself for its own load would never end.
+    pub fn kept_while_running(&self) -> impl Iterator<Item = &Condition> {
+        self.all
+            .iter()
+            .filter(|condition| !matches!(condition, Condition::LoadBelow(_) | Condition::FreeMemory(_)))
+    }
+}
+
 /// Whether a condition holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {

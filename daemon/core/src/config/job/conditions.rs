@@ -85,18 +85,26 @@ fn keys(reader: &mut Reader<'_>, windowed: bool) -> Conditions {
     .chain(memory.map(|bytes| Condition::FreeMemory(bytes.value)))
     .collect();
 
-    if let Some(lost) = when_lost.as_ref().filter(|_| all.is_empty() && !windowed) {
-        let complaint = Complaint::new("`when_lost` is without effect: there is no condition to lose");
-        reader.fault(
-            WHEN_LOST,
-            lost.position,
-            complaint.hint("add a condition, or remove it"),
-        );
-    }
-    Conditions {
+    let position = when_lost.as_ref().map(|lost| lost.position);
+    let conditions = Conditions {
         all,
         when_lost: when_lost.map_or_else(WhenLost::default, |value| value.value),
+    };
+    let stops = conditions.when_lost == WhenLost::Stop;
+    let complaint = if conditions.all.is_empty() {
+        let complaint = Complaint::new("`when_lost` is without effect: there is no condition to lose");
+        Some(complaint.hint("add a condition, or remove it"))
+    } else if stops && conditions.kept_while_running().next().is_none() {
+        let message = "`when_lost = \"stop\"` is without effect: a load and free memory are looked at before a run \
+                       begins, and not while it is at work";
+        Some(Complaint::new(message).hint("add another condition, or remove it"))
+    } else {
+        None
+    };
+    if let Some((position, complaint)) = position.zip(complaint).filter(|_| !windowed) {
+        reader.fault(WHEN_LOST, position, complaint);
     }
+    conditions
 }
 
 fn shown(path: &Path) -> String {

@@ -151,6 +151,8 @@ ac_power = false
             Condition::FreeMemory(1 << 30),
         ]
     );
+    let kept: Vec<_> = all.conditions.kept_while_running().cloned().collect();
+    assert_eq!(kept, all.conditions.all[..9], "all but load and memory");
     assert_eq!(
         job("conditions.ac_power = true").conditions.all,
         [Condition::AcPower]
@@ -162,6 +164,8 @@ ac_power = false
     // A window can be lost too.
     let windowed = "schedule = { every = \"4h\", window = \"22:00-06:00\" }\nconditions.when_lost = \"stop\"";
     assert_eq!(job(windowed).conditions.when_lost, WhenLost::Stop);
+    let loaded = job(&format!("{windowed}\nconditions.load_below = 3"));
+    assert_eq!(loaded.conditions.kept_while_running().next(), None);
     for (word, lost) in WhenLost::WORDS {
         assert_eq!(lost.as_str(), word);
     }

@@ -167,6 +167,7 @@ fn what_contradicts_itself_is_refused() {
         "conditions = { reachable = [\"nas:22\"], network = false }",
         "conditions = { when_lost = \"stop\" }",
         "conditions = { ac_power = false, when_lost = \"continue\" }",
+        "conditions = { load_below = 4, free_memory = \"1 GiB\", when_lost = \"stop\" }",
     ];
     assert_snapshot!(faults_of(&lines), @r#"
     conditions = { ac_power = true, battery_above = 40 }
@@ -193,5 +194,8 @@ fn what_contradicts_itself_is_refused() {
     conditions = { ac_power = false, when_lost = "continue" }
       46: `when_lost` is without effect: there is no condition to lose
         hint: add a condition, or remove it
+    conditions = { load_below = 4, free_memory = "1 GiB", when_lost = "stop" }
+      67: `when_lost = "stop"` is without effect: a load and free memory are looked at before a run begins, and not while it is at work
+        hint: add another condition, or remove it
     "#);
 }

@@ -25,7 +25,7 @@ use backupd_core::{
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tempfile::TempDir;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::{
     coordinator::{
@@ -131,6 +131,8 @@ pub(crate) struct ScriptedLauncher {
     pub(crate) limits: Mutex<Limits>,
     /// Watches that were begun, and the end that each would write to.
     pub(crate) watches: Mutex<Vec<(Spec, std::io::PipeWriter, WatchEnd)>>,
+    /// Told of each watch that begins.
+    pub(crate) watch_began: Notify,
     /// What a question is answered with; none is a wrong password.
     pub(crate) answer: Mutex<Option<String>>,
 }
@@ -178,6 +180,7 @@ impl Launcher for ScriptedLauncher {
         let (lines, output) = std::io::pipe().unwrap();
         let (told, end) = oneshot::channel();
         self.watches.lock().unwrap().push((spec.clone(), output, told));
+        self.watch_began.notify_one();
         let lines = lines.into();
         Box::pin(async move { Ok(Watching { lines, end }) })
     }

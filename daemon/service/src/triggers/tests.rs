@@ -66,8 +66,7 @@ impl Stage {
             if let Some(worker) = self.launcher.watches.lock().unwrap().pop() {
                 return worker;
             }
-            // Of the time that the test has stopped: it goes on when nobody has anything to do.
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            self.launcher.watch_began.notified().await;
         }
     }
 

@@ -1,7 +1,9 @@
 //! Lines about a job or a run, for the detailed views.
 
 use anstyle::Style;
+use backupd_core::failure::FailureClass;
 use backupd_dbus::{Blocked, ProgressProperties, RunProperties, StatisticsProperties};
+use serde::{Deserialize as _, de::IntoDeserializer as _};
 
 use super::{Output, escape::escape, human, style};
 
@@ -229,11 +231,27 @@ pub(crate) fn overrode(details: &mut Details, run: &RunProperties) {
     }
 }
 
+/// What is said of a run that the machine would try again, and does not.
+pub(crate) const IS_FINAL: &str = "it is not tried again, since that would not help";
+
+/// Whether a run failed for good: not for want of another attempt, but because none would end better by itself. Of runs
+/// that are not tried again anyhow, such as most that somebody started, nobody is told.
+pub(crate) fn is_final(run: &RunProperties) -> bool {
+    let tried_again = run.kind.as_deref() == Some("automatic")
+        || run.attempts.as_ref().is_some_and(|attempts| attempts.len() > 1);
+    let class = run.failure_class.as_deref().unwrap_or_default();
+    let class: Result<_, serde::de::value::Error> = FailureClass::deserialize(class.into_deserializer());
+    tried_again && run.result.as_deref() == Some("failed") && class.is_ok_and(|class| !class.is_transient())
+}
+
 /// Lines of why a run did not end well.
 pub(crate) fn failure(details: &mut Details, run: &RunProperties) {
     if let Some(class) = run.failure_class.as_deref().filter(|class| !class.is_empty()) {
         let message = run.failure_message.as_deref().unwrap_or_default();
         details.row("failure", format!("{} ({})", escape(message), escape(class)));
+        if is_final(run) {
+            details.row("retry", IS_FINAL);
+        }
         details.text("hint", run.failure_hint.as_deref());
     }
 }

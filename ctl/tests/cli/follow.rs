@@ -93,6 +93,7 @@ async fn several_runs_are_told_apart_and_the_worst_end_counts() {
       snapshot: 4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091
     ✗ failed mail in 2.0s
       failure: the password is wrong (credentials)
+        retry: it is not tried again, since that would not help
          hint: look at `password_file` of the repository `nas`
     --- stderr
     all it told is shown by `backupctl log 01JD3W00000000000000000BAD`

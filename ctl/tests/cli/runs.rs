@@ -127,6 +127,7 @@ async fn show_finds_runs_jobs_and_repositories() {
       finished: 1h ago (<time>)
           took: 2.0s
        failure: the password is wrong (credentials)
+         retry: it is not tried again, since that would not help
           hint: look at `password_file` of the repository `nas`
       attempts: 1: interrupted, 1h ago: the worker ended without saying how
                 2: failed, 1h ago: the password is wrong

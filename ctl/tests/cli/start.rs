@@ -149,6 +149,7 @@ async fn hooks_start_what_waits_for_them() {
     ✓ success home in 1m 23s, snapshot 4f5e6a7b
     ✗ failed mail in 2.0s
       failure: the password is wrong (credentials)
+        retry: it is not tried again, since that would not help
          hint: look at `password_file` of the repository `nas`
     --- stderr
     all it told is shown by `backupctl log 01JD3W00000000000000000BAD`

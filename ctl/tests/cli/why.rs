@@ -22,6 +22,7 @@ async fn why_says_what_is_and_what_to_do() {
     its last run ended 1h ago as failed: the password is wrong
     attempt 1 ended 1h ago as interrupted: the worker ended without saying how
     attempt 2 ended 1h ago as failed: the password is wrong
+    it is not tried again, since that would not help
     hint: look at `password_file` of the repository `nas`
     hint: all that its last run told is shown by `backupctl log mail`
     hint: start it with `backupctl start mail`
@@ -107,6 +108,43 @@ async fn why_says_when_it_starts_next_and_what_holds_it() {
     assert_eq!(reasons["elapse"]["job"], "home");
     assert_snapshot!(reasons["reasons"][0].as_str().unwrap(), @"`home` is not running: it is paused, as all jobs are, until it is resumed");
     assert_snapshot!(reasons["advice"][0].as_str().unwrap(), @"end the pause with `backupctl resume --all`");
+}
+
+#[tokio::test]
+async fn only_a_failure_that_the_machine_gives_up_on_is_called_final() {
+    let world = World::new().await;
+    let told = async |kind: &str, class: &str, result: &str, attempts: usize| {
+        {
+            let mut state = world.fake.state();
+            let run = state.runs.get_mut(BAD_RUN).unwrap();
+            run.kind = fixtures::text(kind);
+            run.failure_class = fixtures::text(class);
+            run.result = fixtures::text(result);
+            run.attempts.as_mut().unwrap().truncate(attempts);
+        }
+        let said = "it is not tried again, since that would not help";
+        let (why, show) = (
+            world.shown(&["why", "mail"]).await,
+            world.shown(&["show", BAD_RUN]).await,
+        );
+        assert_eq!(why.contains(said), show.contains(said), "{why}{show}");
+        why.contains(said)
+    };
+    assert!(
+        told("manual", "credentials", "failed", 2).await,
+        "it was tried again"
+    );
+    assert!(
+        !told("automatic", "network", "failed", 2).await,
+        "its attempts are used up"
+    );
+    assert!(!told("automatic", "a-class-of-tomorrow", "failed", 2).await);
+    assert!(!told("automatic", "timed-out", "timed-out", 2).await);
+    assert!(told("automatic", "credentials", "failed", 1).await);
+    assert!(
+        !told("manual", "credentials", "failed", 1).await,
+        "nobody thinks it would be"
+    );
 }
 
 #[tokio::test]

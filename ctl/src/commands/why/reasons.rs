@@ -126,6 +126,7 @@ fn last(output: &Output, case: &Case<'_>) -> Vec<String> {
         escape(message)
     )];
     reasons.extend(attempts(output, last));
+    reasons.extend(describe::is_final(last).then(|| describe::IS_FINAL.to_owned()));
     reasons
 }
 

@@ -134,6 +134,18 @@ async fn refused(daemon: &Daemon, names: &[String], error: Error) -> Failure {
     let unknown = matches!(error, Error::JobNotFound(_));
     let disabled = matches!(error, Error::JobDisabled(_));
     let busy = matches!(error, Error::AlreadyRunning(_));
+    // What is looked at for all of them before the first is queued; whatever else came may have come in between.
+    let none = unknown
+        || disabled
+        || matches!(
+            error,
+            Error::NotAuthorized(_)
+                | Error::NotAuthorizedCanObtain(_)
+                | Error::NotAuthorizedDismissed(_)
+                | Error::InvalidArgument(_)
+                | Error::UnknownOption(_)
+                | Error::LimitsExceeded(_)
+        );
     let mut failure = daemon.failure(error);
     let several = names.len() > 1;
     if failure.hints.is_empty() && (unknown || disabled || busy) {
@@ -149,7 +161,7 @@ async fn refused(daemon: &Daemon, names: &[String], error: Error) -> Failure {
         });
         failure = failure.hint_if_none(advice);
     }
-    if several {
+    if several && none {
         failure.message.push_str("; none of the jobs was started");
     }
     failure

@@ -122,6 +122,16 @@ async fn one_that_cannot_start_keeps_the_others_from_it() {
     hint: let it run with `backupctl job enable old`
     --- exit 1
     ");
+    // Nobody knows of those that were kept before.
+    world.fake.answer(
+        "StartJobs",
+        no(Error::StateUnavailable, "the store cannot be used: disk full"),
+    );
+    assert_snapshot!(world.shown(&["start", "home", "mail"]).await, @"
+    --- stderr
+    error: the store cannot be used: disk full
+    --- exit 1
+    ");
 }
 
 #[tokio::test]

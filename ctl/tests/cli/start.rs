@@ -130,6 +130,7 @@ async fn one_that_cannot_start_keeps_the_others_from_it() {
     assert_snapshot!(world.shown(&["start", "home", "mail"]).await, @"
     --- stderr
     error: the store cannot be used: disk full
+    hint: the daemon's log is shown by `journalctl --user -u backupd`
     --- exit 1
     ");
 }

@@ -28,6 +28,13 @@ pub enum Condition {
     FreeMemory(u64),
 }
 
+impl Condition {
+    /// Whether a run can lose it: a backup loads the machine itself.
+    pub fn is_kept_while_running(&self) -> bool {
+        !matches!(self, Self::LoadBelow(_) | Self::FreeMemory(_))
+    }
+}
+
 /// What becomes of a run that loses a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -67,7 +74,7 @@ impl Conditions {
     pub fn kept_while_running(&self) -> impl Iterator<Item = &Condition> {
         self.all
             .iter()
-            .filter(|condition| !matches!(condition, Condition::LoadBelow(_) | Condition::FreeMemory(_)))
+            .filter(|condition| condition.is_kept_while_running())
     }
 }
 

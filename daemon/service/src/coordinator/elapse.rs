@@ -8,7 +8,7 @@ use backupd_core::{
     name::{JobName, RunId},
     retry::Retry,
     run::{Operation, Run, RunEvent, RunState, RunWindow, Trigger},
-    schedule::{Conflict, Due, Schedule},
+    schedule::{Conflict, Elapse, Schedule},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -62,12 +62,9 @@ impl Coordinator {
             self.agree(name);
             return;
         };
-        let Some(schedule) = job.schedules.get(due.last.schedule) else {
-            return;
-        };
         let waited = self.after_active.contains(name);
         let missed = now.duration_since(due.last.at) > ON_TIME && !waited;
-        if missed && !schedule.catch_up {
+        let Some(elapse) = Some(due.last).filter(|_| !missed).or(due.catch_up) else {
             tracing::info!(
                 MESSAGE_ID = messages::ELAPSE_PASSED_OVER,
                 BACKUPD_JOB = %name,
@@ -76,7 +73,10 @@ impl Coordinator {
             );
             batch.seen.push((name.clone(), due.last.at));
             return;
-        }
+        };
+        let Some(schedule) = job.schedules.get(elapse.schedule) else {
+            return;
+        };
         let settled = self.awake_since.checked_add(schedule.settle).unwrap_or(now);
         if missed && settled > now {
             self.agenda.set(Appointment::Elapse(name.clone()), Some(settled));
@@ -91,30 +91,30 @@ impl Coordinator {
         let active = self.active_run(name).map(|run| (run.id, run.state));
         match active {
             Some((id, state)) if state.has_worker() => {
-                self.see_to_beside(name, id, conflict, due, batch).await;
+                self.see_to_beside(name, id, conflict, elapse, batch).await;
                 return;
             }
             // It takes the place of the next attempt, and its place in the queue; but for one that came during the last
             // attempt: the next does what it asks for.
-            Some((id, RunState::Backoff)) if !self.came_before_end(id, due.last.at) => {
+            Some((id, RunState::Backoff)) if !self.came_before_end(id, elapse.at) => {
                 self.supersede(id, batch);
                 *room += 1;
             }
             // One that has not begun does what the elapse asks for.
             Some(_) => {
-                batch.seen.push((name.clone(), due.last.at));
+                batch.seen.push((name.clone(), elapse.at));
                 return;
             }
             None => {}
         }
         if *room == 0 {
-            let elapse = Appointment::Elapse(name.clone());
-            self.outside.set(elapse, Some(due.last.at));
+            self.outside
+                .set(Appointment::Elapse(name.clone()), Some(elapse.at));
             self.touch_job(name);
             return;
         }
         *room -= 1;
-        if let Some(run) = self.scheduled_run(name, trigger, due) {
+        if let Some(run) = self.scheduled_run(name, trigger, elapse) {
             batch.new.push(run);
         }
     }
@@ -125,20 +125,20 @@ impl Coordinator {
         name: &JobName,
         active: RunId,
         conflict: Conflict,
-        due: Due,
+        elapse: Elapse,
         batch: &mut Batch,
     ) {
         match conflict {
             Conflict::Queue => drop(self.after_active.insert(name.clone())),
             Conflict::Skip => {
-                let Some(mut run) = self.scheduled_run(name, Trigger::Schedule, due) else {
+                let Some(mut run) = self.scheduled_run(name, Trigger::Schedule, elapse) else {
                     return;
                 };
                 let reason = format!("run {active} of the job was still at work, and `conflict` is `skip`");
                 if run.apply(RunEvent::Skip(reason), self.parts.clock.now()).is_ok() {
                     let entry = self.end(&mut run);
                     batch.entries.push(entry);
-                    batch.seen.push((name.clone(), due.last.at));
+                    batch.seen.push((name.clone(), elapse.at));
                     batch.ended.push(run);
                 }
             }
@@ -168,11 +168,11 @@ impl Coordinator {
         }
     }
 
-    fn scheduled_run(&self, name: &JobName, trigger: Trigger, due: Due) -> Option<Run> {
+    fn scheduled_run(&self, name: &JobName, trigger: Trigger, elapse: Elapse) -> Option<Run> {
         let job = self.catalog.jobs.get(name)?;
         let mut run = self.automatic_run(job, trigger);
-        run.scheduled = Some(due.last.at);
-        run.window = job.schedules.get(due.last.schedule).and_then(window_of);
+        run.scheduled = Some(elapse.at);
+        run.window = job.schedules.get(elapse.schedule).and_then(window_of);
         Some(run)
     }
 

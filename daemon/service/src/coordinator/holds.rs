@@ -86,10 +86,7 @@ impl Coordinator {
             }
         }
         for condition in self.conditions_of(run) {
-            // A backup loads the machine itself.
-            if run.state.has_worker()
-                && matches!(condition, Condition::LoadBelow(_) | Condition::FreeMemory(_))
-            {
+            if run.state.has_worker() && !condition.is_kept_while_running() {
                 continue;
             }
             match self.standings.get(condition) {

@@ -4,7 +4,7 @@ use backupd_core::{
     failure::{Failure, FailureClass},
     name::RunId,
     queue::{Decision, Entry, Priority, decide},
-    run::{BlockedBy, Operation, Run, RunEvent},
+    run::{BlockedBy, Operation, Run, RunEvent, RunState},
 };
 use jiff::Timestamp;
 
@@ -106,6 +106,10 @@ impl Coordinator {
         };
         let mut run = Run::clone(&live.run);
         let now = self.parts.clock.now();
+        if is_past_deadline(&run, now) && run.apply(RunEvent::Supersede, now).is_ok() {
+            self.conclude(run).await;
+            return false;
+        }
         if let Err(error) = run.apply(RunEvent::Starting, now) {
             tracing::error!(%error, "the queue wanted to start a run that cannot start");
             return true;
@@ -179,6 +183,15 @@ impl Coordinator {
         self.appoint_attempt(id);
         self.appoint_window(id);
     }
+}
+
+/// Whether what held a run back held it for so long that it is not to be tried again.
+fn is_past_deadline(run: &Run, now: Timestamp) -> bool {
+    let began = run.attempts.iter().find(|attempt| !attempt.made_way);
+    let retry = run.retry.as_ref().filter(|_| run.state == RunState::Backoff);
+    retry
+        .zip(began)
+        .is_some_and(|(retry, first)| retry.is_past_deadline(first.started, now))
 }
 
 pub(super) fn launch_failure(error: &LaunchError) -> Failure {

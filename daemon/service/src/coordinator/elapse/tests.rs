@@ -107,6 +107,25 @@ async fn a_schedule_that_does_not_catch_up_passes_over_what_was_missed() {
 }
 
 #[tokio::test]
+async fn what_is_passed_over_hides_nothing_that_is_caught_up() {
+    let lines = "schedule = [\"09:00\", { calendar = \"12:00\", catch_up = false }]";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    sleep(&stage, HOUR * 6).await;
+    pass(&stage, SignedDuration::from_mins(1)).await;
+    assert_eq!(launched(&stage).len(), 1);
+    let run = last_run(&stage).await;
+    assert_eq!(run.trigger, Trigger::CatchUp);
+    assert_eq!(run.scheduled, Some("2027-01-15T09:00:00Z".parse().unwrap()));
+    stage.worker_succeeds(run.id).await;
+    pass(&stage, SignedDuration::from_mins(1)).await;
+    assert_eq!(launched(&stage).len(), 1, "noon is passed over");
+    assert_eq!(
+        stage.job_view("home").await.next,
+        Some("2027-01-16T09:00:00Z".parse().unwrap())
+    );
+}
+
+#[tokio::test]
 async fn nothing_is_lost_or_done_twice_over_a_restart() {
     let stage = Stage::new(&[("home", "schedule = \"09:00\"")]).await.published();
     pass(&stage, HOUR).await;
@@ -439,4 +458,20 @@ async fn the_next_elapse_and_a_trigger_together_are_one_run() {
         .filter(of_home)
         .count();
     assert!(others <= 1, "{others} runs of one job at once");
+}
+
+#[tokio::test]
+async fn no_attempt_begins_after_the_deadline_whatever_held_it_back() {
+    let lines = "schedule = \"09:00\"\nretry = { initial = \"1m\", maximum = \"1m\", deadline = \"1h\" }";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    let run = last_run(&stage).await.id;
+    fails(&stage, run, FailureClass::Network).await;
+    stage.handle.pause(None, None, None).await.unwrap();
+    pass(&stage, HOUR * 3).await;
+    stage.handle.resume(None).await.unwrap();
+    let run = stage.stored(run).await;
+    assert_eq!(run.result, Some(RunResult::Failed));
+    assert_eq!(run.failure.unwrap().message, "it did not work");
+    assert_eq!(launched(&stage).len(), 1);
 }

@@ -1,13 +1,12 @@
 //! What runs wait for, as the daemon sees it from within its sandbox.
 
-use std::collections::HashMap;
-
 use backupd_tests::{
     Machine,
     bus::id_of,
     machine::{Release, Setup},
     on_each_release,
 };
+use jiff::{Timestamp, tz::TimeZone};
 use tokio::runtime::Runtime;
 use zbus::{Connection, connection::Builder, interface};
 
@@ -104,18 +103,18 @@ fn a_run_waits_until_the_machine_is_as_its_job_says(release: Release) {
         .build()
         .unwrap();
     let away = services(&runtime, &machine, true);
-    machine.write_job(
-        "home",
-        "[triggers]\npackage_upgrade = true\n[conditions]\nac_power = true\nunmetered = true\nnetwork = true\n\
+    let at = Timestamp::from_second(Timestamp::now().as_second() + 3).unwrap();
+    let time = at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
+    let schedule = format!("schedule = {{ calendar = \"{time} UTC\", settle = \"0s\" }}\n");
+    let conditions = "[conditions]\nac_power = true\nunmetered = true\nnetwork = true\n\
          mounted = [\"/home/usb\"]\ndevice = [\"/dev/disk/by-label/backup\"]\nreachable = [\"127.0.0.1:2222\"]\n\
-         load_below = 1000\nfree_memory = \"1 MiB\"",
-    );
-    machine.backupctl(["config", "reload"]).well();
+         load_below = 1000\nfree_memory = \"1 MiB\"";
+    machine.write_job("home", &(schedule + conditions));
     let bus = machine.bus();
-    let started = bus
-        .wait(bus.manager().trigger("package-upgrade", &HashMap::new()))
-        .unwrap();
-    let run = id_of(&started[0]);
+    let listener = bus.listen();
+    machine.backupctl(["config", "reload"]).well();
+    let active = || bus.job("home").active_run.filter(|run| run.as_str() != "/");
+    let run = id_of(&listener.until(|_| active()).unwrap());
     let blocked_by = |wanted: &[&str]| {
         bus.wait_for_run(&run, "what it waits for", |run| {
             let found = run.blocked_by.iter().flatten();

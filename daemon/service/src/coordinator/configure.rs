@@ -78,7 +78,7 @@ impl Coordinator {
 
     /// Rules of zones are others: what is read again is recorded as any change is.
     pub(super) async fn take_zones(&mut self) {
-        self.local = self.parts.zones.local();
+        self.read_zones();
         let found = configuration::texts(&self.parts.configuration);
         if found == self.texts || self.record_reload(&daemon(), "time zones", found).await.is_ok() {
             self.apply_configuration().await;

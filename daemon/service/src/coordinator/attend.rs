@@ -27,7 +27,8 @@ impl Coordinator {
         if pump {
             self.look_at_windows().await;
         }
-        let mut elapsed: BTreeSet<JobName> = self.take_room();
+        let outside = self.take_room();
+        let mut elapsed = outside.clone();
         let due = self.agenda.take_due(self.parts.clock.now());
         for appointment in due {
             match appointment {
@@ -53,7 +54,7 @@ impl Coordinator {
             }
         }
         if !elapsed.is_empty() {
-            self.elapse(elapsed).await;
+            self.elapse(elapsed, &outside).await;
         } else if pump {
             self.pump().await;
         }

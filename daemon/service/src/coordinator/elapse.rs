@@ -17,10 +17,12 @@ use super::{
     agenda::Appointment,
     record::{accepted, accepting},
     start::title,
+    triggers::is_kept_in_mind,
 };
 use crate::{
     audit::daemon,
     journal::{messages, of_run},
+    ports::StoreError,
 };
 
 /// An elapse that is seen to later than this was missed.
@@ -39,17 +41,21 @@ pub(super) struct Batch {
 
 impl Coordinator {
     /// Sees to the elapses of jobs.
-    pub(super) async fn elapse(&mut self, jobs: BTreeSet<JobName>) {
+    ///
+    /// `outside` are those among them for which there was no room when they were due.
+    pub(super) async fn elapse(&mut self, jobs: BTreeSet<JobName>, outside: &BTreeSet<JobName>) {
         let mut batch = Batch::default();
         let mut room = self.room();
         for job in jobs {
-            self.see_to(&job, &mut room, &mut batch).await;
+            let was_outside = outside.contains(&job);
+            self.see_to(&job, was_outside, &mut room, &mut batch).await;
         }
-        self.keep(batch, &daemon()).await;
+        // What could not be kept is told, and tried again.
+        let _ = self.keep(batch, &daemon()).await;
         self.pump().await;
     }
 
-    async fn see_to(&mut self, name: &JobName, room: &mut usize, batch: &mut Batch) {
+    async fn see_to(&mut self, name: &JobName, was_outside: bool, room: &mut usize, batch: &mut Batch) {
         let now = self.parts.clock.now();
         let Some((job, plan)) = self.catalog.jobs.get(name).zip(self.plans.get(name)) else {
             return;
@@ -62,7 +68,10 @@ impl Coordinator {
             self.agree(name);
             return;
         };
-        let waited = self.after_active.contains(name);
+        // Nobody who waits for others has missed anything. What does not catch up was on time, or it were not outside.
+        let last = job.schedules.get(due.last.schedule);
+        let waited =
+            self.after_active.contains(name) || was_outside && last.is_some_and(|last| !last.catch_up);
         let missed = now.duration_since(due.last.at) > ON_TIME && !waited;
         let Some(elapse) = Some(due.last).filter(|_| !missed).or(due.catch_up) else {
             tracing::info!(
@@ -191,8 +200,9 @@ impl Coordinator {
         run
     }
 
-    /// Keeps what follows from elapses, and takes it over; where it cannot be kept, all of it is looked at again.
-    pub(super) async fn keep(&mut self, batch: Batch, who: &Who) {
+    /// Keeps what follows from elapses and triggers, and takes it over; where it cannot be kept, what the machine wanted is
+    /// looked at again, and who asked is told.
+    pub(super) async fn keep(&mut self, batch: Batch, who: &Who) -> Result<(), StoreError> {
         let Batch {
             new,
             ended,
@@ -200,7 +210,7 @@ impl Coordinator {
             mut entries,
         } = batch;
         if new.is_empty() && ended.is_empty() && seen.is_empty() {
-            return;
+            return Ok(());
         }
         for run in &new {
             entries.push(accepted(self.entry(accepting(run.operation), who), run));
@@ -217,11 +227,11 @@ impl Coordinator {
             for (job, at) in seen {
                 self.outside.set(Appointment::Elapse(job), Some(at.min(now)));
             }
-            for run in new.into_iter().filter(|run| run.scheduled.is_none()) {
+            for run in new.into_iter().filter(|run| is_kept_in_mind(run.trigger)) {
                 self.pending
                     .extend(run.job.map(|job| (job, (run.trigger, run.metadata))));
             }
-            return;
+            return Err(error);
         }
         for (job, elapse) in seen {
             self.seen_to(&job, elapse);
@@ -246,6 +256,7 @@ impl Coordinator {
             self.insert_if_new(&run);
             self.concluded(run).await;
         }
+        Ok(())
     }
 }
 

@@ -168,15 +168,17 @@ impl Coordinator {
             let Some(live) = self.runs.get(id) else { continue };
             let run = &live.run;
             let of_run = self.conditions_of(run);
-            let matters = match (run.trigger, run.state.has_worker()) {
+            let at_work = run.state.has_worker();
+            let matters = match run.trigger {
                 // What was overridden is asked for once.
-                (Trigger::Manual, _) => !self.told_overridden.contains(id),
-                (_, true) => self.stops_when_lost(run),
-                (_, false) => self.attempt_at(run).is_none_or(|at| at <= self.parts.clock.now()),
+                Trigger::Manual => !self.told_overridden.contains(id),
+                _ if at_work => self.stops_when_lost(run),
+                _ => self.attempt_at(run).is_none_or(|at| at <= self.parts.clock.now()),
             };
-            if matters {
-                wanted.extend(of_run.iter().cloned());
-            }
+            let can_be_lost = |condition: &&Condition| {
+                run.trigger == Trigger::Manual || !at_work || condition.is_kept_while_running()
+            };
+            wanted.extend(of_run.iter().filter(|_| matters).filter(can_be_lost).cloned());
         }
         self.standings.retain(|condition, _| wanted.contains(condition));
         if self.wanted_conditions != wanted {

@@ -17,10 +17,7 @@ use super::{
     record::{accepted, accepting, of_run},
     refusal::{Refusal, RefusalKind},
 };
-use crate::{
-    journal::{messages, of_run},
-    ports::StoreError,
-};
+use crate::journal::{messages, of_run};
 
 /// Runs of history that may be objects again at once; one more takes the place of the oldest.
 const MOST_RECALLED: usize = 200;
@@ -90,15 +87,7 @@ impl Coordinator {
                 batch.new.push(run);
             }
         }
-        let fresh: Vec<RunId> = batch.new.iter().map(|run| run.id).collect();
-        self.keep(batch, who).await;
-        if let Some(trouble) = self
-            .store_trouble
-            .clone()
-            .filter(|_| fresh.iter().any(|id| !self.runs.contains_key(id)))
-        {
-            return Err(StoreError(trouble).into());
-        }
+        self.keep(batch, who).await?;
         self.pump().await;
         Ok(runs)
     }

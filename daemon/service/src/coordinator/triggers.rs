@@ -15,7 +15,7 @@ use backupd_core::{
 };
 use serde_json::{Map, Value};
 
-use super::{Coordinator, agenda::Appointment, elapse::Batch, refusal::Refusal};
+use super::{Coordinator, agenda::Appointment, elapse::Batch, holds::Hold, refusal::Refusal};
 use crate::{audit::daemon, journal::messages, ports::Watch};
 
 /// What is waited for, and who for.
@@ -135,7 +135,9 @@ impl Coordinator {
             .filter(|job| job.enabled && job.triggers.shutdown)
             .map(|job| job.name.clone())
             .collect();
-        self.trigger_all(&jobs, Trigger::Shutdown, &Map::new(), &daemon())
+        // What cannot be kept is told in the journal; nobody waits for an answer.
+        let _ = self
+            .trigger_all(&jobs, Trigger::Shutdown, &Map::new(), &daemon())
             .await;
         self.departing = Some(jobs);
     }
@@ -154,13 +156,14 @@ impl Coordinator {
         };
         let jobs = self.catalog.jobs.values().filter(waits);
         let jobs: BTreeSet<JobName> = jobs.map(|job| job.name.clone()).collect();
-        Ok(self.trigger_all(&jobs, trigger, metadata, who).await)
+        self.trigger_all(&jobs, trigger, metadata, who).await
     }
 
     /// Starts a job because something other than time says so.
     pub(super) async fn triggered(&mut self, job: &JobName, trigger: Trigger, metadata: Map<String, Value>) {
-        self.trigger_all(&BTreeSet::from([job.clone()]), trigger, &metadata, &daemon())
-            .await;
+        let jobs = BTreeSet::from([job.clone()]);
+        // What cannot be kept is told in the journal, and tried again.
+        let _ = self.trigger_all(&jobs, trigger, &metadata, &daemon()).await;
     }
 
     /// Queues them all before the first starts, so that each waits for those it comes after.
@@ -170,16 +173,15 @@ impl Coordinator {
         trigger: Trigger,
         metadata: &Map<String, Value>,
         who: &Who,
-    ) -> Vec<RunId> {
+    ) -> Result<Vec<RunId>, Refusal> {
         let mut batch = Batch::default();
         let mut runs = Vec::new();
         for job in jobs {
             runs.extend(self.answer_trigger(job, trigger, metadata, &mut batch).await);
         }
-        self.keep(batch, who).await;
+        self.keep(batch, who).await?;
         self.pump().await;
-        runs.retain(|id| self.runs.contains_key(id));
-        runs
+        Ok(runs)
     }
 
     /// The run that does what a trigger asks of a job.
@@ -196,19 +198,33 @@ impl Coordinator {
         if is_for_a_moment(trigger) {
             run.retry = None;
         }
+        let passed_over = |why: &str| {
+            tracing::info!(
+                MESSAGE_ID = messages::ELAPSE_PASSED_OVER,
+                BACKUPD_JOB = %name,
+                "the job `{name}` does not start for `{trigger}`: {why}"
+            );
+        };
         if self.pause_of(name).is_some() {
             if is_for_a_moment(trigger) {
-                tracing::info!(
-                    MESSAGE_ID = messages::ELAPSE_PASSED_OVER,
-                    BACKUPD_JOB = %name,
-                    "the job `{name}` does not start for `{trigger}`: it is paused"
-                );
+                passed_over("it is paused");
             } else {
                 self.pending.insert(name.clone(), (trigger, metadata.clone()));
             }
             return None;
         }
         let active = self.active_run(name).map(|run| (run.id, run.state));
+        // Nobody who wants to change packages waits for mains power.
+        if let Some(waiting) = self
+            .active_run(name)
+            .filter(|run| is_for_a_moment(trigger) && !run.state.has_worker())
+        {
+            let holds = self.holds(waiting, self.parts.clock.now()).into_iter();
+            if let Some(hold) = holds.filter(Hold::is_condition).next() {
+                passed_over(&format!("run {} of it waits: {}", waiting.id, hold.reason.what));
+                return None;
+            }
+        }
         match active {
             Some((id, RunState::Backoff)) => self.supersede(id, batch),
             Some((id, state)) if state.has_worker() => {
@@ -297,6 +313,11 @@ impl Coordinator {
 /// Whether a snapshot is wanted of now, and of no use later.
 pub(super) fn is_for_a_moment(trigger: Trigger) -> bool {
     matches!(trigger, Trigger::PackageUpgrade | Trigger::Shutdown)
+}
+
+/// Whether what was triggered and could not be kept is started later: who asked for it was told otherwise.
+pub(super) fn is_kept_in_mind(trigger: Trigger) -> bool {
+    matches!(trigger, Trigger::PathChange | Trigger::Device)
 }
 
 #[cfg(test)]

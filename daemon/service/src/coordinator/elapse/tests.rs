@@ -1,4 +1,8 @@
-use std::{collections::BTreeSet, sync::atomic::Ordering};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::atomic::Ordering,
+};
 
 use backupd_core::{
     failure::{Failure, FailureClass},
@@ -11,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     coordinator::StartOptions,
-    testing::{Stage, job},
+    testing::{Stage, job, read},
 };
 
 /// The stage's clock begins at eight in the morning, UTC.
@@ -474,4 +478,61 @@ async fn no_attempt_begins_after_the_deadline_whatever_held_it_back() {
     assert_eq!(run.result, Some(RunResult::Failed));
     assert_eq!(run.failure.unwrap().message, "it did not work");
     assert_eq!(launched(&stage).len(), 1);
+}
+
+#[tokio::test]
+async fn what_had_no_room_was_not_missed() {
+    let names: Vec<String> = (0..120).map(|number| format!("job-{number:03}")).collect();
+    let lines = "schedule = { calendar = \"09:00\", catch_up = false }";
+    let jobs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), lines)).collect();
+    let stage = Stage::new(&jobs).await.published();
+    pass(&stage, HOUR).await;
+    // Each takes its time; the last of them begin much later than they were due.
+    for number in 0..120 {
+        let run = stage.launcher.launched.lock().unwrap()[number].run;
+        stage.clock.advance(SignedDuration::from_mins(2));
+        stage.worker_succeeds(run).await;
+        stage.stored(run).await;
+    }
+    assert_eq!(launched(&stage).len(), 120);
+}
+
+#[tokio::test]
+async fn a_start_that_is_refused_for_want_of_space_is_not_made_later() {
+    let stage = Stage::new(&[("home", "")]).await.published();
+    stage.store.full.store(true, Ordering::SeqCst);
+    let jobs = vec![job("home")];
+    let refusal = stage.handle.start_jobs(jobs, StartOptions::default()).await;
+    assert!(refusal.is_err());
+    let upgrade = stage
+        .handle
+        .trigger(Trigger::PackageUpgrade, serde_json::Map::new())
+        .await;
+    assert_eq!(upgrade.unwrap(), [], "no job waits for it");
+    stage.store.full.store(false, Ordering::SeqCst);
+    pass(&stage, SignedDuration::from_mins(1)).await;
+    assert_eq!(launched(&stage), []);
+}
+
+#[tokio::test]
+async fn nobody_who_changes_packages_waits_for_a_run_that_waits() {
+    let lines =
+        "schedule = \"09:00\"\nconditions = { ac_power = true }\ntriggers = { package_upgrade = true }";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    let fails = backupd_core::condition::Standing::Fails {
+        what: "on battery power".to_owned(),
+        clears: "mains power".to_owned(),
+    };
+    let condition = backupd_core::condition::Condition::AcPower;
+    stage.inbox.standings([(condition, fails)].into()).await;
+    let runs = stage
+        .handle
+        .trigger(Trigger::PackageUpgrade, serde_json::Map::new())
+        .await;
+    assert_eq!(runs.unwrap(), []);
+    assert!(
+        stage.job_view("home").await.active_run.is_some(),
+        "the run of the schedule waits on"
+    );
 }

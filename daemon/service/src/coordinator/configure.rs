@@ -101,7 +101,8 @@ impl Coordinator {
     }
 
     /// What waits for a job that is gone or switched off does not start, and its pause is not the next one's.
-    async fn let_go(&mut self) {
+    /// A job whose file is broken is neither.
+    pub(super) async fn let_go(&mut self) {
         let now = self.parts.clock.now();
         for id in self.unfinished.clone() {
             let Some(live) = self.runs.get(&id) else { continue };
@@ -113,6 +114,7 @@ impl Coordinator {
                 continue;
             }
             let reason = match self.catalog.jobs.get(&name) {
+                None if self.catalog.faulty.contains(&name) => continue,
                 None => "the job is not configured any more",
                 Some(job) if !job.enabled => "the job was disabled",
                 Some(_) => continue,
@@ -123,7 +125,7 @@ impl Coordinator {
         }
         let paused: Vec<JobName> = self.pauses.keys().flatten().cloned().collect();
         for name in paused {
-            if !self.catalog.jobs.contains_key(&name) {
+            if !self.catalog.jobs.contains_key(&name) && !self.catalog.faulty.contains(&name) {
                 self.pause_ended(Some(name)).await;
             }
         }

@@ -48,6 +48,7 @@ impl Coordinator {
     pub(super) fn holds(&self, run: &Run, now: Timestamp) -> Vec<Hold> {
         let mut holds: Vec<Hold> = self.backs_off(run, now).into_iter().collect();
         holds.extend(self.doubts_clock(run, now));
+        holds.extend(self.lacks_its_job(run, now));
         if run.trigger == Trigger::Manual {
             return holds;
         }
@@ -121,6 +122,21 @@ impl Coordinator {
                 since: last.finished.unwrap_or(now),
                 clears: format!("the next attempt at {}", self.local_time(at)),
             },
+        })
+    }
+
+    /// Nobody knows what a job does whose file has been broken since before this daemon began.
+    fn lacks_its_job(&self, run: &Run, now: Timestamp) -> Option<Hold> {
+        let job = run.job.as_ref().filter(|_| run.operation == Operation::Backup)?;
+        let is_broken = self.catalog.faulty.contains(job) && !self.catalog.jobs.contains_key(job);
+        let reason = BlockedBy {
+            what: format!("the file of the job `{job}` has faults"),
+            since: now,
+            clears: "a file without; `backupctl config check` names them".to_owned(),
+        };
+        is_broken.then_some(Hold {
+            kind: Kind::Condition,
+            reason,
         })
     }
 

@@ -249,7 +249,8 @@ impl Coordinator {
         self.adopt_unknown().await;
         self.retire();
         self.plan_all();
-        // Windows may have closed while nobody looked.
+        // Files may have gone and windows closed while nobody looked.
+        self.let_go().await;
         self.look_at_windows().await;
         self.touch_all();
         self.pump().await;

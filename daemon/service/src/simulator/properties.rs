@@ -257,6 +257,10 @@ impl World {
             }
         }
         let job = run.job.as_ref()?;
+        let daemon = self.daemon.as_ref()?;
+        if daemon.coordinator.configured().0.faulty.contains(job) {
+            return Some("broken");
+        }
         if run.trigger != Trigger::Manual {
             if self.is_paused(job) {
                 return Some("paused");
@@ -280,7 +284,7 @@ impl World {
                 other.state.has_worker()
                     || !matches!(
                         self.held(other, unfinished),
-                        Some("backs off" | "paused" | "window" | "conditions")
+                        Some("backs off" | "broken" | "paused" | "window" | "conditions")
                     )
             })
             .then_some("after")

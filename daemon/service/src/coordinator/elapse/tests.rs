@@ -177,6 +177,45 @@ async fn a_failure_that_may_pass_is_tried_again_over_a_restart_too() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_job_that_went_while_no_daemon_was_there_does_not_start() {
+    let lines = "schedule = \"09:00\"";
+    let jobs = [("gone", lines), ("off", lines), ("broken", lines)];
+    let stage = Stage::new(&jobs).await.published();
+    pass(&stage, HOUR).await;
+    let mut runs = BTreeMap::new();
+    for _ in jobs {
+        let (name, run) = {
+            let launched = stage.launcher.launched.lock().unwrap();
+            let spec = launched
+                .iter()
+                .find(|spec| !runs.contains_key(spec.job.as_ref().unwrap()));
+            let spec = spec.unwrap();
+            (spec.job.clone().unwrap(), spec.run)
+        };
+        fails(&stage, run, FailureClass::Network).await;
+        stage.stored(run).await;
+        runs.insert(name, run);
+    }
+    let file = |name: &str| stage.configuration(&format!("jobs.d/{name}.toml"));
+    fs::remove_file(file("gone")).unwrap();
+    let text = read(file("off")) + "enabled = false\n";
+    fs::write(file("off"), text).unwrap();
+    fs::write(file("broken"), "sources = 1\n").unwrap();
+    let stage = stage.restart().await.published();
+    let gone = stage.stored(runs[&job("gone")]).await;
+    assert_eq!(gone.result, Some(RunResult::Skipped));
+    let off = stage.stored(runs[&job("off")]).await;
+    assert_eq!(off.result, Some(RunResult::Skipped));
+    let broken = stage.stored(runs[&job("broken")]).await;
+    assert_eq!(
+        (broken.result, launched(&stage)),
+        (None, vec![]),
+        "{:?}",
+        broken.failure
+    );
+}
+
+#[tokio::test]
 async fn a_failure_that_stays_and_one_of_a_run_by_hand_are_not_tried_again() {
     let stage = Stage::new(&[("home", "schedule = \"09:00\"")]).await.published();
     pass(&stage, HOUR).await;

@@ -16,7 +16,7 @@ use super::{
     ground::{Age, Ground, Happening},
     life::{Life, begins},
     memory::Memory,
-    properties::Witness,
+    writes::Witness,
 };
 use crate::ports::Clock as _;
 
@@ -29,6 +29,8 @@ pub(super) struct World {
     pub(super) quiet: bool,
     pub(super) over: bool,
     pub(super) accounts: BTreeMap<JobName, Account>,
+    /// Up to where jobs were seen to that are gone: the store knows it when they come back.
+    waters: BTreeMap<JobName, Timestamp>,
     pub(super) witness: Witness,
     /// When the daemon began, the machine woke up, or the clock was set.
     pub(super) disturbed: Age,
@@ -72,6 +74,7 @@ impl World {
             quiet: false,
             over: false,
             accounts: BTreeMap::new(),
+            waters: BTreeMap::new(),
             witness: Witness::default(),
             disturbed: Age::ZERO,
             limit: 0,
@@ -231,7 +234,10 @@ impl World {
             let after = catalog.jobs.values();
             let after = after.map(|job| (job.name.clone(), job.after.clone())).collect();
             self.machine.engine.bind(after);
-            self.accounts.retain(|name, _| catalog.jobs.contains_key(name));
+            let gone = |name: &JobName, _: &mut Account| !catalog.jobs.contains_key(name);
+            let gone = self.accounts.extract_if(.., gone);
+            self.waters
+                .extend(gone.map(|(name, account)| (name, account.water)));
             for job in catalog.jobs.values() {
                 let Some(anchor) = self.machine.memory.disk().known_since(&job.name) else {
                     continue;
@@ -242,7 +248,8 @@ impl World {
                     }
                     Some(account) => account.reopen(job, local.clone(), anchor, now),
                     None => {
-                        let account = Account::open(job, local.clone(), anchor, now);
+                        let water = self.waters.remove(&job.name).map_or(now, |water| water.max(now));
+                        let account = Account::open(job, local.clone(), anchor, now, water);
                         self.accounts.insert(job.name.clone(), account);
                     }
                 }

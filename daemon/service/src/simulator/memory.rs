@@ -120,15 +120,18 @@ impl Disk {
     fn expire(&mut self, job: Option<&JobName>, now: Timestamp, keep: u32) -> Vec<RunId> {
         let mut positions: BTreeMap<Option<&JobName>, u32> = BTreeMap::new();
         let mut has_good: BTreeSet<Option<&JobName>> = BTreeSet::new();
+        let mut has_telling: BTreeSet<Option<&JobName>> = BTreeSet::new();
         let mut gone = Vec::new();
         for run in self.runs.values().rev() {
             let position = positions.entry(run.job.as_ref()).or_default();
             *position += 1;
-            let newest_good =
-                run.operation == Operation::Backup && is_good(run) && has_good.insert(run.job.as_ref());
+            let is_backup = run.operation == Operation::Backup && run.state == RunState::Finished;
+            let newest_good = is_backup && is_good(run) && has_good.insert(run.job.as_ref());
+            let newest_telling = is_backup && tells(run) && has_telling.insert(run.job.as_ref());
+            let speaks = newest_good || newest_telling;
             let expired = run.expires.is_some_and(|expires| whole(expires) <= now);
             let meant = job.is_none() || run.job.as_ref() == job;
-            if meant && expired && run.state == RunState::Finished && *position > keep && !newest_good {
+            if meant && expired && run.state == RunState::Finished && *position > keep && !speaks {
                 gone.push(run.id);
             }
         }

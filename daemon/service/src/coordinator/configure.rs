@@ -90,7 +90,7 @@ impl Coordinator {
         self.load_configuration();
         self.refresh_histories().await;
         self.reschedule(&before).await;
-        self.plan_all();
+        self.plan_all().await;
         self.rewatch = true;
         self.touch_all();
         self.let_go().await;

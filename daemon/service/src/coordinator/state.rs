@@ -248,7 +248,7 @@ impl Coordinator {
         }
         self.adopt_unknown().await;
         self.retire();
-        self.plan_all();
+        self.plan_all().await;
         // Files may have gone and windows closed while nobody looked.
         self.let_go().await;
         self.look_at_windows().await;

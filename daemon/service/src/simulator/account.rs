@@ -107,9 +107,15 @@ impl Account {
         }
     }
 
-    /// All is worked out anew: what was seen to when the clock was ahead need not be seen to again.
-    pub(super) fn forget(&mut self) {
+    /// The clock is another: what was seen to when it was ahead need not be seen to again.
+    fn forget(&mut self) {
         self.owed = self.owed.filter(|owed| !owed.again);
+    }
+
+    /// A daemon starts that cannot know that the clock was set back: it judges by what it shows now.
+    pub(super) fn judge_anew(&mut self) {
+        self.forget();
+        self.forgiven = false;
     }
 
     /// The clock was set.

@@ -15,6 +15,9 @@ impl World {
     pub(super) fn look(&mut self) {
         self.keep_accounts();
         self.look_at_writes();
+        if std::mem::take(&mut self.set_back) {
+            self.set_back_unkept = self.daemon.is_none() || self.asleep || self.is_impaired();
+        }
         if self.daemon.is_none() || self.asleep || self.is_impaired() {
             return;
         }

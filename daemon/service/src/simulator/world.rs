@@ -32,6 +32,10 @@ pub(super) struct World {
     /// Up to where jobs were seen to that are gone: the store knows it when they come back.
     waters: BTreeMap<JobName, Timestamp>,
     pub(super) witness: Witness,
+    /// The clock was set back since somebody looked.
+    pub(super) set_back: bool,
+    /// The same, and no daemon kept what follows from that.
+    pub(super) set_back_unkept: bool,
     /// When the daemon began, the machine woke up, or the clock was set.
     pub(super) disturbed: Age,
     /// Runs at work at once.
@@ -76,6 +80,8 @@ impl World {
             accounts: BTreeMap::new(),
             waters: BTreeMap::new(),
             witness: Witness::default(),
+            set_back: false,
+            set_back_unkept: false,
             disturbed: Age::ZERO,
             limit: 0,
             known_jobs: life.jobs,
@@ -172,8 +178,10 @@ impl World {
         ground.tell("the daemon starts");
         self.disturbed = ground.age();
         self.keep_accounts();
-        for account in self.accounts.values_mut() {
-            account.forget();
+        if std::mem::take(&mut self.set_back) | std::mem::take(&mut self.set_back_unkept) {
+            for account in self.accounts.values_mut() {
+                account.judge_anew();
+            }
         }
         match Daemon::begin(&self.machine).await {
             Ok(daemon) => self.daemon = Some(daemon),
@@ -210,6 +218,7 @@ impl World {
         ground.tell(format!("the clock is set to {now}"));
         ground.set(now);
         self.witness.steps += 1;
+        self.set_back |= now < before;
         let mut again = Vec::new();
         for account in self.accounts.values_mut() {
             account.step(before, now, age);

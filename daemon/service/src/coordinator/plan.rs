@@ -57,7 +57,6 @@ impl Coordinator {
             .collect();
         for name in gone {
             self.plans.remove(&name);
-            self.pending.remove(&name);
             self.after_active.remove(&name);
             self.outside.set(Appointment::Elapse(name.clone()), None);
             self.agenda.set(Appointment::Elapse(name.clone()), None);

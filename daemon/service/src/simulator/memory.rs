@@ -17,7 +17,7 @@ use backupd_core::{
 use jiff::Timestamp;
 
 use super::ground::{Age, Ground};
-use crate::ports::{AuditQuery, JobHistory, Reply, RunQuery, Store, StoreError};
+use crate::ports::{AuditQuery, JobHistory, Pending, Reply, RunQuery, Store, StoreError};
 
 /// What is on the disk.
 #[derive(Default)]
@@ -25,6 +25,7 @@ pub(super) struct Disk {
     pub(super) runs: BTreeMap<RunId, Run>,
     jobs: BTreeMap<JobName, (Timestamp, Seen)>,
     pub(super) pauses: BTreeMap<Option<JobName>, Pause>,
+    pending: BTreeMap<JobName, Pending>,
     pub(super) full: bool,
     /// When it was full last.
     pub(super) trouble: Option<Age>,
@@ -219,6 +220,9 @@ impl Store for Memory {
         self.write(move |disk| {
             for run in &runs {
                 disk.save(run);
+                if let Some(job) = run.job.as_ref().filter(|_| run.state != RunState::Finished) {
+                    disk.pending.remove(job);
+                }
             }
             for (job, elapse) in &seen {
                 disk.see_to(job, *elapse);
@@ -250,6 +254,17 @@ impl Store for Memory {
                 );
             }
             None => drop(disk.pauses.remove(&job)),
+        })
+    }
+
+    fn pending(&self) -> Reply<'_, Result<BTreeMap<JobName, Pending>, StoreError>> {
+        self.read(|disk| disk.pending.clone())
+    }
+
+    fn keep_pending(&self, job: JobName, pending: Option<Pending>) -> Reply<'_, Result<(), StoreError>> {
+        self.write(move |disk| match pending {
+            Some(pending) => drop(disk.pending.insert(job, pending)),
+            None => drop(disk.pending.remove(&job)),
         })
     }
 

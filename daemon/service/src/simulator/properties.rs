@@ -14,6 +14,7 @@ impl World {
     /// Looks at everything; the coordinator has nothing left to do.
     pub(super) fn look(&mut self) {
         self.keep_accounts();
+        self.hear();
         self.look_at_writes();
         if std::mem::take(&mut self.set_back) {
             self.set_back_unkept = self.daemon.is_none() || self.asleep || self.is_impaired();
@@ -33,6 +34,7 @@ impl World {
         let names: Vec<JobName> = self.accounts.keys().cloned().collect();
         for name in names {
             self.look_at_debt(&name, &unfinished);
+            self.look_at_asked(&name, &unfinished);
             self.look_at_health(&name, &unfinished);
         }
     }
@@ -179,6 +181,24 @@ impl World {
             "`{name}` ({schedules:?}) has not run for {}, and nothing holds it",
             owed.elapse
         ));
+    }
+
+    /// Notes whose device came to a daemon that lived through it, and could keep that.
+    fn hear(&mut self) {
+        let asks = self.witness.asks.take();
+        let has_heard = self.daemon.is_some() && !self.asleep && !self.is_impaired();
+        self.witness.asked.extend(asks.filter(|_| has_heard));
+        let (accounts, impaired) = (&self.accounts, self.is_impaired());
+        let is_wanted = |name: &JobName| accounts.get(name).is_some_and(|account| account.job.enabled);
+        self.witness.asked.retain(|name| is_wanted(name) && !impaired);
+    }
+
+    /// A job whose device came has a run, or is paused.
+    fn look_at_asked(&self, name: &JobName, unfinished: &[Run]) {
+        let has_run = || unfinished.iter().any(|run| run.job.as_ref() == Some(name));
+        if self.witness.asked.contains(name) && !self.is_paused(name) && !has_run() {
+            self.wrong(format!("`{name}` does not run though its device came"));
+        }
     }
 
     fn look_at_health(&self, name: &JobName, unfinished: &[Run]) {

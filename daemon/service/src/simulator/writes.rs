@@ -1,6 +1,6 @@
 //! What each write must be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use backupd_core::{
     name::{JobName, RunId},
@@ -25,6 +25,10 @@ pub(super) struct Witness {
     /// When a run of the job last began.
     pub(super) began: BTreeMap<JobName, Age>,
     pub(super) writes: u64,
+    /// A job whose device has just come; it is asked for once the daemon has seen to that.
+    pub(super) asks: Option<JobName>,
+    /// Jobs whose device came, and that have not run since.
+    pub(super) asked: BTreeSet<JobName>,
 }
 
 impl World {
@@ -93,6 +97,7 @@ impl World {
     fn look_at_attempt(&mut self, job: &JobName, before: Option<&Run>, run: &Run) {
         let (age, now) = (self.machine.ground.age(), self.machine.ground.now());
         self.witness.began.insert(job.clone(), age);
+        self.witness.asked.remove(job);
         if let Some(account) = self.accounts.get_mut(job) {
             account.owed = None;
         }
@@ -145,11 +150,11 @@ impl World {
         }
         // Somebody did not want it, or it was passed over by rule.
         let was_at_work = before.is_some_and(|before| before.state.has_worker());
-        if stands
-            && !was_at_work
-            && let Some(account) = self.accounts.get_mut(job)
-        {
-            account.owed = None;
+        if stands && !was_at_work {
+            self.witness.asked.remove(job);
+            if let Some(account) = self.accounts.get_mut(job) {
+                account.owed = None;
+            }
         }
     }
 }

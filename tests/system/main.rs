@@ -23,6 +23,7 @@ mod power;
 mod reload;
 mod restart;
 mod schedule;
+mod shutdown;
 mod surroundings;
 mod terminal;
 mod triggers;

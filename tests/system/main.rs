@@ -28,5 +28,6 @@ mod surroundings;
 mod terminal;
 mod triggers;
 mod units;
+mod upower;
 mod user;
 mod zones;

@@ -293,33 +293,32 @@ impl Manager {
     /// Version of the daemon.
     #[zbus(property(emits_changed_signal = "const"))]
     fn version(&self) -> String {
-        self.shown.get(|properties| properties.version.clone())
+        self.shown.get(|properties| properties.version)
     }
 
     /// `system` or `user`.
     #[zbus(property(emits_changed_signal = "const"))]
     fn scope(&self) -> String {
-        self.shown.get(|properties| properties.scope.clone())
+        self.shown.get(|properties| properties.scope)
     }
 
     /// Health of the whole: `ok`, `degraded`, `late`, `failed` or `unknown`.
     #[zbus(property)]
     fn health(&self) -> String {
-        self.shown.get(|properties| properties.health.clone())
+        self.shown.get(|properties| properties.health)
     }
 
     /// Why it is what it is, for people; empty while all is well.
     #[zbus(property)]
     fn health_reasons(&self) -> Vec<String> {
-        self.shown.get(|properties| properties.health_reasons.clone())
+        self.shown.get(|properties| properties.health_reasons)
     }
 
     /// Faults of configuration files as of the last load: `File` (s), `Line`, `Column` (u), `Message`,
     /// `Hint` (s).
     #[zbus(property)]
     fn configuration_faults(&self) -> Vec<Fault> {
-        self.shown
-            .get(|properties| properties.configuration_faults.clone())
+        self.shown.get(|properties| properties.configuration_faults)
     }
 
     /// Most runs at work at once.
@@ -361,19 +360,19 @@ impl Manager {
     /// The zone of the machine's clock, such as `Europe/Berlin`; empty where it has no name.
     #[zbus(property)]
     fn time_zone(&self) -> String {
-        self.shown.get(|properties| properties.time_zone.clone())
+        self.shown.get(|properties| properties.time_zone)
     }
 
     /// How workers are started: `systemd`, as transient units, or `child`.
     #[zbus(property(emits_changed_signal = "const"))]
     fn launcher(&self) -> String {
-        self.shown.get(|properties| properties.launcher.clone())
+        self.shown.get(|properties| properties.launcher)
     }
 
     /// Why it is not systemd, for people; empty where it is.
     #[zbus(property(emits_changed_signal = "const"))]
     fn launcher_reason(&self) -> String {
-        self.shown.get(|properties| properties.launcher_reason.clone())
+        self.shown.get(|properties| properties.launcher_reason)
     }
 
     /// When the daemon started.
@@ -385,13 +384,12 @@ impl Manager {
     /// Where jobs and repositories are configured.
     #[zbus(property(emits_changed_signal = "const"))]
     fn configuration_directory(&self) -> String {
-        self.shown
-            .get(|properties| properties.configuration_directory.clone())
+        self.shown.get(|properties| properties.configuration_directory)
     }
 
     /// Where history and run directories are kept.
     #[zbus(property(emits_changed_signal = "const"))]
     fn state_directory(&self) -> String {
-        self.shown.get(|properties| properties.state_directory.clone())
+        self.shown.get(|properties| properties.state_directory)
     }
 }

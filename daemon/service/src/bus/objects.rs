@@ -6,7 +6,7 @@ use std::{
 };
 
 use backupd_core::{audit::Who, name::RunId};
-use backupd_dbus::{Error, run_path, unescape};
+use backupd_dbus::{Error, ManagerProperties, run_path, unescape};
 use serde::Serialize;
 use zbus::{
     Connection, OwnedObjectPath, OwnedVariant, Type,
@@ -59,6 +59,16 @@ impl<V: Shows> Shown<V> {
     /// Shows another one from now on.
     pub(super) fn set(&self, view: Arc<V>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+}
+
+impl Shown<ManagerProperties> {
+    /// One of them, without a copy of the others: each fault of thousands of files is among them.
+    pub(super) fn member<T: Clone + Default>(
+        &self,
+        member: impl FnOnce(&ManagerProperties) -> &Option<T>,
+    ) -> T {
+        member(&self.view()).clone().unwrap_or_default()
     }
 }
 

@@ -8,6 +8,8 @@ set -euo pipefail
 what=${1:?usage: tree.sh build|path RELEASE}
 release=${2:?usage: tree.sh build|path RELEASE}
 packages=systemd,systemd-sysv,dbus,polkitd,libpam-systemd,dbus-user-session,procps
+# What a test installs before its machine boots, each in /opt/packages with all that it needs.
+extra=(upower)
 recipe=$(sha256sum "$0" | cut -c 1-12)
 trees=${BACKUPD_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/backupd-tests}/trees
 tree=$trees/$release-$recipe
@@ -32,7 +34,14 @@ proxy=$(apt-config shell proxy Acquire::http::Proxy 2>/dev/null | sed "s/^proxy=
 rm -rf --one-file-system "$new"
 debootstrap --variant=minbase --include="$packages" "$release" "$new" ${mirror:+"$mirror"} \
     </dev/null >"$new.log" 2>&1 || { tail -n 20 "$new.log" >&2; exit 1; }
-rm -rf "$new"/var/cache/apt/archives/*.deb "$new"/var/lib/apt/lists/*
+rm -f "$new"/var/cache/apt/archives/*.deb
+for package in "${extra[@]}"; do
+    mkdir -p "$new/opt/packages/$package"
+    DEBIAN_FRONTEND=noninteractive chroot "$new" apt-get --yes --no-install-recommends --download-only \
+        install "$package" </dev/null >>"$new.log" 2>&1 || { tail -n 20 "$new.log" >&2; exit 1; }
+    mv "$new"/var/cache/apt/archives/*.deb "$new/opt/packages/$package"
+done
+rm -rf "$new"/var/lib/apt/lists/*
 for user in alice bob; do
     useradd --root "$new" --create-home --shell /bin/bash "$user"
 done

@@ -1,4 +1,4 @@
-//! Triggers on a real machine: a watch in its sandbox, apt, and a shutdown.
+//! Triggers on a real machine: a watch in its sandbox, and apt.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,6 @@ use backupd_tests::{Machine, machine::Release, on_each_release};
 on_each_release!(
     changes_in_others_directories_are_seen,
     a_snapshot_is_stored_before_packages_change,
-    a_job_runs_before_the_machine_goes_down,
 );
 
 /// Waits until a run with this trigger is over; answers its properties.
@@ -73,31 +72,4 @@ fn a_snapshot_is_stored_before_packages_change(release: Release) {
     machine.run(install).well();
     machine.run(["systemctl", "mask", "backupd"]).well();
     machine.run(install).well();
-}
-
-fn a_job_runs_before_the_machine_goes_down(release: Release) {
-    let machine = with_trigger(release, "shutdown = true");
-    machine.write(
-        "/etc/systemd/logind.conf.d/delay.conf",
-        "[Login]\nInhibitDelayMaxSec=5min\n",
-    );
-    machine.run(["systemctl", "restart", "systemd-logind"]).well();
-    // The test holds a lock of its own, so that there is a machine to look at.
-    machine
-        .run([
-            "systemd-run",
-            "--unit=hold",
-            "systemd-inhibit",
-            "--what=shutdown",
-            "--mode=delay",
-            "sleep",
-            "infinity",
-        ])
-        .well();
-    machine.shell("until systemd-inhibit --list | grep -q 'sleep infinity'; do :; done; until systemd-inhibit --list | grep -q backupd; do :; done").well();
-    machine
-        .shell("systemctl poweroff --no-block || loginctl poweroff --no-block")
-        .well();
-    let run = ended(&machine, "shutdown");
-    assert_eq!(run.result.as_deref(), Some("success"));
 }

@@ -15,6 +15,7 @@ mod call;
 mod capable;
 mod cgroup;
 mod container;
+mod down;
 mod files;
 mod jobs;
 mod package;
@@ -25,6 +26,7 @@ mod user;
 use std::cell::OnceCell;
 
 pub use capable::if_capable;
+pub use down::Down;
 pub use jobs::Held;
 pub use package::package;
 pub use release::Release;

@@ -34,6 +34,13 @@ impl Setup {
         self
     }
 
+    /// With a package of the system's, of those that `tree.sh` has beside each system.
+    pub fn install(self, name: &str) -> Self {
+        self.prepare(&format!(
+            "dpkg --force-unsafe-io --install /opt/packages/{name}/*.deb"
+        ))
+    }
+
     pub fn boot(self) -> Machine {
         let mut layers = vec![self.release.tree()];
         if self.package {

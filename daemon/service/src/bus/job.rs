@@ -1,7 +1,7 @@
 //! `org.backupd.Backup1.Job`.
 
 use backupd_core::name::JobName;
-use backupd_dbus::{Blocked, Error, JobProperties};
+use backupd_dbus::{Blocked, Error};
 use zbus::{Connection, OwnedObjectPath, interface, message::Header};
 
 use super::{
@@ -11,18 +11,21 @@ use super::{
     objects::{Dictionary, Service, Shown, path_of_run},
     options::Options,
 };
-use crate::{configuration::Kind, coordinator::RestoreRequest};
+use crate::{
+    configuration::Kind,
+    coordinator::{JobView, RestoreRequest},
+};
 
 /// See the module.
 pub(super) struct Job {
     pub(super) name: JobName,
     pub(super) service: Service,
-    pub(super) shown: Shown<JobProperties>,
+    pub(super) shown: Shown<JobView>,
 }
 
 impl Job {
     fn about(&self) -> About {
-        About::job(self.name.as_str(), self.shown.all().repository_name.as_deref())
+        About::job(self.name.as_str(), Some(self.shown.view().repository.as_str()))
     }
 }
 
@@ -226,25 +229,25 @@ impl Job {
     /// Name.
     #[zbus(property(emits_changed_signal = "const"))]
     fn name(&self) -> String {
-        self.shown.get(|properties| properties.name.clone())
+        self.shown.get(|properties| properties.name)
     }
 
     /// Free text from its file.
     #[zbus(property)]
     fn description(&self) -> String {
-        self.shown.get(|properties| properties.description.clone())
+        self.shown.get(|properties| properties.description)
     }
 
     /// Name of its repository.
     #[zbus(property)]
     fn repository_name(&self) -> String {
-        self.shown.get(|properties| properties.repository_name.clone())
+        self.shown.get(|properties| properties.repository_name)
     }
 
     /// Object of its repository.
     #[zbus(property)]
     fn repository(&self) -> OwnedObjectPath {
-        self.shown.get(|properties| properties.repository.clone())
+        self.shown.get(|properties| properties.repository)
     }
 
     /// Whether its file lets it run.
@@ -256,7 +259,7 @@ impl Job {
     /// When it starts by itself, as its file says it: one text for each schedule.
     #[zbus(property)]
     fn schedule(&self) -> Vec<String> {
-        self.shown.get(|properties| properties.schedule.clone())
+        self.shown.get(|properties| properties.schedule)
     }
 
     /// When it starts by itself next; 0 for never. What is due and has not started yet lies in the past.
@@ -280,55 +283,55 @@ impl Job {
     /// Names under which it is started together with others.
     #[zbus(property)]
     fn groups(&self) -> Vec<String> {
-        self.shown.get(|properties| properties.groups.clone())
+        self.shown.get(|properties| properties.groups)
     }
 
     /// Jobs whose runs its own wait for.
     #[zbus(property)]
     fn after(&self) -> Vec<String> {
-        self.shown.get(|properties| properties.after.clone())
+        self.shown.get(|properties| properties.after)
     }
 
     /// `high`, `normal` or `low`.
     #[zbus(property)]
     fn priority(&self) -> String {
-        self.shown.get(|properties| properties.priority.clone())
+        self.shown.get(|properties| properties.priority)
     }
 
     /// `ok`, `degraded`, `late`, `failed`, `never-ran`, `paused`, `disabled` or `unknown`.
     #[zbus(property)]
     fn health(&self) -> String {
-        self.shown.get(|properties| properties.health.clone())
+        self.shown.get(|properties| properties.health)
     }
 
     /// Why, for people; empty while all is well.
     #[zbus(property)]
     fn health_reason(&self) -> String {
-        self.shown.get(|properties| properties.health_reason.clone())
+        self.shown.get(|properties| properties.health_reason)
     }
 
     /// Its backup that is queued or at work; `/` for none.
     #[zbus(property)]
     fn active_run(&self) -> OwnedObjectPath {
-        self.shown.get(|properties| properties.active_run.clone())
+        self.shown.get(|properties| properties.active_run)
     }
 
     /// Why that run has not started: what, since when (µs since the epoch), what would clear it.
     #[zbus(property)]
     fn blocked_by(&self) -> Vec<Blocked> {
-        self.shown.get(|properties| properties.blocked_by.clone())
+        self.shown.get(|properties| properties.blocked_by)
     }
 
     /// Its newest finished backup; `/` for none that is an object.
     #[zbus(property)]
     fn last_run(&self) -> OwnedObjectPath {
-        self.shown.get(|properties| properties.last_run.clone())
+        self.shown.get(|properties| properties.last_run)
     }
 
     /// How that run ended; empty for none.
     #[zbus(property)]
     fn last_result(&self) -> String {
-        self.shown.get(|properties| properties.last_result.clone())
+        self.shown.get(|properties| properties.last_result)
     }
 
     /// When the newest backup that stored a snapshot ended; 0 for none.
@@ -340,7 +343,7 @@ impl Job {
     /// The newest snapshot it stored; empty for none.
     #[zbus(property)]
     fn last_snapshot(&self) -> String {
-        self.shown.get(|properties| properties.last_snapshot.clone())
+        self.shown.get(|properties| properties.last_snapshot)
     }
 
     /// How old its newest good snapshot may be, µs; 0 for any age.

@@ -10,6 +10,7 @@ mod family;
 mod job;
 mod leave;
 mod manager;
+mod object_manager;
 mod objects;
 mod options;
 mod properties;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use backupd_core::{audit::Who, name::RunId};
-use backupd_dbus::{Error, run_path, unescape};
+use backupd_dbus::{Error, ManagerProperties, run_path, unescape};
 use serde::Serialize;
 use zbus::{
     Connection, OwnedObjectPath, OwnedVariant, Type,
@@ -23,33 +23,52 @@ use crate::{audit::Refused, coordinator::Handle, ports::Caller};
 /// `a{sv}` as it comes in.
 pub(super) type Dictionary = HashMap<String, OwnedVariant>;
 
-/// The newest published properties of one object; clones show the same.
-pub(super) struct Shown<P>(Arc<RwLock<Arc<P>>>);
+/// What an object of the bus shows.
+pub(super) trait Shows: Send + Sync + 'static {
+    /// The shape of it in the contract.
+    type Properties: Serialize + Type;
 
-impl<P> Clone for Shown<P> {
+    /// Made anew each time: the views are there anyway, and thousands of objects would hold the same twice.
+    fn properties(&self) -> Self::Properties;
+}
+
+/// The newest published view of one object; clones show the same.
+pub(super) struct Shown<V>(Arc<RwLock<Arc<V>>>);
+
+impl<V> Clone for Shown<V> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<P> Shown<P> {
-    pub(super) fn new(properties: P) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(properties))))
+impl<V: Shows> Shown<V> {
+    pub(super) fn new(view: Arc<V>) -> Self {
+        Self(Arc::new(RwLock::new(view)))
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> Arc<P> {
+    /// The view itself.
+    pub(super) fn view(&self) -> Arc<V> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// One of them.
-    pub(super) fn get<T: Default>(&self, member: impl FnOnce(&P) -> Option<T>) -> T {
-        member(&self.all()).unwrap_or_default()
+    /// One of its properties.
+    pub(super) fn get<T: Default>(&self, member: impl FnOnce(V::Properties) -> Option<T>) -> T {
+        member(self.view().properties()).unwrap_or_default()
     }
 
-    /// Shows others from now on.
-    pub(super) fn set(&self, properties: P) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(properties);
+    /// Shows another one from now on.
+    pub(super) fn set(&self, view: Arc<V>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = view;
+    }
+}
+
+impl Shown<ManagerProperties> {
+    /// One of them, without a copy of the others: each fault of thousands of files is among them.
+    pub(super) fn member<T: Clone + Default>(
+        &self,
+        member: impl FnOnce(&ManagerProperties) -> &Option<T>,
+    ) -> T {
+        member(&self.view()).clone().unwrap_or_default()
     }
 }
 
@@ -164,10 +183,10 @@ pub(super) fn dictionary<P: Serialize + Type>(properties: &P) -> zbus::Result<Di
     Ok(bytes.deserialize::<Dictionary>()?.0)
 }
 
-/// The members that differ.
-pub(super) fn difference<P: Serialize + Type>(old: &P, new: &P) -> zbus::Result<Dictionary> {
-    let old = dictionary(old)?;
-    let mut changed = dictionary(new)?;
+/// The properties that differ.
+pub(super) fn difference<V: Shows>(old: &V, new: &V) -> zbus::Result<Dictionary> {
+    let old = dictionary(&old.properties())?;
+    let mut changed = dictionary(&new.properties())?;
     changed.retain(|key, value| old.get(key) != Some(value));
     Ok(changed)
 }

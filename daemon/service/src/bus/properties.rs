@@ -12,13 +12,42 @@ use backupd_dbus::{
 use jiff::{SignedDuration, Timestamp};
 use zbus::OwnedObjectPath;
 
-use super::errors::of_faults;
+use super::{errors::of_faults, objects::Shows};
 use crate::coordinator::{ComingElapse, JobView, ManagerView, ProgressView, RepositoryView, RunView};
 
 /// µs since the epoch; 0 for "not yet", and for what lies before the epoch.
 pub(super) fn usec(time: Option<Timestamp>) -> u64 {
     time.and_then(|time| u64::try_from(time.as_microsecond()).ok())
         .unwrap_or(0)
+}
+
+/// They are made where all that they are made of is known.
+impl Shows for ManagerProperties {
+    type Properties = Self;
+    fn properties(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Shows for JobView {
+    type Properties = JobProperties;
+    fn properties(&self) -> JobProperties {
+        of_job(self)
+    }
+}
+
+impl Shows for RepositoryView {
+    type Properties = RepositoryProperties;
+    fn properties(&self) -> RepositoryProperties {
+        of_repository(self)
+    }
+}
+
+impl Shows for RunView {
+    type Properties = RunProperties;
+    fn properties(&self) -> RunProperties {
+        of_run_view(self)
+    }
 }
 
 fn duration_usec(duration: SignedDuration) -> u64 {
@@ -53,7 +82,7 @@ pub(super) fn of_manager(view: &ManagerView, fixed: &ManagerProperties) -> Manag
     }
 }
 
-pub(super) fn of_job(view: &JobView) -> JobProperties {
+fn of_job(view: &JobView) -> JobProperties {
     let run = |id: Option<backupd_core::name::RunId>| {
         id.map_or_else(OwnedObjectPath::default, |id| run_path(&id.to_string()))
     };
@@ -96,7 +125,7 @@ pub(super) fn of_elapse(elapse: &ComingElapse) -> ElapseProperties {
     }
 }
 
-pub(super) fn of_repository(view: &RepositoryView) -> RepositoryProperties {
+fn of_repository(view: &RepositoryView) -> RepositoryProperties {
     RepositoryProperties {
         name: Some(view.name.to_string()),
         description: Some(view.description.clone().unwrap_or_default()),
@@ -106,7 +135,7 @@ pub(super) fn of_repository(view: &RepositoryView) -> RepositoryProperties {
     }
 }
 
-pub(super) fn of_run_view(view: &RunView) -> RunProperties {
+fn of_run_view(view: &RunView) -> RunProperties {
     RunProperties {
         progress: Some(view.progress.as_ref().map(of_progress).unwrap_or_default()),
         ..of_run(&view.run)

@@ -5,23 +5,24 @@
 use std::sync::Arc;
 
 use backupd_dbus::{
-    JOB_INTERFACE, JobProperties, MANAGER_INTERFACE, ManagerProperties, REPOSITORY_INTERFACE, ROOT_PATH,
-    RUN_INTERFACE, RepositoryProperties, RunProperties, job_path, repository_path,
+    JOB_INTERFACE, MANAGER_INTERFACE, ManagerProperties, REPOSITORY_INTERFACE, ROOT_PATH, RUN_INTERFACE,
+    job_path, repository_path,
 };
 use tokio::time::Instant;
-use zbus::{Connection, OwnedObjectPath, fdo};
+use zbus::{Connection, OwnedObjectPath};
 
 use super::{
     authority::Authority,
     family::Family,
     job::Job,
     manager::{Facts, Manager},
+    object_manager::{Managed, ObjectManager},
     objects::{Service, path_of_run},
-    properties::{of_job, of_manager, of_repository, of_run_view},
+    properties::of_manager,
     repository::Repository,
     run::Run,
 };
-use crate::coordinator::{Changes, Handle, ObjectKey, Outbox, View};
+use crate::coordinator::{Changes, Handle, JobView, ObjectKey, Outbox, RepositoryView, RunView, View};
 
 /// See the module.
 pub(crate) struct Publisher {
@@ -30,9 +31,9 @@ pub(crate) struct Publisher {
     pub(super) service: Service,
     fixed: ManagerProperties,
     manager: Family<ManagerProperties>,
-    jobs: Family<JobProperties>,
-    repositories: Family<RepositoryProperties>,
-    runs: Family<RunProperties>,
+    jobs: Family<JobView>,
+    repositories: Family<RepositoryView>,
+    runs: Family<RunView>,
 }
 
 impl Publisher {
@@ -58,12 +59,19 @@ impl Publisher {
 
     /// Serves everything that is published already: before the name is taken, so that nobody finds half of it.
     pub(crate) async fn begin(&mut self) -> zbus::Result<()> {
-        self.connection
-            .object_server()
-            .at(ROOT_PATH, fdo::ObjectManager)
-            .await?;
+        let managed = Managed {
+            repositories: self.repositories.objects(),
+            runs: self.runs.objects(),
+            jobs: self.jobs.objects(),
+        };
+        let server = self.connection.object_server();
+        server.at(ROOT_PATH, ObjectManager { managed }).await?;
         let (changes, number) = self.outbox.take().await;
-        self.publish(changes, number).await
+        self.publish(changes, number).await?;
+        self.repositories.announce();
+        self.runs.announce();
+        self.jobs.announce();
+        Ok(())
     }
 
     /// Publishes for as long as the bus is there.
@@ -99,27 +107,27 @@ impl Publisher {
             (ObjectKey::Manager, Some(View::Manager(view))) => {
                 let (path, properties) = (
                     OwnedObjectPath::try_from(ROOT_PATH)?,
-                    of_manager(&view, &self.fixed),
+                    Arc::new(of_manager(&view, &self.fixed)),
                 );
                 self.manager
                     .show(bus, path, properties, |shown| Manager { service, shown })
                     .await
             }
             (ObjectKey::Job(name), Some(View::Job(view))) => {
-                let (path, properties) = (job_path(name.as_str()), of_job(&view));
+                let path = job_path(name.as_str());
                 self.jobs
-                    .show(bus, path, properties, |shown| Job { name, service, shown })
+                    .show(bus, path, view, |shown| Job { name, service, shown })
                     .await
             }
             (ObjectKey::Repository(name), Some(View::Repository(view))) => {
-                let (path, properties) = (repository_path(name.as_str()), of_repository(&view));
+                let path = repository_path(name.as_str());
                 let make = |shown| Repository { name, service, shown };
-                self.repositories.show(bus, path, properties, make).await
+                self.repositories.show(bus, path, view, make).await
             }
             (ObjectKey::Run(id), Some(View::Run(view))) => {
-                let (path, properties) = (path_of_run(id), of_run_view(&view));
+                let path = path_of_run(id);
                 self.runs
-                    .show(bus, path, properties, |shown| Run { id, service, shown })
+                    .show(bus, path, view, |shown| Run { id, service, shown })
                     .await
             }
             (ObjectKey::Job(name), None) => self.jobs.hide::<Job>(bus, job_path(name.as_str())).await,

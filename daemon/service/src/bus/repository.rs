@@ -7,7 +7,7 @@ use backupd_core::{
     name::RepositoryName,
     protocol::{ListWork, SnapshotFilter, Work},
 };
-use backupd_dbus::{Error, PasswordProperties, RepositoryProperties};
+use backupd_dbus::{Error, PasswordProperties};
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     configuration::Kind,
-    coordinator::{PasswordKept, PasswordRequest, Refusal, RestoreRequest},
+    coordinator::{PasswordKept, PasswordRequest, Refusal, RepositoryView, RestoreRequest},
     ports::AskError,
 };
 
@@ -28,7 +28,7 @@ use crate::{
 pub(super) struct Repository {
     pub(super) name: RepositoryName,
     pub(super) service: Service,
-    pub(super) shown: Shown<RepositoryProperties>,
+    pub(super) shown: Shown<RepositoryView>,
 }
 
 impl Repository {
@@ -230,31 +230,31 @@ impl Repository {
     /// Name.
     #[zbus(property(emits_changed_signal = "const"))]
     fn name(&self) -> String {
-        self.shown.get(|properties| properties.name.clone())
+        self.shown.get(|properties| properties.name)
     }
 
     /// Free text from its file.
     #[zbus(property)]
     fn description(&self) -> String {
-        self.shown.get(|properties| properties.description.clone())
+        self.shown.get(|properties| properties.description)
     }
 
     /// Where it is, without user name and password.
     #[zbus(property)]
     fn url(&self) -> String {
-        self.shown.get(|properties| properties.url.clone())
+        self.shown.get(|properties| properties.url)
     }
 
     /// What reads and writes it: `embedded`.
     #[zbus(property)]
     fn engine(&self) -> String {
-        self.shown.get(|properties| properties.engine.clone())
+        self.shown.get(|properties| properties.engine)
     }
 
     /// Names of the jobs that store into it.
     #[zbus(property)]
     fn jobs(&self) -> Vec<String> {
-        self.shown.get(|properties| properties.jobs.clone())
+        self.shown.get(|properties| properties.jobs)
     }
 }
 

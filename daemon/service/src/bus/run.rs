@@ -1,9 +1,7 @@
 //! `org.backupd.Backup1.Run`.
 
-use backupd_core::name::RunId;
-use backupd_dbus::{
-    AttemptProperties, Blocked, Error, ProgressProperties, RunLimits, RunProperties, StatisticsProperties,
-};
+use backupd_core::name::{JobName, RunId};
+use backupd_dbus::{AttemptProperties, Blocked, Error, ProgressProperties, RunLimits, StatisticsProperties};
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
@@ -14,21 +12,20 @@ use super::{
     options::Options,
     properties::of_limits,
 };
+use crate::coordinator::RunView;
 
 /// See the module.
 pub(super) struct Run {
     pub(super) id: RunId,
     pub(super) service: Service,
-    pub(super) shown: Shown<RunProperties>,
+    pub(super) shown: Shown<RunView>,
 }
 
 impl Run {
     fn about(&self) -> About {
-        let shown = self.shown.all();
-        About::job(
-            shown.job_name.as_deref().unwrap_or_default(),
-            shown.repository_name.as_deref(),
-        )
+        let view = self.shown.view();
+        let job = view.run.job.as_ref().map_or("", JobName::as_str);
+        About::job(job, Some(view.run.repository.as_str()))
     }
 }
 
@@ -110,61 +107,61 @@ impl Run {
     /// 26 letters and digits that sort by time.
     #[zbus(property(emits_changed_signal = "const"))]
     fn id(&self) -> String {
-        self.shown.get(|properties| properties.id.clone())
+        self.shown.get(|properties| properties.id)
     }
 
     /// Name of its job; empty for a restore straight from a repository.
     #[zbus(property(emits_changed_signal = "const"))]
     fn job_name(&self) -> String {
-        self.shown.get(|properties| properties.job_name.clone())
+        self.shown.get(|properties| properties.job_name)
     }
 
     /// Object of its job; `/` for none.
     #[zbus(property(emits_changed_signal = "const"))]
     fn job(&self) -> OwnedObjectPath {
-        self.shown.get(|properties| properties.job.clone())
+        self.shown.get(|properties| properties.job)
     }
 
     /// Name of its repository.
     #[zbus(property(emits_changed_signal = "const"))]
     fn repository_name(&self) -> String {
-        self.shown.get(|properties| properties.repository_name.clone())
+        self.shown.get(|properties| properties.repository_name)
     }
 
     /// `backup` or `restore`.
     #[zbus(property(emits_changed_signal = "const"))]
     fn operation(&self) -> String {
-        self.shown.get(|properties| properties.operation.clone())
+        self.shown.get(|properties| properties.operation)
     }
 
     /// Why it began: `manual`.
     #[zbus(property(emits_changed_signal = "const"))]
     fn trigger(&self) -> String {
-        self.shown.get(|properties| properties.trigger.clone())
+        self.shown.get(|properties| properties.trigger)
     }
 
     /// `manual` when a person asked for it, else `automatic`.
     #[zbus(property(emits_changed_signal = "const"))]
     fn kind(&self) -> String {
-        self.shown.get(|properties| properties.kind.clone())
+        self.shown.get(|properties| properties.kind)
     }
 
     /// `queued`, `waiting`, `starting`, `running`, `finishing` or `finished`.
     #[zbus(property)]
     fn state(&self) -> String {
-        self.shown.get(|properties| properties.state.clone())
+        self.shown.get(|properties| properties.state)
     }
 
     /// `success`, `partial`, `failed`, `cancelled`, `interrupted`; empty until it is finished.
     #[zbus(property)]
     fn result(&self) -> String {
-        self.shown.get(|properties| properties.result.clone())
+        self.shown.get(|properties| properties.result)
     }
 
     /// The part of the work: `open`, `index`, `scan`, `backup`, `verify`, `restore`; empty outside.
     #[zbus(property)]
     fn phase(&self) -> String {
-        self.shown.get(|properties| properties.phase.clone())
+        self.shown.get(|properties| properties.phase)
     }
 
     /// Somebody asked it to stop.
@@ -176,7 +173,7 @@ impl Run {
     /// Why it has not started: what, since when (µs since the epoch), what would clear it.
     #[zbus(property)]
     fn blocked_by(&self) -> Vec<Blocked> {
-        self.shown.get(|properties| properties.blocked_by.clone())
+        self.shown.get(|properties| properties.blocked_by)
     }
 
     /// The number of its last attempt; 0 before the first.
@@ -189,13 +186,13 @@ impl Run {
     /// `FailureMessage` (s), `PID` (u).
     #[zbus(property)]
     fn attempts(&self) -> Vec<AttemptProperties> {
-        self.shown.get(|properties| properties.attempts.clone())
+        self.shown.get(|properties| properties.attempts)
     }
 
     /// The unit of systemd that its last attempt is or was; empty for a plain child.
     #[zbus(property)]
     fn unit(&self) -> String {
-        self.shown.get(|properties| properties.unit.clone())
+        self.shown.get(|properties| properties.unit)
     }
 
     /// When it was accepted.
@@ -219,7 +216,7 @@ impl Run {
     /// Conditions that did not hold and that whoever started it by hand overrode, for people.
     #[zbus(property)]
     fn overrode(&self) -> Vec<String> {
-        self.shown.get(|properties| properties.overrode.clone())
+        self.shown.get(|properties| properties.overrode)
     }
 
     /// When its first attempt started; 0 before.
@@ -244,7 +241,7 @@ impl Run {
     /// `BytesAdded`, `Unreadable` (t), `Fraction` (d, 0 to 1), `Rate` (d, bytes a second), `LeftUSec` (t).
     #[zbus(property)]
     fn progress(&self) -> ProgressProperties {
-        self.shown.get(|properties| properties.progress.clone())
+        self.shown.get(|properties| properties.progress)
     }
 
     /// Its sums: `FilesNew`, `FilesChanged`, `FilesUnmodified`, `FilesUnreadable`, `FilesRestored`,
@@ -252,54 +249,54 @@ impl Run {
     /// `Warnings` (t), `CompressionRatio`, `BytesPerSecond` (d).
     #[zbus(property)]
     fn statistics(&self) -> StatisticsProperties {
-        self.shown.get(|properties| properties.statistics.clone())
+        self.shown.get(|properties| properties.statistics)
     }
 
     /// The snapshot that it stored or restored from; empty for none.
     #[zbus(property)]
     fn snapshot(&self) -> String {
-        self.shown.get(|properties| properties.snapshot.clone())
+        self.shown.get(|properties| properties.snapshot)
     }
 
     /// What did the work; empty before.
     #[zbus(property)]
     fn engine(&self) -> String {
-        self.shown.get(|properties| properties.engine.clone())
+        self.shown.get(|properties| properties.engine)
     }
 
     /// Version of that.
     #[zbus(property)]
     fn engine_version(&self) -> String {
-        self.shown.get(|properties| properties.engine_version.clone())
+        self.shown.get(|properties| properties.engine_version)
     }
 
     /// Why it did not end well, such as `no-space`; empty if it did.
     #[zbus(property)]
     fn failure_class(&self) -> String {
-        self.shown.get(|properties| properties.failure_class.clone())
+        self.shown.get(|properties| properties.failure_class)
     }
 
     /// What happened, for people.
     #[zbus(property)]
     fn failure_message(&self) -> String {
-        self.shown.get(|properties| properties.failure_message.clone())
+        self.shown.get(|properties| properties.failure_message)
     }
 
     /// What to do next, for people.
     #[zbus(property)]
     fn failure_hint(&self) -> String {
-        self.shown.get(|properties| properties.failure_hint.clone())
+        self.shown.get(|properties| properties.failure_hint)
     }
 
     /// Free text of whoever started it.
     #[zbus(property(emits_changed_signal = "const"))]
     fn description(&self) -> String {
-        self.shown.get(|properties| properties.description.clone())
+        self.shown.get(|properties| properties.description)
     }
 
     /// Free data of whoever started it: a JSON object.
     #[zbus(property(emits_changed_signal = "const"))]
     fn metadata(&self) -> String {
-        self.shown.get(|properties| properties.metadata.clone())
+        self.shown.get(|properties| properties.metadata)
     }
 }

@@ -223,8 +223,8 @@ impl Coordinator {
             .active_run(name)
             .filter(|run| is_for_a_moment(trigger) && !run.state.has_worker())
         {
-            let holds = self.holds(waiting, self.parts.clock.now()).into_iter();
-            if let Some(hold) = holds.filter(Hold::is_condition).next() {
+            let mut holds = self.holds(waiting, self.parts.clock.now()).into_iter();
+            if let Some(hold) = holds.find(Hold::is_condition) {
                 passed_over(&format!("run {} of it waits: {}", waiting.id, hold.reason.what));
                 return None;
             }

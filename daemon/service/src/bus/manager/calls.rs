@@ -1,6 +1,6 @@
 //! The longer of the manager's methods, from who calls to what is answered.
 
-use backupd_core::name::JobName;
+use backupd_core::name::{JobName, RepositoryName};
 use backupd_dbus::{ElapseProperties, Error, RunProperties, job_path};
 use zbus::{Connection, OwnedObjectPath, message::Header};
 
@@ -123,8 +123,8 @@ pub(super) async fn create(leave: &Leave, kind: Kind, name: &str, configuration:
 pub(super) async fn about_job(connection: &Connection, name: &str) -> About {
     let server = connection.object_server();
     let repository = match server.interface::<_, Job>(job_path(name)).await {
-        Ok(job) => job.get().await.shown.all().repository_name.clone(),
+        Ok(job) => Some(job.get().await.shown.view().repository.clone()),
         Err(_) => None,
     };
-    About::job(name, repository.as_deref())
+    About::job(name, repository.as_ref().map(RepositoryName::as_str))
 }

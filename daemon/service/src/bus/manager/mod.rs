@@ -293,105 +293,104 @@ impl Manager {
     /// Version of the daemon.
     #[zbus(property(emits_changed_signal = "const"))]
     fn version(&self) -> String {
-        self.shown.get(|properties| properties.version.clone())
+        self.shown.member(|properties| &properties.version)
     }
 
     /// `system` or `user`.
     #[zbus(property(emits_changed_signal = "const"))]
     fn scope(&self) -> String {
-        self.shown.get(|properties| properties.scope.clone())
+        self.shown.member(|properties| &properties.scope)
     }
 
     /// Health of the whole: `ok`, `degraded`, `late`, `failed` or `unknown`.
     #[zbus(property)]
     fn health(&self) -> String {
-        self.shown.get(|properties| properties.health.clone())
+        self.shown.member(|properties| &properties.health)
     }
 
     /// Why it is what it is, for people; empty while all is well.
     #[zbus(property)]
     fn health_reasons(&self) -> Vec<String> {
-        self.shown.get(|properties| properties.health_reasons.clone())
+        self.shown.member(|properties| &properties.health_reasons)
     }
 
     /// Faults of configuration files as of the last load: `File` (s), `Line`, `Column` (u), `Message`,
     /// `Hint` (s).
     #[zbus(property)]
     fn configuration_faults(&self) -> Vec<Fault> {
-        self.shown
-            .get(|properties| properties.configuration_faults.clone())
+        self.shown.member(|properties| &properties.configuration_faults)
     }
 
     /// Most runs at work at once.
     #[zbus(property)]
     fn max_parallel_runs(&self) -> u32 {
-        self.shown.get(|properties| properties.max_parallel_runs)
+        self.shown.member(|properties| &properties.max_parallel_runs)
     }
 
     /// Runs at work.
     #[zbus(property)]
     fn active_runs(&self) -> u32 {
-        self.shown.get(|properties| properties.active_runs)
+        self.shown.member(|properties| &properties.active_runs)
     }
 
     /// Runs in the queue.
     #[zbus(property)]
     fn queued_runs(&self) -> u32 {
-        self.shown.get(|properties| properties.queued_runs)
+        self.shown.member(|properties| &properties.queued_runs)
     }
 
     /// When the next job starts by itself; 0 for none.
     #[zbus(property, name = "NextUSec")]
     fn next_usec(&self) -> u64 {
-        self.shown.get(|properties| properties.next_usec)
+        self.shown.member(|properties| &properties.next_usec)
     }
 
     /// Whether no job starts by itself.
     #[zbus(property)]
     fn paused(&self) -> bool {
-        self.shown.get(|properties| properties.paused)
+        self.shown.member(|properties| &properties.paused)
     }
 
     /// Until when; 0 for until somebody resumes.
     #[zbus(property, name = "PausedUntilUSec")]
     fn paused_until_usec(&self) -> u64 {
-        self.shown.get(|properties| properties.paused_until_usec)
+        self.shown.member(|properties| &properties.paused_until_usec)
     }
 
     /// The zone of the machine's clock, such as `Europe/Berlin`; empty where it has no name.
     #[zbus(property)]
     fn time_zone(&self) -> String {
-        self.shown.get(|properties| properties.time_zone.clone())
+        self.shown.member(|properties| &properties.time_zone)
     }
 
     /// How workers are started: `systemd`, as transient units, or `child`.
     #[zbus(property(emits_changed_signal = "const"))]
     fn launcher(&self) -> String {
-        self.shown.get(|properties| properties.launcher.clone())
+        self.shown.member(|properties| &properties.launcher)
     }
 
     /// Why it is not systemd, for people; empty where it is.
     #[zbus(property(emits_changed_signal = "const"))]
     fn launcher_reason(&self) -> String {
-        self.shown.get(|properties| properties.launcher_reason.clone())
+        self.shown.member(|properties| &properties.launcher_reason)
     }
 
     /// When the daemon started.
     #[zbus(property(emits_changed_signal = "const"), name = "StartedUSec")]
     fn started_usec(&self) -> u64 {
-        self.shown.get(|properties| properties.started_usec)
+        self.shown.member(|properties| &properties.started_usec)
     }
 
     /// Where jobs and repositories are configured.
     #[zbus(property(emits_changed_signal = "const"))]
     fn configuration_directory(&self) -> String {
         self.shown
-            .get(|properties| properties.configuration_directory.clone())
+            .member(|properties| &properties.configuration_directory)
     }
 
     /// Where history and run directories are kept.
     #[zbus(property(emits_changed_signal = "const"))]
     fn state_directory(&self) -> String {
-        self.shown.get(|properties| properties.state_directory.clone())
+        self.shown.member(|properties| &properties.state_directory)
     }
 }

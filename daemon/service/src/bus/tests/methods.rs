@@ -4,20 +4,20 @@ use std::collections::HashMap;
 
 use backupd_dbus::{
     BUS_NAME, Interaction, JOB_INTERFACE, JobProxy, MANAGER_INTERFACE, REPOSITORY_INTERFACE, ROOT_PATH,
-    RUN_INTERFACE, RunProperties, job_path, repository_path,
+    RUN_INTERFACE, job_path, repository_path,
 };
-use zbus::{Variant, fdo, object_server::Interface, proxy::MethodFlags};
+use zbus::{ObjectPath, Variant, fdo, object_server::Interface, proxy::MethodFlags};
 
 use super::{
     super::{
         authority::{About, Action},
-        job, manager, objects,
-        objects::Service,
+        job, manager,
+        objects::path_of_run,
         repository, run,
     },
-    Asked, Bus, Steered, USER, bus, bus_of, facts,
+    Asked, Bus, Steered, USER, bus, bus_of,
 };
-use crate::testing::{Stage, job};
+use crate::testing::job;
 
 /// Introspection of one interface, in a document of its own.
 fn xml<I: Interface>(interface: &I) -> String {
@@ -31,42 +31,34 @@ fn xml<I: Interface>(interface: &I) -> String {
     text
 }
 
+/// Of one object.
+async fn xml_of<I: Interface>(
+    bus: &Bus,
+    path: impl TryInto<ObjectPath<'_>, Error: Into<zbus::Error>>,
+) -> String {
+    let object = bus.server.object_server().interface::<_, I>(path).await.unwrap();
+    xml(&*object.get().await)
+}
+
 pub(super) async fn interfaces() -> Vec<(&'static str, String)> {
-    let stage = Stage::new(&[]).await;
-    let service = Service::new(stage.handle.clone(), Steered::new(USER, |_| true));
-    let shown = || service.clone();
+    let bus = bus(true).await;
+    let run = bus
+        .manager()
+        .await
+        .start_job("home", &HashMap::new())
+        .await
+        .unwrap();
     vec![
         (
             MANAGER_INTERFACE,
-            xml(&manager::Manager {
-                service: shown(),
-                shown: objects::Shown::new(facts().properties()),
-            }),
+            xml_of::<manager::Manager>(&bus, ROOT_PATH).await,
         ),
-        (
-            JOB_INTERFACE,
-            xml(&job::Job {
-                name: job("x"),
-                service: shown(),
-                shown: objects::Shown::new(backupd_dbus::JobProperties::default()),
-            }),
-        ),
+        (JOB_INTERFACE, xml_of::<job::Job>(&bus, job_path("home")).await),
         (
             REPOSITORY_INTERFACE,
-            xml(&repository::Repository {
-                name: "x".parse().unwrap(),
-                service: shown(),
-                shown: objects::Shown::new(backupd_dbus::RepositoryProperties::default()),
-            }),
+            xml_of::<repository::Repository>(&bus, repository_path("nas")).await,
         ),
-        (
-            RUN_INTERFACE,
-            xml(&run::Run {
-                id: backupd_core::name::RunId::from_parts(0, 0),
-                service: shown(),
-                shown: objects::Shown::new(RunProperties::default()),
-            }),
-        ),
+        (RUN_INTERFACE, xml_of::<run::Run>(&bus, run).await),
     ]
 }
 
@@ -208,7 +200,7 @@ async fn every_method_asks_whether_the_caller_may_before_anything_else() {
             MANAGER_INTERFACE => ROOT_PATH.try_into().unwrap(),
             JOB_INTERFACE => job_path("home"),
             REPOSITORY_INTERFACE => repository_path("nas"),
-            _ => objects::path_of_run(run),
+            _ => path_of_run(run),
         };
         for (interactive, flags) in [
             (false, MethodFlags::empty()),

@@ -1,6 +1,7 @@
 mod audit;
 mod crowd;
 mod methods;
+mod object_manager;
 mod schedule;
 
 use std::{collections::HashMap, os::unix::net::UnixStream, sync::Mutex};
@@ -79,7 +80,7 @@ struct Bus {
     stage: Stage,
     authority: std::sync::Arc<Steered>,
     open: leave::Open,
-    _server: Connection,
+    server: Connection,
 }
 
 fn facts() -> Facts {
@@ -120,7 +121,7 @@ async fn bus_of(authority: std::sync::Arc<Steered>) -> Bus {
         stage,
         authority,
         open,
-        _server: server,
+        server,
     }
 }
 
@@ -297,27 +298,5 @@ async fn a_question_that_fails_is_an_error_with_the_name_of_its_class() {
     assert_eq!(
         error,
         "org.backupd.Backup1.Error.Credentials: wrong password\nhint: ask nobody"
-    );
-}
-
-#[tokio::test]
-async fn jobs_come_and_go_with_their_files() {
-    let bus = bus(true).await;
-    let objects = fdo::ObjectManagerProxy::new(&bus.client, BUS_NAME, ROOT_PATH)
-        .await
-        .unwrap();
-    let manager = bus.manager().await;
-    let text = "repository = \"nas\"\nsources = [\"/opt\"]\n";
-    let path = manager.create_job("srv", text, &HashMap::new()).await.unwrap();
-    assert!(objects.get_managed_objects().await.unwrap().contains_key(&path));
-    let none: HashMap<String, Variant<'_>> = HashMap::new();
-    bus.call(&path, JOB_INTERFACE, "Delete", &(none,)).await.unwrap();
-    assert!(!objects.get_managed_objects().await.unwrap().contains_key(&path));
-    assert!(
-        objects
-            .get_managed_objects()
-            .await
-            .unwrap()
-            .contains_key(&job_path("home"))
     );
 }

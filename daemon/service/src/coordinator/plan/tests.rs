@@ -203,3 +203,40 @@ async fn an_interval_goes_on_where_its_job_was_first_known_by_a_clock_that_was_a
     }
     assert_eq!(launched(&stage).len(), 1, "a year before it was first known");
 }
+
+/// Debug builds take fewer; `cargo test --release` prints a number that counts.
+#[tokio::test]
+async fn all_jobs_are_planned_anew_when_the_clock_is_set() {
+    let count = if cfg!(debug_assertions) { 200 } else { 10_000 };
+    let jobs: Vec<(String, String)> = (0..count)
+        .map(|number| {
+            let (hour, minute) = (number / 5 % 24, number * 7 % 60);
+            let schedule = match number % 5 {
+                0 => format!("\"daily at {hour:02}:{minute:02}\""),
+                1 => format!("\"sunday at {hour:02}:{minute:02}\""),
+                2 => format!("{{ calendar = \"*:{minute:02}\", jitter = \"5m\" }}"),
+                3 => format!("{{ cron = \"{minute} {hour} * * 1-5\" }}"),
+                _ => format!("\"every {}h\"", 4 + number % 20),
+            };
+            (format!("job-{number}"), format!("schedule = {schedule}"))
+        })
+        .collect();
+    let jobs: Vec<_> = jobs
+        .iter()
+        .map(|(name, lines)| (name.as_str(), lines.as_str()))
+        .collect();
+    let stage = Stage::new(&jobs).await.published();
+    // Nothing has elapsed meanwhile, so that this is the planning alone.
+    let now = stage.clock.now();
+    let before = now.checked_sub(HOUR * 48).unwrap();
+    let began = std::time::Instant::now();
+    set(&stage, &before.to_string()).await;
+    println!("{count} jobs planned anew after {:?}", began.elapsed());
+    for (name, lines) in &jobs {
+        let next = stage.job_view(name).await.next.unwrap();
+        assert!(next > before, "{name}: {next}, {lines}");
+        if lines.contains("*:") {
+            assert!(next <= before + HOUR + HOUR, "{name}: {next}, {lines}");
+        }
+    }
+}

@@ -240,9 +240,10 @@ impl World {
             ("plans", jobs),
             ("histories", jobs),
             ("bad", jobs),
-            ("active", jobs),
+            // Runs of jobs whose files are broken wait until they are mended, and so does what those start for.
+            ("active", self.known_jobs),
             ("after_active", jobs),
-            ("pending", jobs),
+            ("pending", self.known_jobs),
             ("outside", jobs),
             ("pauses", self.known_jobs + 1),
             ("told_overridden", unfinished),

@@ -7,7 +7,7 @@ use backupd_core::{
 };
 use jiff::SignedDuration;
 
-use super::world::World;
+use super::world::{SetBack, World};
 use crate::ports::Clock as _;
 
 impl World {
@@ -16,8 +16,9 @@ impl World {
         self.keep_accounts();
         self.hear();
         self.look_at_writes();
-        if std::mem::take(&mut self.set_back) {
-            self.set_back_unkept = self.daemon.is_none() || self.asleep || self.is_impaired();
+        if self.set_back == SetBack::Unseen {
+            let kept = self.daemon.is_some() && !self.asleep && !self.is_impaired();
+            self.set_back = if kept { SetBack::Kept } else { SetBack::Unkept };
         }
         if self.daemon.is_none() || self.asleep || self.is_impaired() {
             return;

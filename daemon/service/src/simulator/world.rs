@@ -20,6 +20,18 @@ use super::{
 };
 use crate::ports::Clock as _;
 
+/// Whether the clock was set back, and a daemon kept what follows from that.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum SetBack {
+    /// It was not, or one did.
+    #[default]
+    Kept,
+    /// It was since somebody looked.
+    Unseen,
+    /// Nobody was there, or could keep it.
+    Unkept,
+}
+
 /// See the module.
 pub(super) struct World {
     pub(super) machine: Machine,
@@ -32,10 +44,7 @@ pub(super) struct World {
     /// Up to where jobs were seen to that are gone: the store knows it when they come back.
     waters: BTreeMap<JobName, Timestamp>,
     pub(super) witness: Witness,
-    /// The clock was set back since somebody looked.
-    pub(super) set_back: bool,
-    /// The same, and no daemon kept what follows from that.
-    pub(super) set_back_unkept: bool,
+    pub(super) set_back: SetBack,
     /// When the daemon began, the machine woke up, or the clock was set.
     pub(super) disturbed: Age,
     /// Runs at work at once.
@@ -80,8 +89,7 @@ impl World {
             accounts: BTreeMap::new(),
             waters: BTreeMap::new(),
             witness: Witness::default(),
-            set_back: false,
-            set_back_unkept: false,
+            set_back: SetBack::Kept,
             disturbed: Age::ZERO,
             limit: 0,
             known_jobs: life.jobs,
@@ -178,7 +186,7 @@ impl World {
         ground.tell("the daemon starts");
         self.disturbed = ground.age();
         self.keep_accounts();
-        if std::mem::take(&mut self.set_back) | std::mem::take(&mut self.set_back_unkept) {
+        if std::mem::take(&mut self.set_back) != SetBack::Kept {
             for account in self.accounts.values_mut() {
                 account.judge_anew();
             }
@@ -218,7 +226,9 @@ impl World {
         ground.tell(format!("the clock is set to {now}"));
         ground.set(now);
         self.witness.steps += 1;
-        self.set_back |= now < before;
+        if now < before {
+            self.set_back = SetBack::Unseen;
+        }
         let mut again = Vec::new();
         for account in self.accounts.values_mut() {
             account.step(before, now, age);

@@ -114,15 +114,15 @@ impl Seen {
     }
 
     /// From where on elapses are still to come, for a job that is known since then.
+    ///
+    /// Where that is not what was seen to last, it is to be kept as if it were: asked again after a while, the answer
+    /// would leave out what has come since.
     pub fn cursor(&self, known_since: Timestamp, timetable: &Timetable<'_>, now: Timestamp) -> Timestamp {
-        let newest = self.newest.map_or(known_since, |newest| newest.max(known_since));
-        if newest <= now {
-            return newest;
-        }
         let Some(last) = self.last else {
             // Known since a time that has not come: the clock was ahead then.
-            return now;
+            return known_since.min(now);
         };
+        // Whatever the clock has shown before: time that passes comes to each elapse.
         if last <= now {
             return last;
         }
@@ -135,6 +135,14 @@ impl Seen {
             (Some(first), None) if first.at <= last => last,
             _ => now,
         }
+    }
+
+    /// The newest elapse that was seen to, where the clock was set forward over it, from `before` to `now`: it shows
+    /// again what it showed then, and all up to there is seen to.
+    pub fn set_over(&self, known_since: Timestamp, before: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let newest = self.newest.map_or(known_since, |newest| newest.max(known_since));
+        let was_behind = self.last.is_some_and(|last| last < newest) && before < newest;
+        (was_behind && newest <= now).then_some(newest)
     }
 }
 
@@ -182,11 +190,17 @@ mod tests {
         assert_eq!(cursor(ahead, at(10), 24), at(10));
         let right_again = ahead.with(at(24));
         assert_eq!(cursor(right_again, at(30), 24), at(24));
-        assert_eq!(
-            cursor(right_again, at(40_000), 24),
-            at(30_000),
-            "where it went on is no secret to it"
-        );
+    }
+
+    #[test]
+    fn what_was_seen_to_when_the_clock_was_ahead_is_not_lost_when_its_time_comes() {
+        let ahead = Seen::default().with(at(0)).with(at(240));
+        let right_again = ahead.with(at(216));
+        assert_eq!(right_again.newest, Some(at(240)));
+        // Nobody was there when it was 240.
+        assert_eq!(cursor(right_again, at(250), 24), at(216));
+        let known_ahead = Seen::default().with(at(-1024));
+        assert_eq!(cursor(known_ahead, at(-990), 24), at(-1024));
     }
 
     #[test]
@@ -194,8 +208,18 @@ mod tests {
         let seen = Seen::default().with(at(0));
         let past = Timestamp::from_second(60).unwrap();
         assert_eq!(cursor(seen, past, 24), past);
-        let meanwhile = seen.with(Timestamp::from_second(90_000).unwrap());
-        assert_eq!(cursor(meanwhile, at(7), 24), at(0));
+        let begun = seen.with(past);
+        let meanwhile = begun.with(Timestamp::from_second(90_000).unwrap());
+        let known_since = at(-1000);
+        for behind in [begun, meanwhile] {
+            assert_eq!(behind.set_over(known_since, past, at(-7)), None);
+            assert_eq!(behind.set_over(known_since, past, at(7)), Some(at(0)));
+        }
+        // It was not the setting that went over it.
+        assert_eq!(meanwhile.set_over(known_since, at(1), at(7)), None);
+        assert_eq!(seen.set_over(known_since, at(-1), at(7)), None);
+        let young = Seen::default().with(past);
+        assert_eq!(young.set_over(known_since, past, at(7)), Some(known_since));
     }
 
     #[test]

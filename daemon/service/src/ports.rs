@@ -82,7 +82,7 @@ pub(crate) trait Store: Send + Sync {
     /// A page of history, newest first.
     fn list(&self, query: RunQuery) -> Reply<'_, Result<Vec<Run>, StoreError>>;
     /// Keeps runs as they are now, that the schedules of jobs are seen to up to these elapses, and what the audit log is
-    /// to say of it: all or nothing.
+    /// to say of it: all or nothing. A run that is not over is what its job was to start for.
     fn schedule(
         &self,
         runs: Vec<Run>,
@@ -98,6 +98,10 @@ pub(crate) trait Store: Send + Sync {
         pause: Option<Pause>,
         entries: Vec<Entry>,
     ) -> Reply<'_, Result<(), StoreError>>;
+    /// What jobs are to start for, which could not when it came.
+    fn pending(&self) -> Reply<'_, Result<BTreeMap<JobName, Pending>, StoreError>>;
+    /// Keeps what a job is to start for, or that there is nothing.
+    fn keep_pending(&self, job: JobName, pending: Option<Pending>) -> Reply<'_, Result<(), StoreError>>;
     /// What is known of jobs, in their order; notes of each that it is known since `now` where it was not.
     fn job_facts(&self, jobs: Vec<JobName>, now: Timestamp)
     -> Reply<'_, Result<Vec<JobHistory>, StoreError>>;
@@ -110,6 +114,9 @@ pub(crate) trait Store: Send + Sync {
         keep: u32,
     ) -> Reply<'_, Result<Vec<RunId>, StoreError>>;
 }
+
+/// What a job is to start for that could not when it came: why, and what is noted with the run.
+pub(crate) type Pending = (Trigger, serde_json::Map<String, serde_json::Value>);
 
 /// What the store knows of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

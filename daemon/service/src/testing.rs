@@ -34,8 +34,8 @@ use crate::{
     ids::Ids,
     notify::Notifier,
     ports::{
-        AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, LimitError, Power, PowerLocks, Reply,
-        RunQuery, Store, StoreError, Surroundings, Watch, Watcher, Watching, Zones,
+        AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, LimitError, Pending, Power,
+        PowerLocks, Reply, RunQuery, Store, StoreError, Surroundings, Watch, Watcher, Watching, Zones,
     },
     store::SqliteStore,
 };
@@ -290,6 +290,17 @@ impl Store for FailingStore {
             return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
         }
         self.real.pause(job, pause, entries)
+    }
+
+    fn pending(&self) -> Reply<'_, Result<BTreeMap<JobName, Pending>, StoreError>> {
+        self.real.pending()
+    }
+
+    fn keep_pending(&self, job: JobName, pending: Option<Pending>) -> Reply<'_, Result<(), StoreError>> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
+        }
+        self.real.keep_pending(job, pending)
     }
 
     fn job_facts(

@@ -79,7 +79,8 @@ fn skipped(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     }
 }
 
-/// The first instant after `after` that is whole periods away from `anchor`, and not before it.
+/// The first instant after `after` that is whole periods away from `anchor`, before it or after: an anchor of a clock that
+/// was ahead may be years away.
 pub(super) fn next_multiple(
     after: Timestamp,
     anchor: Timestamp,
@@ -90,7 +91,7 @@ pub(super) fn next_multiple(
         return None;
     }
     let passed = after.duration_since(anchor).as_nanos();
-    let periods = passed.div_euclid(period).checked_add(1)?.max(1);
+    let periods = passed.div_euclid(period).checked_add(1)?;
     let nanoseconds = anchor.as_nanosecond().checked_add(periods.checked_mul(period)?)?;
     Timestamp::from_nanosecond(nanoseconds).ok()
 }

@@ -23,7 +23,7 @@ const MOST_AUTOMATIC: usize = 1000;
 impl Coordinator {
     /// Sees to everything that has come.
     pub(super) async fn attend(&mut self) {
-        let mut pump = self.look_at_clock();
+        let mut pump = self.look_at_clock().await;
         if pump {
             self.look_at_windows().await;
         }

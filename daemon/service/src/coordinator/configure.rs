@@ -90,10 +90,12 @@ impl Coordinator {
         self.load_configuration();
         self.refresh_histories().await;
         self.reschedule(&before).await;
-        self.plan_all();
+        self.plan_all().await;
         self.rewatch = true;
         self.touch_all();
         self.let_go().await;
+        // A file that was broken may be mended.
+        self.rouse_pending();
         // A run at work may have to stop by what its job's file says now.
         self.look_at_windows().await;
         // A higher limit may let runs start.
@@ -121,6 +123,13 @@ impl Coordinator {
             };
             if run.apply(RunEvent::Skip(reason.to_owned()), now).is_ok() {
                 self.conclude(run).await;
+            }
+        }
+        let pending: Vec<JobName> = self.pending.keys().cloned().collect();
+        for name in pending {
+            let job = self.catalog.jobs.get(&name);
+            if job.map_or(!self.catalog.faulty.contains(&name), |job| !job.enabled) {
+                self.let_go_of_pending(&name).await;
             }
         }
         let paused: Vec<JobName> = self.pauses.keys().flatten().cloned().collect();

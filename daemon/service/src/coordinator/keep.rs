@@ -75,7 +75,7 @@ impl Coordinator {
         unread.retain(|job| self.catalog.jobs.contains_key(job));
         if !unread.is_empty() {
             self.read_histories(unread).await;
-            self.plan_all();
+            self.plan_all().await;
         }
         if self.unsaved.is_empty() && self.unread.is_empty() {
             self.store_works();

@@ -29,6 +29,9 @@ pub(super) struct Plan {
     pub(super) max_age: Option<SignedDuration>,
 }
 
+/// That a job's elapses are seen to up to a time.
+type Mark = (JobName, Timestamp);
+
 impl Coordinator {
     /// The schedules of a job with all that they depend on.
     pub(super) fn timetable<'a>(&'a self, job: &'a Job, seed: Seed) -> Timetable<'a> {
@@ -45,7 +48,7 @@ impl Coordinator {
     }
 
     /// Plans all jobs anew: at the start, and when the clock, a zone or the configuration is another.
-    pub(super) fn plan_all(&mut self) {
+    pub(super) async fn plan_all(&mut self) {
         let gone: Vec<JobName> = self
             .plans
             .keys()
@@ -54,30 +57,30 @@ impl Coordinator {
             .collect();
         for name in gone {
             self.plans.remove(&name);
-            self.pending.remove(&name);
             self.after_active.remove(&name);
             self.outside.set(Appointment::Elapse(name.clone()), None);
             self.agenda.set(Appointment::Elapse(name.clone()), None);
             self.agenda.set(Appointment::Late(name), None);
         }
         self.plans.clear();
-        self.replan();
+        self.replan(Vec::new()).await;
     }
 
-    /// Works out anew when jobs elapse, whose schedules are what they were.
-    fn replan(&mut self) {
+    /// Works out anew when jobs elapse, whose schedules are what they were; keeps these marks, and those that follow.
+    async fn replan(&mut self, mut marks: Vec<Mark>) {
         let names: Vec<JobName> = self.catalog.jobs.keys().cloned().collect();
         for name in names {
-            self.plan(&name);
+            let mark = self.plan(&name);
+            marks.extend(mark.map(|mark| (name, mark)));
         }
+        self.keep_marks(marks).await;
     }
 
-    /// Plans one job anew, from what was seen to.
-    fn plan(&mut self, name: &JobName) {
+    /// Plans one job anew, from what was seen to. Answers up to where it is seen to by the clock as it is now, where that
+    /// is not what is known.
+    fn plan(&mut self, name: &JobName) -> Option<Timestamp> {
         let now = self.parts.clock.now();
-        let Some(job) = self.catalog.jobs.get(name) else {
-            return;
-        };
+        let job = self.catalog.jobs.get(name)?;
         let before = self.plans.get(name);
         let seed = before.map_or_else(|| Seed::new(&self.parts.machine, name), |plan| plan.seed);
         let timetable = self.timetable(job, seed);
@@ -94,6 +97,23 @@ impl Coordinator {
         };
         self.plans.insert(name.clone(), plan);
         self.agree(name);
+        let history = self.histories.get_mut(name)?;
+        if cursor == up_to.last.unwrap_or(known_since) {
+            return None;
+        }
+        history.seen = up_to.with(cursor);
+        Some(cursor)
+    }
+
+    /// Keeps up to where jobs are seen to, beside any run.
+    async fn keep_marks(&mut self, marks: Vec<Mark>) {
+        if marks.is_empty() {
+            return;
+        }
+        if let Err(error) = self.parts.store.schedule(Vec::new(), marks, Vec::new()).await {
+            // The next daemon works it out from what was known before: one run too many or too few.
+            tracing::warn!(%error, "the store does not know that schedules count from another time");
+        }
     }
 
     /// Elapses of schedules that are others than before count from now on: nobody who edits a file wants a backup at
@@ -115,13 +135,7 @@ impl Coordinator {
                 history.seen = history.seen.with(now);
             }
         }
-        if marks.is_empty() {
-            return;
-        }
-        if let Err(error) = self.parts.store.schedule(Vec::new(), marks, Vec::new()).await {
-            // The next daemon would make up for times that had passed when the file was changed: one run too many.
-            tracing::warn!(%error, "the store does not know that schedules were changed");
-        }
+        self.keep_marks(marks).await;
     }
 
     /// The schedule of a job is seen to up to an elapse.
@@ -204,7 +218,7 @@ impl Coordinator {
     }
 
     /// Looks whether the clock was set, and answers that: all times are looked at anew then.
-    pub(super) fn look_at_clock(&mut self) -> bool {
+    pub(super) async fn look_at_clock(&mut self) -> bool {
         let reading = self.parts.clock.reading();
         if self.clock.slept(reading) {
             self.awake_since = reading.now;
@@ -217,7 +231,16 @@ impl Coordinator {
             "the clock was set by {moved:#}; all schedules are worked out anew"
         );
         self.awake_since = reading.now;
-        self.replan();
+        let before = reading.now.checked_sub(moved).unwrap_or(reading.now);
+        let mut marks = Vec::new();
+        for (name, history) in &mut self.histories {
+            let known_since = history.known_since.unwrap_or(reading.now);
+            if let Some(newest) = history.seen.set_over(known_since, before, reading.now) {
+                history.seen = history.seen.with(newest);
+                marks.push((name.clone(), newest));
+            }
+        }
+        self.replan(marks).await;
         for id in self.unfinished.clone() {
             self.appoint_attempt(id);
         }

@@ -15,7 +15,7 @@ use backupd_core::{
     name::{JobName, RunId},
     pause::Pause,
     protocol::CredentialStores,
-    run::{Run, Trigger},
+    run::Run,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use tokio::{
@@ -32,8 +32,8 @@ use crate::{
     ids::Ids,
     notify::Notifier,
     ports::{
-        Clock, JobHistory, Launcher, Power, STAY, STAY_IN_ALL, Store, StoreError, Surroundings, Watcher,
-        Zones,
+        Clock, JobHistory, Launcher, Pending, Power, STAY, STAY_IN_ALL, Store, StoreError, Surroundings,
+        Watcher, Zones,
     },
     settings::Layers,
 };
@@ -115,8 +115,8 @@ pub(crate) struct Coordinator {
     pub(super) after_active: BTreeSet<JobName>,
     /// Jobs that are due and have no place in the queue, by when they were.
     pub(super) outside: Agenda,
-    /// Triggers that came while a run was at work.
-    pub(super) pending: BTreeMap<JobName, (Trigger, serde_json::Map<String, serde_json::Value>)>,
+    /// Triggers that came while a run was at work, or the job was paused.
+    pub(super) pending: BTreeMap<JobName, Pending>,
     /// What is watched for may be something else now.
     pub(super) rewatch: bool,
     /// What else starts jobs than changes of their sources.
@@ -246,12 +246,14 @@ impl Coordinator {
         for (job, pause) in self.parts.store.pauses().await? {
             self.take_pause(job, Some(pause));
         }
+        self.pending = self.parts.store.pending().await?;
         self.adopt_unknown().await;
         self.retire();
-        self.plan_all();
+        self.plan_all().await;
         // Files may have gone and windows closed while nobody looked.
         self.let_go().await;
         self.look_at_windows().await;
+        self.rouse_pending();
         self.touch_all();
         self.pump().await;
         self.settle().await;

@@ -16,7 +16,11 @@ use backupd_core::{
 use serde_json::{Map, Value};
 
 use super::{Coordinator, agenda::Appointment, elapse::Batch, holds::Hold, refusal::Refusal};
-use crate::{audit::daemon, journal::messages, ports::Watch};
+use crate::{
+    audit::daemon,
+    journal::messages,
+    ports::{Pending, Watch},
+};
 
 /// What is waited for, and who for.
 #[derive(Debug, Default)]
@@ -209,7 +213,7 @@ impl Coordinator {
             if is_for_a_moment(trigger) {
                 passed_over("it is paused");
             } else {
-                self.pending.insert(name.clone(), (trigger, metadata.clone()));
+                self.remind(name, trigger, metadata).await;
             }
             return None;
         }
@@ -231,7 +235,7 @@ impl Coordinator {
                 // What changed after it was read is in none of its snapshots; but who waits for a snapshot of before
                 // the change waits for this one.
                 if !is_for_a_moment(trigger) {
-                    self.pending.insert(name.clone(), (trigger, metadata.clone()));
+                    self.remind(name, trigger, metadata).await;
                 }
                 return Some(id);
             }
@@ -283,8 +287,49 @@ impl Coordinator {
 
     /// Starts what was triggered while it could not start.
     pub(super) async fn start_pending(&mut self, name: &JobName) {
-        if let Some((trigger, metadata)) = self.pending.remove(name) {
-            self.triggered(name, trigger, metadata).await;
+        if self.catalog.faulty.contains(name) {
+            return;
+        }
+        let Some((trigger, metadata)) = self.pending.remove(name) else {
+            return;
+        };
+        self.triggered(name, trigger, metadata).await;
+        if !self.pending.contains_key(name) && outlives_daemon(trigger) {
+            // A run that waited already does it, or nobody wants it any more.
+            self.keep_pending(name, None).await;
+        }
+    }
+
+    /// Keeps in mind what a job is to start for once it can.
+    async fn remind(&mut self, name: &JobName, trigger: Trigger, metadata: &Map<String, Value>) {
+        let before = self.pending.get(name).map(|(before, _)| *before);
+        if !outlives_daemon(trigger) && before.is_some_and(outlives_daemon) {
+            // That run does this one's work as well, and is kept already.
+            return;
+        }
+        let pending = (trigger, metadata.clone());
+        if outlives_daemon(trigger) {
+            self.keep_pending(name, Some(pending.clone())).await;
+        }
+        self.pending.insert(name.clone(), pending);
+    }
+
+    /// Nobody wants any more what a job was to start for.
+    pub(super) async fn let_go_of_pending(&mut self, name: &JobName) {
+        let pending = self.pending.remove(name);
+        if pending.is_some_and(|(trigger, _)| outlives_daemon(trigger)) {
+            self.keep_pending(name, None).await;
+        }
+    }
+
+    async fn keep_pending(&mut self, name: &JobName, pending: Option<Pending>) {
+        if let Err(error) = self.parts.store.keep_pending(name.clone(), pending).await {
+            // This daemon knows; the next would start it not at all, or once more.
+            tracing::warn!(
+                MESSAGE_ID = messages::STORE_TROUBLE,
+                BACKUPD_JOB = %name,
+                "the store does not know what the job `{name}` is to start for: {error}"
+            );
         }
     }
 
@@ -318,6 +363,12 @@ pub(super) fn is_for_a_moment(trigger: Trigger) -> bool {
 /// Whether what was triggered and could not be kept is started later: who asked for it was told otherwise.
 pub(super) fn is_kept_in_mind(trigger: Trigger) -> bool {
     matches!(trigger, Trigger::PathChange | Trigger::Device)
+}
+
+/// Whether what was triggered and could not start is kept for the next daemon. A device comes once; changes of files are
+/// found again by whoever watches next.
+fn outlives_daemon(trigger: Trigger) -> bool {
+    trigger == Trigger::Device
 }
 
 #[cfg(test)]

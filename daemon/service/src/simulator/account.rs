@@ -26,7 +26,7 @@ pub(super) struct Account {
     seed: Seed,
     pub(super) next: Option<Timestamp>,
     /// The highest that the clock has ever been seen to by the job.
-    water: Timestamp,
+    pub(super) water: Timestamp,
     /// Since the clock was set back it has passed over one elapse that was seen to before.
     forgiven: bool,
     pub(super) owed: Option<Owed>,
@@ -35,14 +35,21 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) fn open(job: &Job, local: TimeZone, anchor: Timestamp, now: Timestamp) -> Self {
+    /// Of a job that is there from now on; up to `water` it was seen to before.
+    pub(super) fn open(
+        job: &Job,
+        local: TimeZone,
+        anchor: Timestamp,
+        now: Timestamp,
+        water: Timestamp,
+    ) -> Self {
         let mut account = Self {
             job: job.clone(),
             local,
             anchor,
             seed: Seed::new("machine", &job.name),
             next: None,
-            water: now,
+            water,
             forgiven: false,
             owed: None,
             come: 0,
@@ -69,9 +76,8 @@ impl Account {
         let water = self.water.max(now);
         let come = self.come;
         *self = Self {
-            water,
             come,
-            ..Self::open(job, local, anchor, now)
+            ..Self::open(job, local, anchor, now, water)
         };
     }
 
@@ -101,9 +107,15 @@ impl Account {
         }
     }
 
-    /// All is worked out anew: what was seen to when the clock was ahead need not be seen to again.
-    pub(super) fn forget(&mut self) {
+    /// The clock is another: what was seen to when it was ahead need not be seen to again.
+    fn forget(&mut self) {
         self.owed = self.owed.filter(|owed| !owed.again);
+    }
+
+    /// A daemon starts that cannot know that the clock was set back: it judges by what it shows now.
+    pub(super) fn judge_anew(&mut self) {
+        self.forget();
+        self.forgiven = false;
     }
 
     /// The clock was set.

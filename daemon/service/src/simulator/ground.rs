@@ -11,6 +11,7 @@ use std::{
 use backupd_core::{
     condition::Condition,
     name::{JobName, RunId},
+    run::Trigger,
 };
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -44,8 +45,8 @@ pub(super) enum Happening {
     WakeUp,
     /// A clock that was wrong is set right.
     SetRight,
-    /// A path changed, a device came.
-    Trigger(JobName),
+    /// A path changed, or a device came.
+    Trigger(JobName, Trigger),
     /// A quiet time begins: nothing fails any more, and nobody interferes.
     Quiet,
     /// It is over.

@@ -76,11 +76,11 @@ impl World {
             Happening::Start => self.start().await,
             Happening::WakeUp => self.wake_up().await,
             Happening::SetRight => self.set_clock(self.begun + ground.age()).await,
-            Happening::Trigger(job) => {
+            Happening::Trigger(job, trigger) => {
                 if let Some(inbox) = inbox {
-                    inbox
-                        .triggered(job, Trigger::PathChange, serde_json::Map::new())
-                        .await;
+                    // Files that changed are found again; a device does not come again.
+                    self.witness.asks = Some(job.clone()).filter(|_| trigger == Trigger::Device);
+                    inbox.triggered(job, trigger, serde_json::Map::new()).await;
                 }
             }
             Happening::Quiet => self.be_quiet().await,
@@ -189,7 +189,10 @@ impl World {
                 let request = async move { handle.trigger(Trigger::Shutdown, serde_json::Map::new()).await };
                 self.ask(request).await;
             }
-            (Whim::Trigger, _) => ground.after(SignedDuration::ZERO, Happening::Trigger(job)),
+            (Whim::Trigger, _) => {
+                let trigger = *ground.choice(&[Trigger::PathChange, Trigger::Device]);
+                ground.after(SignedDuration::ZERO, Happening::Trigger(job, trigger));
+            }
             (Whim::Toggle, Some(handle)) => {
                 let enabled = self.job_of(&job).is_some_and(|job| job.enabled);
                 self.ask(async move { handle.set_enabled(job, !enabled, None).await })

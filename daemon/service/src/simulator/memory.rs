@@ -17,7 +17,7 @@ use backupd_core::{
 use jiff::Timestamp;
 
 use super::ground::{Age, Ground};
-use crate::ports::{AuditQuery, JobHistory, Reply, RunQuery, Store, StoreError};
+use crate::ports::{AuditQuery, JobHistory, Pending, Reply, RunQuery, Store, StoreError};
 
 /// What is on the disk.
 #[derive(Default)]
@@ -25,6 +25,7 @@ pub(super) struct Disk {
     pub(super) runs: BTreeMap<RunId, Run>,
     jobs: BTreeMap<JobName, (Timestamp, Seen)>,
     pub(super) pauses: BTreeMap<Option<JobName>, Pause>,
+    pending: BTreeMap<JobName, Pending>,
     pub(super) full: bool,
     /// When it was full last.
     pub(super) trouble: Option<Age>,
@@ -120,15 +121,18 @@ impl Disk {
     fn expire(&mut self, job: Option<&JobName>, now: Timestamp, keep: u32) -> Vec<RunId> {
         let mut positions: BTreeMap<Option<&JobName>, u32> = BTreeMap::new();
         let mut has_good: BTreeSet<Option<&JobName>> = BTreeSet::new();
+        let mut has_telling: BTreeSet<Option<&JobName>> = BTreeSet::new();
         let mut gone = Vec::new();
         for run in self.runs.values().rev() {
             let position = positions.entry(run.job.as_ref()).or_default();
             *position += 1;
-            let newest_good =
-                run.operation == Operation::Backup && is_good(run) && has_good.insert(run.job.as_ref());
+            let is_backup = run.operation == Operation::Backup && run.state == RunState::Finished;
+            let newest_good = is_backup && is_good(run) && has_good.insert(run.job.as_ref());
+            let newest_telling = is_backup && tells(run) && has_telling.insert(run.job.as_ref());
+            let speaks = newest_good || newest_telling;
             let expired = run.expires.is_some_and(|expires| whole(expires) <= now);
             let meant = job.is_none() || run.job.as_ref() == job;
-            if meant && expired && run.state == RunState::Finished && *position > keep && !newest_good {
+            if meant && expired && run.state == RunState::Finished && *position > keep && !speaks {
                 gone.push(run.id);
             }
         }
@@ -216,6 +220,9 @@ impl Store for Memory {
         self.write(move |disk| {
             for run in &runs {
                 disk.save(run);
+                if let Some(job) = run.job.as_ref().filter(|_| run.state != RunState::Finished) {
+                    disk.pending.remove(job);
+                }
             }
             for (job, elapse) in &seen {
                 disk.see_to(job, *elapse);
@@ -247,6 +254,17 @@ impl Store for Memory {
                 );
             }
             None => drop(disk.pauses.remove(&job)),
+        })
+    }
+
+    fn pending(&self) -> Reply<'_, Result<BTreeMap<JobName, Pending>, StoreError>> {
+        self.read(|disk| disk.pending.clone())
+    }
+
+    fn keep_pending(&self, job: JobName, pending: Option<Pending>) -> Reply<'_, Result<(), StoreError>> {
+        self.write(move |disk| match pending {
+            Some(pending) => drop(disk.pending.insert(job, pending)),
+            None => drop(disk.pending.remove(&job)),
         })
     }
 

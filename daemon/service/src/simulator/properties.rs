@@ -1,167 +1,25 @@
-//! What must hold whenever the coordinator has nothing left to do, and what each write must be.
-
-use std::collections::BTreeMap;
+//! What must hold whenever the coordinator has nothing left to do.
 
 use backupd_core::{
     health::Health,
-    name::{JobName, RunId},
-    run::{Operation, Run, RunResult, RunState, Trigger},
-    zones,
+    name::JobName,
+    run::{Run, RunState, Trigger},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use super::{ground::Age, world::World};
+use super::world::{SetBack, World};
 use crate::ports::Clock as _;
 
-/// The store is tried again after ten seconds.
-const STORE_AGAIN: SignedDuration = SignedDuration::from_secs(11);
-
-/// What was seen of runs beside their records.
-#[derive(Default)]
-pub(super) struct Witness {
-    /// Since when a run waits for its next attempt.
-    backs_off: BTreeMap<RunId, Age>,
-    /// When the first run for an elapse was made.
-    scheduled: BTreeMap<(JobName, Timestamp), Age>,
-    /// How often the clock was set.
-    pub(super) steps: u64,
-    /// The last telling result of each job, and its last good end.
-    told: BTreeMap<JobName, (Option<RunResult>, Option<Timestamp>)>,
-    /// When a run of the job last began.
-    pub(super) began: BTreeMap<JobName, Age>,
-    pub(super) writes: u64,
-}
-
 impl World {
-    /// Looks at what was written since the last look.
-    pub(super) fn look_at_writes(&mut self) {
-        let written = std::mem::take(&mut self.machine.memory.disk().written);
-        for (before, run) in written {
-            self.witness.writes += 1;
-            let result = run.result.map_or("", RunResult::as_str);
-            let attempts = run.attempts.len();
-            let job = run.job.as_ref().map_or("-", JobName::as_str);
-            self.machine.ground.tell(format!(
-                "{} {job} {} {} {result} attempts={attempts}",
-                run.id, run.trigger, run.state
-            ));
-            let Some(job) = run.job.clone().filter(|_| run.operation == Operation::Backup) else {
-                continue;
-            };
-            if before.is_none() {
-                self.look_at_new(&job, &run);
-            }
-            let known = before.as_ref().map_or(0, |before| before.attempts.len());
-            if attempts > known {
-                self.look_at_attempt(&job, before.as_ref(), &run);
-            }
-            if run.state == RunState::Backoff {
-                self.look_at_backoff(&run);
-            } else {
-                self.witness.backs_off.remove(&run.id);
-            }
-            if run.state == RunState::Finished {
-                self.look_at_end(&job, before.as_ref(), &run);
-            }
-        }
-    }
-
-    fn look_at_new(&mut self, job: &JobName, run: &Run) {
-        let age = self.machine.ground.age();
-        let others = |disk: &super::memory::Disk| {
-            let unfinished = disk
-                .runs
-                .values()
-                .filter(|other| other.state != RunState::Finished);
-            unfinished.filter(|other| other.job.as_ref() == Some(job)).count()
-        };
-        if others(&self.machine.memory.disk()) > 1 {
-            self.wrong(format!("{} is a second run of `{job}` beside another", run.id));
-        }
-        let Some(elapse) = run.scheduled else { return };
-        let first = self.witness.scheduled.insert((job.clone(), elapse), age);
-        let Some(first) = first else { return };
-        self.wrong(format!(
-            "{} of `{job}` is a second run for {elapse}, after one at {first:?}",
-            run.id
-        ));
-    }
-
-    /// The clock was set back over more than one elapse of a job: they come again.
-    pub(super) fn allow_again(&mut self, job: &JobName, from: Timestamp) {
-        let stays = |of: &JobName, elapse: Timestamp| of != job || elapse <= from;
-        self.witness
-            .scheduled
-            .retain(|(of, elapse), _| stays(of, *elapse));
-    }
-
-    fn look_at_attempt(&mut self, job: &JobName, before: Option<&Run>, run: &Run) {
-        let (age, now) = (self.machine.ground.age(), self.machine.ground.now());
-        self.witness.began.insert(job.clone(), age);
-        if let Some(account) = self.accounts.get_mut(job) {
-            account.owed = None;
-        }
-        let counted = run.attempts.iter().filter(|attempt| !attempt.made_way).count();
-        let most = run.retry.as_ref().map_or(1, |retry| retry.attempts);
-        if counted > most as usize {
-            self.wrong(format!("{} has {counted} attempts of {most}", run.id));
-        }
-        if let Some(at) = before.and_then(|before| before.next_attempt)
-            && at > now
-            && self.witness.steps == 0
-        {
-            self.wrong(format!("{} is tried again at {now} and not at {at}", run.id));
-        }
-        if run.trigger == Trigger::Manual {
-            return;
-        }
-        if self.is_paused(job) {
-            self.wrong(format!("{} of `{job}` starts while it is paused", run.id));
-        }
-        if !self.is_open(run) {
-            self.wrong(format!("{} starts while its window is closed", run.id));
-        }
-        if let Some(missing) = self.was_missing(job) {
-            self.wrong(format!("{} starts, and {missing} does not hold", run.id));
-        }
-    }
-
-    fn look_at_backoff(&mut self, run: &Run) {
-        let age = self.machine.ground.age();
-        self.witness.backs_off.entry(run.id).or_insert(age);
-        let (Some(at), Some(retry), Some(last)) = (run.next_attempt, &run.retry, run.attempts.last()) else {
-            self.wrong(format!("{} waits for no attempt", run.id));
-            return;
-        };
-        let wait = last.finished.map(|finished| at.duration_since(finished));
-        if wait.is_none_or(|wait| wait > retry.maximum || wait <= SignedDuration::ZERO) {
-            self.wrong(format!("{} waits {wait:?} for its next attempt", run.id));
-        }
-    }
-
-    fn look_at_end(&mut self, job: &JobName, before: Option<&Run>, run: &Run) {
-        let told = self.witness.told.entry(job.clone()).or_default();
-        let stands = matches!(run.result, Some(RunResult::Cancelled | RunResult::Skipped));
-        if !stands {
-            told.0 = run.result;
-        }
-        if run.result.is_some_and(RunResult::is_good) {
-            told.1 = run.finished;
-        }
-        // Somebody did not want it, or it was passed over by rule.
-        let was_at_work = before.is_some_and(|before| before.state.has_worker());
-        if stands
-            && !was_at_work
-            && let Some(account) = self.accounts.get_mut(job)
-        {
-            account.owed = None;
-        }
-    }
-
     /// Looks at everything; the coordinator has nothing left to do.
     pub(super) fn look(&mut self) {
         self.keep_accounts();
+        self.hear();
         self.look_at_writes();
+        if self.set_back == SetBack::Unseen {
+            let kept = self.daemon.is_some() && !self.asleep && !self.is_impaired();
+            self.set_back = if kept { SetBack::Kept } else { SetBack::Unkept };
+        }
         if self.daemon.is_none() || self.asleep || self.is_impaired() {
             return;
         }
@@ -177,6 +35,7 @@ impl World {
         let names: Vec<JobName> = self.accounts.keys().cloned().collect();
         for name in names {
             self.look_at_debt(&name, &unfinished);
+            self.look_at_asked(&name, &unfinished);
             self.look_at_health(&name, &unfinished);
         }
     }
@@ -325,6 +184,24 @@ impl World {
         ));
     }
 
+    /// Notes whose device came to a daemon that lived through it, and could keep that.
+    fn hear(&mut self) {
+        let asks = self.witness.asks.take();
+        let has_heard = self.daemon.is_some() && !self.asleep && !self.is_impaired();
+        self.witness.asked.extend(asks.filter(|_| has_heard));
+        let (accounts, impaired) = (&self.accounts, self.is_impaired());
+        let is_wanted = |name: &JobName| accounts.get(name).is_some_and(|account| account.job.enabled);
+        self.witness.asked.retain(|name| is_wanted(name) && !impaired);
+    }
+
+    /// A job whose device came has a run, or is paused.
+    fn look_at_asked(&self, name: &JobName, unfinished: &[Run]) {
+        let has_run = || unfinished.iter().any(|run| run.job.as_ref() == Some(name));
+        if self.witness.asked.contains(name) && !self.is_paused(name) && !has_run() {
+            self.wrong(format!("`{name}` does not run though its device came"));
+        }
+    }
+
     fn look_at_health(&self, name: &JobName, unfinished: &[Run]) {
         let now = self.machine.ground.now();
         let Some(view) = self.daemon.as_ref().and_then(|daemon| daemon.job(name)) else {
@@ -364,9 +241,10 @@ impl World {
             ("plans", jobs),
             ("histories", jobs),
             ("bad", jobs),
-            ("active", jobs),
+            // Runs of jobs whose files are broken wait until they are mended, and so does what those start for.
+            ("active", self.known_jobs),
             ("after_active", jobs),
-            ("pending", jobs),
+            ("pending", self.known_jobs),
             ("outside", jobs),
             ("pauses", self.known_jobs + 1),
             ("told_overridden", unfinished),
@@ -397,56 +275,5 @@ impl World {
 
     pub(super) fn wrong(&self, what: impl Into<String>) {
         self.machine.ground.wrong(what);
-    }
-
-    fn is_impaired(&self) -> bool {
-        let disk = self.machine.memory.disk();
-        let age = self.machine.ground.age();
-        disk.full || disk.trouble.is_some_and(|since| age - since <= STORE_AGAIN)
-    }
-
-    fn is_paused(&self, job: &JobName) -> bool {
-        let now = self.machine.ground.now();
-        let disk = self.machine.memory.disk();
-        let mut pauses = [None, Some(job.clone())].into_iter();
-        pauses.any(|of| disk.pauses.get(&of).is_some_and(|pause| !pause.is_over(now)))
-    }
-
-    fn is_open(&self, run: &Run) -> bool {
-        run.window.as_ref().is_none_or(|window| {
-            let named = window.zone.as_deref().and_then(zones::get);
-            let zone = named.unwrap_or_else(|| self.local());
-            window.window.contains(self.machine.ground.now(), &zone)
-        })
-    }
-
-    /// A condition of which the daemon had not been told that it holds.
-    fn was_missing(&self, job: &JobName) -> Option<String> {
-        let conditions = self.machine.conditions.lock().unwrap();
-        let required = &self.job_of(job)?.conditions.all;
-        let missing = required
-            .iter()
-            .find(|one| conditions.last_told.get(one) != Some(&true));
-        missing.map(ToString::to_string)
-    }
-
-    /// A condition of which the daemon was not told that it holds, though it asked.
-    fn missing(&self, job: &JobName) -> Option<String> {
-        let conditions = self.machine.conditions.lock().unwrap();
-        let required = &self.job_of(job)?.conditions.all;
-        let missing = required
-            .iter()
-            .find(|one| conditions.told.get(one) != Some(&true) && conditions.wanted.contains(*one));
-        missing.map(ToString::to_string)
-    }
-
-    /// A condition of which the daemon was told that it does not hold.
-    fn lost(&self, job: &JobName) -> Option<String> {
-        let conditions = self.machine.conditions.lock().unwrap();
-        let required = &self.job_of(job)?.conditions.all;
-        let lost = required
-            .iter()
-            .find(|one| conditions.told.get(one) == Some(&false));
-        lost.map(ToString::to_string)
     }
 }

@@ -16,9 +16,21 @@ use super::{
     ground::{Age, Ground, Happening},
     life::{Life, begins},
     memory::Memory,
-    properties::Witness,
+    writes::Witness,
 };
 use crate::ports::Clock as _;
+
+/// Whether the clock was set back, and a daemon kept what follows from that.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum SetBack {
+    /// It was not, or one did.
+    #[default]
+    Kept,
+    /// It was since somebody looked.
+    Unseen,
+    /// Nobody was there, or could keep it.
+    Unkept,
+}
 
 /// See the module.
 pub(super) struct World {
@@ -29,7 +41,10 @@ pub(super) struct World {
     pub(super) quiet: bool,
     pub(super) over: bool,
     pub(super) accounts: BTreeMap<JobName, Account>,
+    /// Up to where jobs were seen to that are gone: the store knows it when they come back.
+    waters: BTreeMap<JobName, Timestamp>,
     pub(super) witness: Witness,
+    pub(super) set_back: SetBack,
     /// When the daemon began, the machine woke up, or the clock was set.
     pub(super) disturbed: Age,
     /// Runs at work at once.
@@ -72,7 +87,9 @@ impl World {
             quiet: false,
             over: false,
             accounts: BTreeMap::new(),
+            waters: BTreeMap::new(),
             witness: Witness::default(),
+            set_back: SetBack::Kept,
             disturbed: Age::ZERO,
             limit: 0,
             known_jobs: life.jobs,
@@ -169,8 +186,10 @@ impl World {
         ground.tell("the daemon starts");
         self.disturbed = ground.age();
         self.keep_accounts();
-        for account in self.accounts.values_mut() {
-            account.forget();
+        if std::mem::take(&mut self.set_back) != SetBack::Kept {
+            for account in self.accounts.values_mut() {
+                account.judge_anew();
+            }
         }
         match Daemon::begin(&self.machine).await {
             Ok(daemon) => self.daemon = Some(daemon),
@@ -207,6 +226,9 @@ impl World {
         ground.tell(format!("the clock is set to {now}"));
         ground.set(now);
         self.witness.steps += 1;
+        if now < before {
+            self.set_back = SetBack::Unseen;
+        }
         let mut again = Vec::new();
         for account in self.accounts.values_mut() {
             account.step(before, now, age);
@@ -231,7 +253,10 @@ impl World {
             let after = catalog.jobs.values();
             let after = after.map(|job| (job.name.clone(), job.after.clone())).collect();
             self.machine.engine.bind(after);
-            self.accounts.retain(|name, _| catalog.jobs.contains_key(name));
+            let gone = |name: &JobName, _: &mut Account| !catalog.jobs.contains_key(name);
+            let gone = self.accounts.extract_if(.., gone);
+            self.waters
+                .extend(gone.map(|(name, account)| (name, account.water)));
             for job in catalog.jobs.values() {
                 let Some(anchor) = self.machine.memory.disk().known_since(&job.name) else {
                     continue;
@@ -242,7 +267,8 @@ impl World {
                     }
                     Some(account) => account.reopen(job, local.clone(), anchor, now),
                     None => {
-                        let account = Account::open(job, local.clone(), anchor, now);
+                        let water = self.waters.remove(&job.name).map_or(now, |water| water.max(now));
+                        let account = Account::open(job, local.clone(), anchor, now, water);
                         self.accounts.insert(job.name.clone(), account);
                     }
                 }

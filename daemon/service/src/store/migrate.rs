@@ -8,6 +8,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0003_audit.sql"),
     include_str!("migrations/0004_schedule.sql"),
     include_str!("migrations/0005_good.sql"),
+    include_str!("migrations/0006_pending.sql"),
 ];
 
 /// The version that this program writes.

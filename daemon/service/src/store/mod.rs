@@ -7,6 +7,7 @@ mod audit;
 mod facts;
 mod migrate;
 mod open;
+mod pending;
 mod queries;
 mod thread;
 

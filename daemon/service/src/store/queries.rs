@@ -200,13 +200,17 @@ pub(super) fn timestamp(microseconds: i64) -> Option<Timestamp> {
 }
 
 /// Which finished runs history lets go of, once they have expired: one of which there are `?2` newer ones of its job,
-/// unless it is the job's newest good backup, from which health is derived.
+/// unless health is derived from it: the job's newest good backup, and the newest that was neither cancelled nor skipped.
 pub(super) const EXPIRED: &str = "expires <= ?1 AND state = 'finished'
     AND (SELECT count(*) FROM (
         SELECT 1 FROM runs AS newer WHERE newer.job IS runs.job AND newer.id > runs.id LIMIT ?2)) >= ?2
     AND NOT (operation = 'backup' AND result IN ('success', 'partial') AND NOT EXISTS (
         SELECT 1 FROM runs AS newer WHERE newer.job = runs.job AND newer.id > runs.id
             AND newer.operation = 'backup' AND newer.result IN ('success', 'partial')))
+    AND NOT (operation = 'backup' AND result NOT IN ('cancelled', 'skipped') AND NOT EXISTS (
+        SELECT 1 FROM runs AS newer WHERE newer.job = runs.job AND newer.id > runs.id
+            AND newer.operation = 'backup' AND newer.state = 'finished'
+            AND newer.result NOT IN ('cancelled', 'skipped')))
     RETURNING id";
 
 /// Those of one job, or else of all.

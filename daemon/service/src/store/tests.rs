@@ -1,6 +1,7 @@
 use std::fs;
 
 use backupd_core::{
+    failure::{Failure, FailureClass},
     name::RunId,
     run::{Operation, Run, RunEvent, RunResult, Trigger},
 };
@@ -166,6 +167,34 @@ async fn expiry_keeps_the_newest_and_the_last_good_one_of_each_job() {
     gone.sort();
     assert_eq!(gone, [runs[0].id, runs[2].id]);
     assert_eq!(store.list(all()).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_failure_is_kept_behind_newer_runs_that_say_nothing() {
+    let mut runs = vec![
+        finished(1, "home", RunResult::Success),
+        finished(2, "home", RunResult::Failed),
+        finished(3, "home", RunResult::Failed),
+    ];
+    let failure = Failure::new(FailureClass::NoSpace, "the repository is full");
+    runs[2].failure = Some(failure);
+    let silent = [RunResult::Cancelled, RunResult::Skipped];
+    runs.extend((4..9).map(|number| finished(number, "home", silent[usize::from(number % 2 == 0)])));
+    let (_directory, store) = with_runs(&runs).await;
+    let known = async || {
+        let job = "home".parse().unwrap();
+        store.job_facts(vec![job], at(0)).await.unwrap().remove(0)
+    };
+    let before = known().await;
+    let gone = store.expire(None, at(1000), 1).await.unwrap();
+    assert!(
+        gone.contains(&runs[1].id),
+        "an older failure says no more: {gone:?}"
+    );
+    assert_eq!(known().await, before);
+    assert_eq!(before.last_result, Some(RunResult::Failed));
+    assert_eq!(before.last_failure.as_deref(), Some("the repository is full"));
+    assert_eq!(before.last_good, runs[0].finished);
 }
 
 #[tokio::test]

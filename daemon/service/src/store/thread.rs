@@ -10,7 +10,7 @@ use backupd_core::{
     audit::{Entry, Head},
     name::{JobName, RunId},
     pause::Pause,
-    run::Run,
+    run::{Run, RunState},
 };
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -19,9 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     audit, facts,
     open::{OpenError, Opened, open},
-    queries,
+    pending, queries,
 };
-use crate::ports::{AuditQuery, JobHistory, Reply, RunQuery, Store, StoreError};
+use crate::ports::{AuditQuery, JobHistory, Pending, Reply, RunQuery, Store, StoreError};
 
 /// Statements waiting for their turn; more than the daemon ever has at once.
 const QUEUE: usize = 256;
@@ -200,6 +200,10 @@ impl Store for SqliteStore {
         self.run_with(move |database| {
             let change = |connection: &Connection| {
                 runs.iter().try_for_each(|run| queries::save(connection, run))?;
+                let begun = runs.iter().filter(|run| run.state != RunState::Finished);
+                begun
+                    .filter_map(|run| run.job.as_ref())
+                    .try_for_each(|job| pending::keep(connection, job, None))?;
                 seen.iter()
                     .try_for_each(|(job, elapse)| queries::see_to(connection, job, *elapse))
             };
@@ -221,6 +225,14 @@ impl Store for SqliteStore {
             let change = |connection: &Connection| queries::pause(connection, job.as_ref(), pause.as_ref());
             audit::save(database, change, entries)
         })
+    }
+
+    fn pending(&self) -> Reply<'_, Result<BTreeMap<JobName, Pending>, StoreError>> {
+        self.run(pending::all)
+    }
+
+    fn keep_pending(&self, job: JobName, asked: Option<Pending>) -> Reply<'_, Result<(), StoreError>> {
+        self.run(move |connection| pending::keep(connection, &job, asked.as_ref()))
     }
 
     fn job_facts(

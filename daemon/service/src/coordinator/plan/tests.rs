@@ -135,6 +135,75 @@ async fn a_run_at_work_stops_where_its_job_says_so_by_now() {
     assert_eq!(stage.clock.now(), "2027-01-16T07:00:00Z".parse().unwrap());
 }
 
+#[tokio::test]
+async fn an_elapse_of_a_clock_that_was_ahead_comes_again_while_no_daemon_is_there() {
+    // First known by a clock that was a day ahead, and set right before anything was due.
+    let stage = Stage::new(&[("home", "schedule = \"07:00\"")]).await.published();
+    set(&stage, "2027-01-14T06:00:00Z").await;
+    pass(&stage, HOUR).await;
+    let first = launched(&stage)[0];
+    stage.worker_succeeds(first).await;
+    assert_eq!(stage.stored(first).await.result, Some(RunResult::Success));
+    // The clock of the next stage shows eight of the day after.
+    let stage = stage.restart().await.published();
+    pass(&stage, SignedDuration::from_mins(2)).await;
+    let run = stage.stored(launched(&stage)[0]).await;
+    assert_eq!(run.scheduled, Some("2027-01-15T07:00:00Z".parse().unwrap()));
+    assert_eq!(run.trigger, Trigger::CatchUp);
+}
+
+#[tokio::test]
+async fn an_elapse_that_comes_again_by_a_clock_that_was_set_back_is_not_lost_over_a_restart() {
+    let lines = "schedule = [\"07:00\", \"09:00\", \"10:00\"]";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    for _ in 0..2 {
+        pass(&stage, HOUR).await;
+        let run = *launched(&stage).last().unwrap();
+        stage.worker_succeeds(run).await;
+    }
+    assert_eq!(launched(&stage).len(), 2);
+    set(&stage, "2027-01-15T06:30:00Z").await;
+    let stage = stage.restart().await.published();
+    pass(&stage, SignedDuration::from_mins(2)).await;
+    let run = stage.stored(launched(&stage)[0]).await;
+    assert_eq!(run.scheduled, Some("2027-01-15T07:00:00Z".parse().unwrap()));
+    pass(&stage, HOUR).await;
+    assert_eq!(
+        launched(&stage).len(),
+        1,
+        "it takes in what comes while it is at work"
+    );
+}
+
+#[tokio::test]
+async fn a_clock_that_was_behind_for_a_while_doubles_nothing_when_it_is_set_right() {
+    let stage = Stage::new(&[("home", "schedule = \"07:00\"")]).await.published();
+    set(&stage, "2027-01-16T07:00:00Z").await;
+    set(&stage, "1970-01-01T06:00:00Z").await;
+    pass(&stage, HOUR).await;
+    for run in launched(&stage) {
+        stage.worker_succeeds(run).await;
+    }
+    let before = launched(&stage).len();
+    set(&stage, "2027-01-16T09:00:00Z").await;
+    for _ in 0..2 {
+        pass(&stage, HOUR).await;
+        assert_eq!(launched(&stage).len(), before);
+    }
+}
+
+#[tokio::test]
+async fn an_interval_goes_on_where_its_job_was_first_known_by_a_clock_that_was_ahead() {
+    let stage = Stage::new(&[("home", "schedule = { every = \"4h\" }")])
+        .await
+        .published();
+    set(&stage, "2026-01-15T06:00:00Z").await;
+    for _ in 0..4 {
+        pass(&stage, HOUR).await;
+    }
+    assert_eq!(launched(&stage).len(), 1, "a year before it was first known");
+}
+
 /// Debug builds take fewer; `cargo test --release` prints a number that counts.
 #[tokio::test]
 async fn all_jobs_are_planned_anew_when_the_clock_is_set() {

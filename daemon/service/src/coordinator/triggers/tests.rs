@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::{
     coordinator::StartOptions,
+    ports::Store as _,
     testing::{Stage, job},
 };
 
@@ -225,4 +226,126 @@ async fn a_snapshot_from_before_an_upgrade_says_so() {
     let run = stage.stored(runs[0]).await;
     assert_eq!(run.trigger, Trigger::PackageUpgrade);
     assert_eq!(run.metadata["packages"][0], "curl 1 -> 2");
+}
+
+const DISK: &str = "/dev/disk/by-label/backup";
+
+/// The device comes; what follows is worked on.
+async fn comes(stage: &Stage) {
+    settled(stage).await;
+    for is_there in [false, true] {
+        stage.inbox.standings(standing(DISK, is_there)).await;
+    }
+    settled(stage).await;
+}
+
+#[tokio::test]
+async fn a_device_that_came_during_a_pause_is_not_forgotten_by_the_next_daemon() {
+    let lines = format!("[triggers]\ndevice = [\"{DISK}\"]");
+    let stage = Stage::new(&[("home", &lines)]).await.published();
+    stage.handle.pause(Some(job("home")), None, None).await.unwrap();
+    comes(&stage).await;
+    let stage = stage.restart().await.published();
+    stage.inbox.wake().await;
+    settled(&stage).await;
+    assert_eq!(launched(&stage), []);
+    stage.handle.resume(Some(job("home"))).await.unwrap();
+    stage.inbox.wake().await;
+    settled(&stage).await;
+    let run = stage.stored(launched(&stage).pop().unwrap().run).await;
+    assert_eq!(
+        (run.trigger, &run.metadata["device"]),
+        (Trigger::Device, &json!(DISK))
+    );
+    stage.worker_succeeds(run.id).await;
+    // It has had its run.
+    let stage = stage.restart().await.published();
+    stage.inbox.wake().await;
+    settled(&stage).await;
+    assert_eq!(launched(&stage), []);
+}
+
+#[tokio::test]
+async fn a_device_that_came_during_a_run_starts_the_next_also_under_another_daemon() {
+    let lines = format!("[triggers]\ndevice = [\"{DISK}\"]");
+    let stage = Stage::new(&[("home", &lines)]).await.published();
+    let first = stage
+        .handle
+        .start(job("home"), StartOptions::default())
+        .await
+        .unwrap();
+    comes(&stage).await;
+    let stage = stage.restart().await.published();
+    stage.inbox.wake().await;
+    settled(&stage).await;
+    assert_eq!(launched(&stage), [], "the one at work goes on");
+    stage.worker_succeeds(first).await;
+    stage.inbox.wake().await;
+    settled(&stage).await;
+    let next = launched(&stage).pop().unwrap().run;
+    assert_eq!(trigger_of(&stage, next).await, Trigger::Device);
+}
+
+#[tokio::test]
+async fn changes_do_not_take_the_place_of_a_device_that_came_during_a_pause() {
+    let lines =
+        format!("[triggers]\ndevice = [\"{DISK}\"]\npath_change = {{ quiet = \"30s\", distance = \"10m\" }}");
+    let stage = Stage::new(&[("home", &lines)]).await.published();
+    stage.handle.pause(Some(job("home")), None, None).await.unwrap();
+    comes(&stage).await;
+    let metadata = serde_json::Map::new();
+    stage
+        .inbox
+        .triggered(job("home"), Trigger::PathChange, metadata)
+        .await;
+    settled(&stage).await;
+    stage.handle.resume(Some(job("home"))).await.unwrap();
+    stage.inbox.wake().await;
+    settled(&stage).await;
+    let run = launched(&stage).pop().unwrap().run;
+    assert_eq!(trigger_of(&stage, run).await, Trigger::Device);
+    assert!(stage.store.pending().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_waits_for_a_pause_goes_with_its_job() {
+    let lines = format!("[triggers]\ndevice = [\"{DISK}\"]");
+    let stage = Stage::new(&[("home", &lines)]).await.published();
+    stage.handle.pause(Some(job("home")), None, None).await.unwrap();
+    comes(&stage).await;
+    std::fs::remove_file(stage.configuration("jobs.d/home.toml")).unwrap();
+    let stage = stage.restart().await.published();
+    settled(&stage).await;
+    assert!(stage.store.pending().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn changes_during_a_pause_are_left_to_the_watcher_of_the_next_daemon() {
+    let lines = "[triggers]\npath_change = { quiet = \"30s\", distance = \"10m\" }";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    let first = stage
+        .handle
+        .start(job("home"), StartOptions::default())
+        .await
+        .unwrap();
+    stage.worker_succeeds(first).await;
+    let began = stage.stored(first).await.started;
+    stage.handle.pause(Some(job("home")), None, None).await.unwrap();
+    let metadata = serde_json::Map::new();
+    stage
+        .inbox
+        .triggered(job("home"), Trigger::PathChange, metadata)
+        .await;
+    settled(&stage).await;
+    let stage = stage.restart().await.published();
+    stage.handle.resume(Some(job("home"))).await.unwrap();
+    stage.inbox.wake().await;
+    settled(&stage).await;
+    assert_eq!(launched(&stage), [], "nobody has seen yet that anything is newer");
+    let watch = stage.watches.lock().unwrap().get(&job("home")).cloned();
+    assert_eq!(
+        watch.unwrap().stored,
+        began,
+        "what is newer than that is a change"
+    );
 }

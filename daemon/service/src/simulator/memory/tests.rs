@@ -11,11 +11,12 @@ async fn known(store: &dyn Store, jobs: &[JobName], now: Timestamp) -> String {
         ..RunQuery::default()
     };
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         store.unfinished().await,
         store.recent(4, 9).await,
         store.list(all).await,
         store.pauses().await,
+        store.pending().await,
         store.job_facts(jobs.to_vec(), now).await,
     )
 }
@@ -62,7 +63,7 @@ async fn it_keeps_what_the_real_one_keeps() {
             let run = some_run(&ground, &jobs, number);
             let job = ground.choice(&jobs).clone();
             let elapse = now + ground.while_up_to(SignedDuration::from_hours(9));
-            let (kind, keep) = (ground.below(5), u32::try_from(ground.below(4)).unwrap());
+            let (kind, keep) = (ground.below(6), u32::try_from(ground.below(4)).unwrap());
             let mut gone = Vec::new();
             for store in both {
                 match kind {
@@ -88,6 +89,11 @@ async fn it_keeps_what_the_real_one_keeps() {
                         expired.sort();
                         gone.push(expired);
                         Ok(())
+                    }
+                    3 => {
+                        let metadata = [("device".to_owned(), number.into())].into_iter().collect();
+                        let asked = Some((Trigger::Device, metadata)).filter(|_| keep > 0);
+                        store.keep_pending(job.clone(), asked).await
                     }
                     _ => store.save_audited(&run, Vec::new()).await,
                 }

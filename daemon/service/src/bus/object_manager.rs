@@ -30,7 +30,7 @@ pub(super) struct Managed {
 #[interface(name = "org.freedesktop.DBus.ObjectManager", introspection_docs = false)]
 impl ObjectManager {
     /// Each object below this one, with its interface and the properties of that.
-    async fn get_managed_objects(&self) -> Managed {
+    fn get_managed_objects(&self) -> Managed {
         self.managed.clone()
     }
 

@@ -42,8 +42,17 @@ impl Machine {
 
     /// A file for the job `home` that takes seconds to read, and no space.
     pub fn write_long(&self) {
+        self.write_hole(2 << 30);
+    }
+
+    /// A file for the job `home` that takes many minutes to read, and no space.
+    pub fn write_endless(&self) {
+        self.write_hole(1 << 40);
+    }
+
+    fn write_hole(&self, bytes: u64) {
         let file = std::fs::File::create(self.path("/srv/home/long")).unwrap();
-        file.set_len(2 << 30).unwrap();
+        file.set_len(bytes).unwrap();
     }
 
     /// Starts the job `home` with a lot to do; answers its run, whose worker stands still in the midst of it.

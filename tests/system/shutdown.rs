@@ -14,6 +14,7 @@ use serde_json::Value;
 on_each_release!(
     a_job_runs_before_the_machine_goes_down,
     what_logind_does_not_wait_for_stores_nothing,
+    a_backup_that_is_cut_off_goes_on_after_the_next_start,
 );
 
 /// How `docs/triggers.md` has logind wait longer.
@@ -111,4 +112,18 @@ fn what_logind_does_not_wait_for_stores_nothing(release: Release) {
     machine.shell("rm /srv/home/long").well();
     machine.backupctl(["start", "home", "--wait"]).well();
     assert_eq!(snapshots(&machine), 2);
+}
+
+fn a_backup_that_is_cut_off_goes_on_after_the_next_start(release: Release) {
+    let mut machine = Setup::new(release).boot().with_job();
+    let held = machine.start_and_hold();
+    machine.run(["systemctl", "poweroff", "--no-block"]).well();
+    assert_eq!(machine.wait_until_down(), Down::Off);
+    machine.boot_again();
+
+    let run = machine.bus().wait_for_end(&held.run);
+    assert_eq!(run.result.as_deref(), Some("success"), "{run:?}");
+    let (gone_on, runs) = last(&machine);
+    assert_eq!((gone_on["attempt"].as_u64(), runs), (Some(2), 1), "{gone_on}");
+    assert_eq!(snapshots(&machine), 1);
 }

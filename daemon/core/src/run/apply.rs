@@ -24,6 +24,8 @@ pub enum RunEvent {
     CancelRequested,
     /// Its worker is asked to stop, for this reason, and the run goes on later.
     MakeWay(String),
+    /// What it was to make way for has gone before its worker was told to stop.
+    GoOn,
     /// It is not worth starting, for this reason.
     Skip(String),
     /// Another run takes the place of its next attempt.
@@ -95,6 +97,7 @@ impl Run {
                 self.makes_way.get_or_insert(reason);
                 Ok(first)
             }
+            (Starting | Running | Finishing, RunEvent::GoOn) => Ok(self.makes_way.take().is_some()),
             // A worker that was stopped on its way to its first word is a start that failed, and was meant to.
             (Starting, RunEvent::LaunchFailed(_)) if self.cancel_requested => {
                 self.end_attempt(RunResult::Cancelled, Some(cancelled_before_start()), now);
@@ -364,6 +367,7 @@ impl RunEvent {
             Self::Worker(_) => "worker event",
             Self::CancelRequested => "cancel",
             Self::MakeWay(_) => "make way",
+            Self::GoOn => "go on",
             Self::Skip(_) => "skip",
             Self::Supersede => "supersede",
             Self::Override(_) => "override",

@@ -12,7 +12,12 @@ use backupd_core::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Coordinator, agenda::Appointment, start::title};
+use super::{
+    Coordinator,
+    agenda::Appointment,
+    start::title,
+    triggers::{GOES_DOWN, is_for_a_moment},
+};
 use crate::journal::{messages, of_run};
 
 /// What a run needs and does not have, of a kind.
@@ -49,6 +54,7 @@ impl Coordinator {
         let mut holds: Vec<Hold> = self.backs_off(run, now).into_iter().collect();
         holds.extend(self.doubts_clock(run, now));
         holds.extend(self.lacks_its_job(run, now));
+        holds.extend(self.goes_down(run, now));
         if run.trigger == Trigger::Manual {
             return holds;
         }
@@ -121,6 +127,19 @@ impl Coordinator {
                 what: format!("attempt {counted} of {} failed: {why}", retry.attempts),
                 since: last.finished.unwrap_or(now),
                 clears: format!("the next attempt at {}", self.local_time(at)),
+            },
+        })
+    }
+
+    /// What begins while the machine goes down would be cut off.
+    fn goes_down(&self, run: &Run, now: Timestamp) -> Option<Hold> {
+        let waits = self.departing.is_some() && !is_for_a_moment(run.trigger) && !run.state.has_worker();
+        waits.then(|| Hold {
+            kind: Kind::Time,
+            reason: BlockedBy {
+                what: GOES_DOWN.to_owned(),
+                since: now,
+                clears: "its next start".to_owned(),
             },
         })
     }

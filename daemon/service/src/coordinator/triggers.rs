@@ -11,7 +11,7 @@ use backupd_core::{
     config::Job,
     name::{JobName, RunId},
     protocol::{WatchWork, Work},
-    run::{Run, RunState, Trigger},
+    run::{PowerUse, Run, RunEvent, RunState, Trigger},
 };
 use serde_json::{Map, Value};
 
@@ -21,6 +21,9 @@ use crate::{
     journal::messages,
     ports::{Pending, Watch},
 };
+
+/// What keeps runs from beginning, and may cut off those at work.
+pub(super) const GOES_DOWN: &str = "the machine is going down";
 
 /// What is waited for, and who for.
 #[derive(Debug, Default)]
@@ -128,12 +131,18 @@ impl Coordinator {
         }
     }
 
-    /// The machine is about to go down: jobs that want it run before, and are waited for as long as logind waits.
+    /// The machine is about to go down: jobs that want it run before, and are waited for as long as logind waits. What
+    /// else is at work goes on after the next start if it is cut off, and what waits begins then.
     pub(super) async fn going_down(&mut self, down: bool) {
         if !down {
-            self.departing = None;
+            if self.departing.take().is_some() {
+                self.may_be_cut_off(false).await;
+                self.pump().await;
+            }
             return;
         }
+        self.departing = Some(BTreeSet::new());
+        self.may_be_cut_off(true).await;
         let jobs = self.catalog.jobs.values();
         let jobs: BTreeSet<JobName> = jobs
             .filter(|job| job.enabled && job.triggers.shutdown)
@@ -144,6 +153,37 @@ impl Coordinator {
             .trigger_all(&jobs, Trigger::Shutdown, &Map::new(), &daemon())
             .await;
         self.departing = Some(jobs);
+    }
+
+    /// Keeps of what is at work whether its end would be the machine's. Its worker is told nothing: it may yet be done.
+    async fn may_be_cut_off(&mut self, down: bool) {
+        let event = || {
+            if down {
+                RunEvent::MakeWay(GOES_DOWN.to_owned())
+            } else {
+                RunEvent::GoOn
+            }
+        };
+        let concerned = |run: &&Run| {
+            run.state.has_worker()
+                && run.operation.power_use() == PowerUse::Delay
+                && !is_for_a_moment(run.trigger)
+                && (down || run.makes_way.as_deref() == Some(GOES_DOWN))
+        };
+        let at_work = self.unfinished.iter().filter_map(|id| self.runs.get(id));
+        let at_work: Vec<Run> = at_work
+            .map(|live| &*live.run)
+            .filter(concerned)
+            .cloned()
+            .collect();
+        let now = self.parts.clock.now();
+        for mut run in at_work {
+            // One that has said how it ended is about to go by itself.
+            if run.apply(event(), now) == Ok(true) {
+                self.save(&run, None).await;
+                self.put_back(run);
+            }
+        }
     }
 
     /// Starts every job whose file says that this starts it; answers their runs.

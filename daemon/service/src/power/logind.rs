@@ -54,8 +54,11 @@ pub(super) async fn follow(
                 }
             }
             owner = owners.next() => match owner {
-                // The new one may know nothing of the locks that the old one gave.
-                Some(Some(_)) => held = Held::default(),
+                // The new one may know nothing of the locks that the old one gave, nor of a shutdown that it began.
+                Some(Some(_)) => {
+                    held = Held::default();
+                    inbox.going_down(false).await;
+                }
                 Some(None) => {}
                 None => return Ok(()),
             },

@@ -4,8 +4,8 @@ use backupd_core::{
     condition::{Condition, Standing},
     health::Health,
     name::{JobName, RunId},
-    protocol::{Spec, Work},
-    run::Trigger,
+    protocol::{EventKind, Spec, Work},
+    run::{RunResult, RunState, Trigger},
 };
 use jiff::SignedDuration;
 use serde_json::json;
@@ -192,6 +192,71 @@ async fn shutdown_waits_for_the_jobs_that_run_before_it() {
     assert!(!departure().await, "the machine may go");
     stage.inbox.going_down(false).await;
     assert!(departure().await, "it did not go");
+}
+
+/// What the worker of a run says when systemd ends it.
+fn cut_off() -> Vec<EventKind> {
+    let result = RunResult::Cancelled;
+    vec![EventKind::Done { result }]
+}
+
+#[tokio::test]
+async fn what_the_shutdown_cuts_off_goes_on_after_the_next_start() {
+    let stage = Stage::new(&[("home", ""), ("web", "schedule = \"09:00\"")])
+        .await
+        .published();
+    let start = stage.handle.start(job("home"), StartOptions::default());
+    let run = start.await.unwrap();
+    stage.worker_says(run, Vec::new(), false).await;
+    stage.inbox.going_down(true).await;
+    settled(&stage).await;
+    assert_eq!(*stage.launcher.stopped.lock().unwrap(), [], "it may yet be done");
+    stage.worker_says(run, cut_off(), true).await;
+    let stored = stage.stored(run).await;
+    assert_eq!(stored.state, RunState::Waiting, "{stored:?}");
+    // What is due meanwhile waits too.
+    stage.clock.advance(SignedDuration::from_hours(1));
+    stage.inbox.wake().await;
+    settled(&stage).await;
+    assert_eq!(launched(&stage).len(), 1, "only the first attempt");
+    let blocked = stage.job_view("web").await.blocked_by;
+    assert_eq!(blocked[0].what, "the machine is going down");
+
+    let stage = stage.restart().await.published();
+    stage.worker_succeeds(run).await;
+    let stored = stage.stored(run).await;
+    assert_eq!(
+        (stored.result, stored.attempts.len()),
+        (Some(RunResult::Success), 2)
+    );
+    let begun: Vec<_> = launched(&stage).into_iter().filter_map(|spec| spec.job).collect();
+    assert_eq!(begun, [job("home"), job("web")]);
+}
+
+#[tokio::test]
+async fn a_shutdown_that_is_called_off_changes_nothing() {
+    let stage = Stage::new(&[("home", "")]).await.published();
+    let start = async || stage.handle.start(job("home"), StartOptions::default()).await;
+    let run = start().await.unwrap();
+    stage.worker_says(run, Vec::new(), false).await;
+    stage.inbox.going_down(true).await;
+    stage.inbox.going_down(false).await;
+    stage.worker_says(run, cut_off(), true).await;
+    assert_eq!(stage.stored(run).await.result, Some(RunResult::Cancelled));
+    start().await.unwrap();
+    assert_eq!(launched(&stage).len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_to_run_before_the_shutdown_does_not_run_after_it() {
+    let stage = Stage::new(&[("home", "[triggers]\nshutdown = true")])
+        .await
+        .published();
+    stage.inbox.going_down(true).await;
+    settled(&stage).await;
+    let run = launched(&stage)[0].run;
+    stage.worker_says(run, cut_off(), true).await;
+    assert_eq!(stage.stored(run).await.result, Some(RunResult::Cancelled));
 }
 
 #[tokio::test]

@@ -69,6 +69,11 @@ impl RunDirectory {
             .open(self.0.join(LOG_FILE))
     }
 
+    /// Whether a worker has come: its first word is the first thing that it writes.
+    pub(super) fn has_word(&self) -> bool {
+        self.events().exists()
+    }
+
     /// Whether a worker holds the directory.
     pub(super) fn is_held(&self) -> bool {
         File::open(self.0.join(LOCK_FILE))
@@ -107,13 +112,11 @@ impl RunDirectory {
     }
 
     /// Waits until its worker has come to its lock, or is gone again.
-    ///
-    /// The event file is the first thing that it writes then.
     pub(super) async fn begun(&self) {
         let Ok(watch) = Watch::new(&self.0) else {
             return std::future::pending().await;
         };
-        while !self.is_held() && !self.events().exists() {
+        while !self.is_held() && !self.has_word() {
             watch.changed().await;
         }
     }

@@ -60,7 +60,10 @@ impl SystemdLauncher {
     async fn run(self, spec: Spec, directory: RunDirectory) {
         let (run, attempt, inbox) = (spec.run, spec.attempt, self.base.inbox.clone());
         let started = match self.base.unit(&spec, directory.path()).await {
-            Ok(unit) => self.start(&unit, &spec, Vec::new()).await.map(|()| unit.name),
+            Ok(unit) => self
+                .begin(&unit, &spec, Vec::new(), &directory)
+                .await
+                .map(|()| unit.name),
             Err(error) => Err(error),
         };
         match started {
@@ -78,6 +81,19 @@ impl SystemdLauncher {
                 _ => self.adopt(run, attempt),
             },
         }
+    }
+
+    /// Starts a unit. A worker that ends as soon as it has begun is a start that failed, to systemd 252: what it says of
+    /// its end is worth more than that.
+    async fn begin(
+        &self,
+        unit: &Unit,
+        spec: &Spec,
+        extra: Vec<Extra>,
+        directory: &RunDirectory,
+    ) -> Result<(), LaunchError> {
+        let started = self.start(unit, spec, extra).await;
+        started.or_else(|error| if directory.has_word() { Ok(()) } else { Err(error) })
     }
 
     async fn start(&self, unit: &Unit, spec: &Spec, mut extra: Vec<Extra>) -> Result<(), LaunchError> {
@@ -131,7 +147,9 @@ impl SystemdLauncher {
                     self.systemd.ended_soon(&unit.name).await;
                 }
                 let extra = vec![(OUTPUT, OwnedFd::from(output))];
-                self.start(&unit, spec, extra).await.map(|()| unit.name)
+                self.begin(&unit, spec, extra, &directory)
+                    .await
+                    .map(|()| unit.name)
             }
             Err(error) => Err(error),
         };
@@ -157,7 +175,9 @@ impl SystemdLauncher {
         let unit = unit.map_err(AskError::Launch)?;
         let mut extra = vec![(OUTPUT, OwnedFd::from(output))];
         extra.extend(input.map(|input| (INPUT, input)));
-        self.start(&unit, spec, extra).await.map_err(AskError::Launch)?;
+        self.begin(&unit, spec, extra, &question.directory)
+            .await
+            .map_err(AskError::Launch)?;
         let Ok(end) = tokio::time::timeout(ask::LONGEST, self.over(&unit.name, &question.directory)).await
         else {
             let this = self.clone();

@@ -372,6 +372,37 @@ async fn a_start_that_fails_says_why_and_where_to_read_more() {
 }
 
 #[tokio::test]
+async fn a_worker_that_ended_at_once_says_itself_why() {
+    let mut stage = Stage::new(Start::Job("failed")).await;
+    let spec = spec();
+    stage.unit(&name(spec.run), "failed", "exit-code", 1).await;
+    let directory = stage.launcher.base.create(&spec).unwrap();
+    let failure = Failure::new(FailureClass::Credentials, "no password");
+    let kinds = [
+        EventKind::Failure { failure },
+        EventKind::Done {
+            result: RunResult::Failed,
+        },
+    ];
+    let line = |(seq, kind)| Event {
+        seq,
+        time: Timestamp::UNIX_EPOCH,
+        kind,
+    };
+    let lines = (1..).zip(kinds).map(line).map(|event| event.to_line().unwrap());
+    fs::write(directory.events(), lines.collect::<String>()).unwrap();
+    tokio::spawn(stage.launcher.clone().run(spec.clone(), directory));
+    match stage.next().await {
+        Message::WorkerEvents(_, 1, events) => assert_eq!(events.len(), 2),
+        _ => panic!("nobody reads what it says"),
+    }
+    match stage.next().await {
+        Message::WorkerGone(run, 1, _) => assert_eq!(run, spec.run),
+        _ => panic!("the worker is not gone"),
+    }
+}
+
+#[tokio::test]
 async fn a_credential_that_cannot_be_loaded_is_told_as_that() {
     let mut stage = Stage::new(Start::Job("failed")).await;
     let mut spec = spec();

@@ -8,6 +8,7 @@ mod clock;
 mod conditions;
 mod configuration;
 mod coordinator;
+mod dense;
 mod failure;
 mod ids;
 mod journal;

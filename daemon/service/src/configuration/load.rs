@@ -17,6 +17,8 @@ use backupd_core::{
     name::{JobName, NameError, RepositoryName},
 };
 
+use crate::dense::pack;
+
 /// The variable that names a default local repository, and the one that holds its password.
 const STORAGE_PATH: &str = "BACKUP_STORAGE_PATH";
 /// See [`STORAGE_PATH`].
@@ -83,6 +85,7 @@ pub(crate) fn load(configuration: &Path, before: &Catalog) -> Loaded {
         }
     }
     cross_check(configuration, before, &mut loaded);
+    pack(&mut loaded.catalog.jobs);
     loaded
 }
 

@@ -7,6 +7,8 @@ use backupd_core::{
     config::{edit::revision, is_configuration_file},
 };
 
+use crate::dense::pack;
+
 /// By name below the configuration directory, such as `jobs.d/home.toml`.
 pub(crate) type Texts = BTreeMap<String, String>;
 
@@ -32,6 +34,7 @@ pub(crate) fn texts(configuration: &Path) -> Texts {
             }
         }
     }
+    pack(&mut texts);
     texts
 }
 

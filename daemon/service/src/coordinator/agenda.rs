@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use backupd_core::name::{JobName, RunId};
 use jiff::Timestamp;
 
+use crate::dense::pack;
+
 /// One thing to look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Appointment {
@@ -44,6 +46,12 @@ impl Agenda {
             self.times.insert(what.clone(), at);
             self.order.insert((at, what));
         }
+    }
+
+    /// Gives back the room that its growth left.
+    pub(super) fn pack(&mut self) {
+        pack(&mut self.times);
+        self.order = std::mem::take(&mut self.order).into_iter().collect();
     }
 
     /// When the first one is.

@@ -6,6 +6,7 @@ use backupd_core::{audit::Entry, name::JobName, run::Run};
 
 use super::{Coordinator, agenda::Appointment, attend::TRY_AGAIN, start::title};
 use crate::{
+    dense::pack,
     journal::{messages, of_run},
     ports::StoreError,
 };
@@ -113,6 +114,7 @@ impl Coordinator {
                     self.touch_job(&job);
                     self.histories.insert(job, history);
                 }
+                pack(&mut self.histories);
             }
             Err(error) => {
                 tracing::error!(

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use super::{
     ComingElapse, Coordinator, ElapseQuery, agenda::Appointment, publish::describe, refusal::Refusal,
 };
-use crate::journal::messages;
+use crate::{dense::pack, journal::messages};
 
 /// What follows from a job's schedules.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +73,8 @@ impl Coordinator {
             let mark = self.plan(&name);
             marks.extend(mark.map(|mark| (name, mark)));
         }
+        pack(&mut self.plans);
+        self.agenda.pack();
         self.keep_marks(marks).await;
     }
 

@@ -13,7 +13,10 @@ use backupd_core::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::ports::{JobHistory, PowerLocks};
+use crate::{
+    dense::pack,
+    ports::{JobHistory, PowerLocks},
+};
 
 use super::{
     Coordinator, JobView, Live, ManagerView, ObjectKey, RepositoryView, RunView, View, agenda::Appointment,
@@ -90,6 +93,9 @@ impl Coordinator {
             let late_at = late_at.flatten().filter(|at| *at > now);
             self.agenda.set(Appointment::Late(name.clone()), late_at);
             self.show(ObjectKey::Job(name), view.map(|view| View::Job(Arc::new(view))));
+        }
+        if dirty.all {
+            pack(&mut self.published);
         }
         let manager = self.manager_view(now);
         self.tell_status(&manager);

@@ -244,6 +244,8 @@ impl Store for SqliteStore {
             let transaction = connection.unchecked_transaction()?;
             let histories = facts::job_histories(&transaction, &jobs, now)?;
             transaction.commit()?;
+            // What was read for thousands of jobs is not needed again.
+            connection.execute_batch("PRAGMA shrink_memory")?;
             Ok(histories)
         })
     }

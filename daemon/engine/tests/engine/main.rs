@@ -11,6 +11,7 @@
 
 mod cancel;
 mod check;
+mod check_damage;
 mod child;
 mod damage;
 mod failures;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     sealed,
-    world::{Log, World, flip, noise, picture},
+    world::{Log, World, noise, picture},
 };
 
 /// Removes at once.
@@ -397,50 +397,4 @@ fn a_repository_to_which_only_is_added_is_left_alone() {
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{}", error.chain());
     assert!(world.stored_files() == before);
     assert!(world.plan(&PruneRequest::default()).unwrap().packs_marked > 0);
-}
-
-#[test]
-fn what_is_damaged_is_not_pruned() {
-    type Harm = fn(&World);
-    let cases: [(&str, Harm); 7] = [
-        ("a pack that is needed is gone", |world| {
-            fs::remove_file(&world.files("data")[0]).unwrap();
-        }),
-        ("a pack that is needed is short", |world| {
-            let pack = &world.files("data")[0];
-            let content = fs::read(pack).unwrap();
-            fs::write(pack, &content[..content.len() - 1]).unwrap();
-        }),
-        ("data that is to be written anew is damaged", |world| {
-            for at in [1000, 250_000, 400_000] {
-                flip(&world.files("data")[0], at);
-            }
-        }),
-        ("an index file is damaged", |world| {
-            flip(&world.files("index")[0], 50);
-        }),
-        ("an index file is gone", |world| {
-            // That of the first backup, which the second needs too.
-            fs::remove_file(&world.files("index")[0]).unwrap();
-        }),
-        ("a snapshot is damaged", |world| {
-            flip(&world.files("snapshots")[0], 50);
-        }),
-        ("a directory of packs cannot be read", |world| {
-            let directory = world.files("data")[0].parent().unwrap().to_owned();
-            fs::rename(&directory, world.path("aside")).unwrap();
-            fs::write(&directory, "").unwrap();
-        }),
-    ];
-    for (what, harm) in cases {
-        let world = forgotten();
-        harm(&world);
-        let before = world.stored_files();
-        for request in [PruneRequest::default(), at_once()] {
-            let error = world.prune(&request).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {}", error.chain());
-            assert!(world.stored_files() == before, "{what}");
-        }
-        assert_eq!(world.locks(), 0);
-    }
 }

@@ -12,7 +12,7 @@ use crate::{
     locks::{NOW, dead_pid, host, plant},
     prune::{assert_sound, at_once, forgotten},
     selection::Mounted,
-    world::{On, World, is_root, noise},
+    world::{On, World, flip, is_root, noise},
 };
 
 #[test]
@@ -219,4 +219,50 @@ fn a_full_disk_ends_a_prune_that_leaves_as_much_room_as_there_was() {
     };
     assert_eq!(world.prune(&request).unwrap().packs_removed, 1);
     assert_sound(&world);
+}
+
+#[test]
+fn what_is_damaged_is_not_pruned() {
+    type Harm = fn(&World);
+    let cases: [(&str, Harm); 7] = [
+        ("a pack that is needed is gone", |world| {
+            fs::remove_file(&world.files("data")[0]).unwrap();
+        }),
+        ("a pack that is needed is short", |world| {
+            let pack = &world.files("data")[0];
+            let content = fs::read(pack).unwrap();
+            fs::write(pack, &content[..content.len() - 1]).unwrap();
+        }),
+        ("data that is to be written anew is damaged", |world| {
+            for at in [1000, 250_000, 400_000] {
+                flip(&world.files("data")[0], at);
+            }
+        }),
+        ("an index file is damaged", |world| {
+            flip(&world.files("index")[0], 50);
+        }),
+        ("an index file is gone", |world| {
+            // That of the first backup, which the second needs too.
+            fs::remove_file(&world.files("index")[0]).unwrap();
+        }),
+        ("a snapshot is damaged", |world| {
+            flip(&world.files("snapshots")[0], 50);
+        }),
+        ("a directory of packs cannot be read", |world| {
+            let directory = world.files("data")[0].parent().unwrap().to_owned();
+            fs::rename(&directory, world.path("aside")).unwrap();
+            fs::write(&directory, "").unwrap();
+        }),
+    ];
+    for (what, harm) in cases {
+        let world = forgotten();
+        harm(&world);
+        let before = world.stored_files();
+        for request in [PruneRequest::default(), at_once()] {
+            let error = world.prune(&request).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {}", error.chain());
+            assert!(world.stored_files() == before, "{what}");
+        }
+        assert_eq!(world.locks(), 0);
+    }
 }

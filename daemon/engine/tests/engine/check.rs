@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
@@ -262,22 +262,19 @@ fn damage_that_a_lost_lock_explains_is_not_told() {
 #[test]
 fn who_stores_something_meanwhile_is_no_damage() {
     let (world, _) = world();
-    let checks = AtomicUsize::new(0);
+    let done = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let mut number = 10;
-            while checks.load(Ordering::SeqCst) < 15 {
-                world.write(&format!("{number}/file"), noise(3_000, number));
+            for number in 0..30 {
+                world.write(&format!("{number}/file"), noise(3_000, 10 + number));
                 world.backup();
-                number += 1;
             }
+            done.store(true, Ordering::SeqCst);
         });
-        while checks.load(Ordering::SeqCst) < 15 {
-            let report = world.check(ReadData::All);
-            checks.fetch_add(1, Ordering::SeqCst);
-            let report = report.unwrap();
+        while !done.load(Ordering::SeqCst) {
+            let report = world.check(ReadData::All).unwrap();
             assert_eq!(report.errors_total, 0, "{report:#?}");
         }
     });
-    assert!(world.snapshots() > 3);
+    assert_eq!(world.snapshots(), 32);
 }

@@ -2,30 +2,43 @@
 
 mod backup;
 mod bars;
+mod catalog;
+mod check;
 mod crypto;
+mod directory;
 mod failure;
 mod feed;
+mod forget;
 mod guard;
 mod init;
+mod kept;
 mod lock;
 mod lock_file;
 mod mode;
 mod node;
+mod pack;
 mod patterns;
 mod place;
+mod prune;
 mod reader;
 mod restore;
 mod session;
 mod snapshots;
 mod source;
+mod stored;
 mod tree;
+mod unforget;
 mod verify;
 mod walk;
 mod wanted;
 
+use std::path::Path;
+
 use crate::{
-    Access, BackupReport, BackupRequest, Cancellation, Engine, Entry, ListRequest, Observer, RepositoryInfo,
-    RestoreReport, RestoreRequest, Result, SnapshotInfo, SnapshotQuery, VerifyLevel, VerifyReport,
+    Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Engine, Entry,
+    ForgetReport, ForgetRequest, ListRequest, Observer, PruneReport, PruneRequest, RepositoryInfo,
+    RestoreReport, RestoreRequest, Result, SnapshotInfo, SnapshotQuery, UnforgetReport, VerifyLevel,
+    VerifyReport,
 };
 
 pub use wanted::Wanted;
@@ -104,5 +117,56 @@ impl Engine for Embedded {
         cancellation: &Cancellation,
     ) -> Result<RestoreReport> {
         restore::run(access, request, observer, cancellation)
+    }
+
+    fn check(
+        &self,
+        access: &Access,
+        request: &CheckRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<CheckReport> {
+        check::run(access, request, observer, cancellation)
+    }
+
+    fn prune(
+        &self,
+        access: &Access,
+        request: &PruneRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<PruneReport> {
+        prune::run(access, request, observer, cancellation)
+    }
+
+    fn prune_plan(
+        &self,
+        access: &Access,
+        request: &PruneRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<PruneReport> {
+        prune::plan(access, request, observer, cancellation)
+    }
+
+    fn forget(
+        &self,
+        access: &Access,
+        request: &ForgetRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<ForgetReport> {
+        forget::run(access, request, observer, cancellation)
+    }
+
+    fn unforget(
+        &self,
+        access: &Access,
+        keep: &Path,
+        snapshots: &[String],
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<UnforgetReport> {
+        unforget::run(access, keep, snapshots, observer, cancellation)
     }
 }

@@ -1,8 +1,11 @@
 //! What every engine can do.
 
+use std::path::Path;
+
 use crate::{
-    Access, BackupReport, BackupRequest, Cancellation, Entry, ListRequest, Observer, RepositoryInfo,
-    RestoreReport, RestoreRequest, Result, SnapshotInfo, SnapshotQuery, VerifyLevel, VerifyReport,
+    Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Entry, ForgetReport,
+    ForgetRequest, ListRequest, Observer, PruneReport, PruneRequest, RepositoryInfo, RestoreReport,
+    RestoreRequest, Result, SnapshotInfo, SnapshotQuery, UnforgetReport, VerifyLevel, VerifyReport,
 };
 
 /// An engine reads and writes restic-format repositories.
@@ -68,4 +71,60 @@ pub trait Engine: Sync {
         observer: &dyn Observer,
         cancellation: &Cancellation,
     ) -> Result<RestoreReport>;
+
+    /// Looks for damage in the whole repository, beside others that read and write.
+    ///
+    /// Each damage is told to the observer as a warning when it is found, and stands in the report. An error is what
+    /// keeps the engine from looking at all.
+    fn check(
+        &self,
+        access: &Access,
+        request: &CheckRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<CheckReport>;
+
+    /// Frees what no snapshot needs: marks packs, and removes those that were marked long ago.
+    ///
+    /// Excludes all others, and fails with `Locked` while one is there. After a cancellation or a failure the
+    /// repository is sound, and all snapshots are whole.
+    fn prune(
+        &self,
+        access: &Access,
+        request: &PruneRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<PruneReport>;
+
+    /// What [`prune`](Self::prune) would do now; changes nothing, and others may be at work.
+    fn prune_plan(
+        &self,
+        access: &Access,
+        request: &PruneRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<PruneReport>;
+
+    /// Removes snapshots, and keeps their files elsewhere. Their data stays until a prune.
+    ///
+    /// Excludes all others. Nothing is removed unless all that is to go was kept; from then on the removal is not
+    /// cancelled.
+    fn forget(
+        &self,
+        access: &Access,
+        request: &ForgetRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<ForgetReport>;
+
+    /// Brings forgotten snapshots back from the files in `keep` (all of them, if `snapshots` is empty), each only if
+    /// all that it needs is still there; packs that a prune has marked since stay then.
+    fn unforget(
+        &self,
+        access: &Access,
+        keep: &Path,
+        snapshots: &[String],
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<UnforgetReport>;
 }

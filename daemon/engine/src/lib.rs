@@ -4,17 +4,23 @@
 //! and a way to be stopped. `rustic_core` appears in no public type.
 
 mod access;
+mod check;
 mod embedded;
 mod engine;
 mod error;
+mod maintenance;
 mod observe;
 mod report;
 mod request;
 
 pub use access::{Access, Password};
+pub use check::{CheckError, CheckReport, CheckRequest, Damage, ReadData, Remedy};
 pub use embedded::{Embedded, Wanted};
 pub use engine::Engine;
 pub use error::{EngineError, ErrorKind, Result};
+pub use maintenance::{ForgetReport, ForgetRequest, Lost, PruneReport, PruneRequest, UnforgetReport, Unused};
 pub use observe::{Cancellation, Observer, Phase, Progress, Warning};
-pub use report::{BackupReport, Entry, EntryKind, RepositoryInfo, RestoreReport, SnapshotInfo, VerifyReport};
+pub use report::{
+    BackupReport, Deletion, Entry, EntryKind, RepositoryInfo, RestoreReport, SnapshotInfo, VerifyReport,
+};
 pub use request::{BackupRequest, ListRequest, ParentQuery, RestoreRequest, SnapshotQuery, VerifyLevel};

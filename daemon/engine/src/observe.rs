@@ -33,6 +33,12 @@ pub enum Phase {
     Verify,
     /// Writing files back.
     Restore,
+    /// Checking the repository: bytes are those of trees and packs, files are packs.
+    Check,
+    /// Writing packs anew (bytes), and removing packs (files).
+    Prune,
+    /// Keeping files of snapshots elsewhere, and removing them.
+    Forget,
 }
 
 /// Sums since the phase began.

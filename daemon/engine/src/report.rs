@@ -40,6 +40,20 @@ pub struct SnapshotInfo {
     pub bytes: Option<u64>,
     /// Bytes that it added to the repository, where the snapshot says so.
     pub bytes_stored: Option<u64>,
+    /// What the snapshot itself says of its end; restic knows no such mark.
+    pub deletion: Deletion,
+}
+
+/// When a snapshot may be removed, by a mark in its own file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Deletion {
+    /// It says nothing.
+    #[default]
+    Unmarked,
+    /// Never.
+    Never,
+    /// Not before this time, and then it should be.
+    After(Timestamp),
 }
 
 /// What a backup did.

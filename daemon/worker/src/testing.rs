@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, Write},
+    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -14,9 +15,10 @@ use backupd_core::{
     run::Phase,
 };
 use backupd_engine::{
-    Access, BackupReport, BackupRequest, Cancellation, Engine, EngineError, Entry, EntryKind, ErrorKind,
-    ListRequest, Observer, RepositoryInfo, RestoreReport, RestoreRequest, Result, SnapshotInfo,
-    SnapshotQuery, VerifyLevel, VerifyReport, Warning,
+    Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Deletion, Engine,
+    EngineError, Entry, EntryKind, ErrorKind, ForgetReport, ForgetRequest, ListRequest, Observer,
+    PruneReport, PruneRequest, RepositoryInfo, RestoreReport, RestoreRequest, Result, SnapshotInfo,
+    SnapshotQuery, UnforgetReport, VerifyLevel, VerifyReport, Warning,
 };
 use jiff::Timestamp;
 
@@ -260,6 +262,68 @@ impl Engine for Scripted {
             ..RestoreReport::default()
         })
     }
+
+    fn check(
+        &self,
+        _: &Access,
+        _: &CheckRequest,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<CheckReport> {
+        self.go(backupd_engine::Phase::Check, None, observer)?;
+        Ok(CheckReport::default())
+    }
+
+    fn prune(
+        &self,
+        _: &Access,
+        _: &PruneRequest,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<PruneReport> {
+        self.go(backupd_engine::Phase::Prune, None, observer)?;
+        Ok(PruneReport::default())
+    }
+
+    fn prune_plan(
+        &self,
+        _: &Access,
+        _: &PruneRequest,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<PruneReport> {
+        self.go(backupd_engine::Phase::Index, None, observer)?;
+        Ok(PruneReport::default())
+    }
+
+    fn forget(
+        &self,
+        _: &Access,
+        request: &ForgetRequest,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<ForgetReport> {
+        self.go(backupd_engine::Phase::Forget, None, observer)?;
+        Ok(ForgetReport {
+            forgotten: request.snapshots.clone(),
+            missing: Vec::new(),
+        })
+    }
+
+    fn unforget(
+        &self,
+        _: &Access,
+        _: &Path,
+        snapshots: &[String],
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<UnforgetReport> {
+        self.go(backupd_engine::Phase::Verify, None, observer)?;
+        Ok(UnforgetReport {
+            restored: snapshots.to_vec(),
+            ..UnforgetReport::default()
+        })
+    }
 }
 
 pub(crate) fn snapshot() -> SnapshotInfo {
@@ -275,6 +339,7 @@ pub(crate) fn snapshot() -> SnapshotInfo {
         files: Some(1),
         bytes: Some(1),
         bytes_stored: Some(1),
+        deletion: Deletion::Unmarked,
     }
 }
 

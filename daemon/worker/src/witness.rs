@@ -47,10 +47,12 @@ impl Observer for Witness<'_> {
     fn phase(&self, phase: backupd_engine::Phase) {
         self.enter(match phase {
             backupd_engine::Phase::Open => Phase::Open,
-            backupd_engine::Phase::Index => Phase::Index,
+            backupd_engine::Phase::Index | backupd_engine::Phase::Prune | backupd_engine::Phase::Forget => {
+                Phase::Index
+            }
             backupd_engine::Phase::Scan => Phase::Scan,
             backupd_engine::Phase::Backup => Phase::Backup,
-            backupd_engine::Phase::Verify => Phase::Verify,
+            backupd_engine::Phase::Verify | backupd_engine::Phase::Check => Phase::Verify,
             backupd_engine::Phase::Restore => Phase::Restore,
         });
     }

@@ -1,4 +1,5 @@
-//! The library's progress bars, of which only the bytes of a backup say something that we want.
+//! The library's progress bars, as far as they say something that we want: the bytes of a backup, how far the search
+//! for what is used is, and the bytes that a prune writes anew.
 
 use std::{
     fmt,
@@ -39,6 +40,70 @@ impl RusticProgress for Bars {
 
     fn inc(&self, bytes: u64) {
         self.0.bytes_done.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn finish(&self) {}
+}
+
+/// Follows the plan of a prune, and its work.
+#[derive(Clone)]
+pub(super) struct PruneBars(pub(super) Arc<Feed>);
+
+impl fmt::Debug for PruneBars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PruneBars")
+    }
+}
+
+impl ProgressBars for PruneBars {
+    fn progress(&self, kind: ProgressType, prefix: &str) -> Progress {
+        let feed = Arc::clone(&self.0);
+        match kind {
+            ProgressType::Bytes => Progress::new(PruneBar { feed, bytes: true }),
+            // Snapshots whose trees are all read.
+            ProgressType::Counter if prefix.contains("used blobs") => {
+                Progress::new(PruneBar { feed, bytes: false })
+            }
+            _ => Progress::new(HiddenProgress),
+        }
+    }
+}
+
+/// One of them.
+struct PruneBar {
+    feed: Arc<Feed>,
+    bytes: bool,
+}
+
+impl fmt::Debug for PruneBar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PruneBar")
+    }
+}
+
+impl RusticProgress for PruneBar {
+    fn is_hidden(&self) -> bool {
+        false
+    }
+
+    fn set_length(&self, length: u64) {
+        let total = if self.bytes {
+            &self.feed.bytes_total
+        } else {
+            &self.feed.files_total
+        };
+        total.store(length, Ordering::Relaxed);
+    }
+
+    fn set_title(&self, _title: &str) {}
+
+    fn inc(&self, more: u64) {
+        let done = if self.bytes {
+            &self.feed.bytes_done
+        } else {
+            &self.feed.files_done
+        };
+        done.fetch_add(more, Ordering::Relaxed);
     }
 
     fn finish(&self) {}

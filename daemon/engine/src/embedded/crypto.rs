@@ -3,7 +3,7 @@
 use std::{fmt::Write, io};
 
 use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce, Tag, aead::AeadInPlace};
-use rustic_core::repofile::MasterKey;
+use rustic_core::{Id, repofile::MasterKey};
 use sha2::{Digest, Sha256};
 
 /// Bytes of the nonce before a sealed text, and of the tag behind it.
@@ -64,6 +64,23 @@ impl Seal {
         match text.split_first() {
             Some((&COMPRESSED, packed)) => zstd::stream::decode_all(packed),
             _ => Ok(text),
+        }
+    }
+
+    /// Opens a blob, and makes sure that it is the one of that name; `unpacked` is its size if it is compressed.
+    pub(super) fn open_blob(&self, sealed: &[u8], unpacked: Option<u32>, id: &Id) -> io::Result<Vec<u8>> {
+        let damaged = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+        let mut text = self.open(sealed)?;
+        if let Some(size) = unpacked {
+            text = zstd::bulk::decompress(&text, size as usize)?;
+            if text.len() != size as usize {
+                return Err(damaged("it is shorter than the index says"));
+            }
+        }
+        if Id::new(digest(&text)) == *id {
+            Ok(text)
+        } else {
+            Err(damaged("it is not what was stored"))
         }
     }
 }

@@ -40,6 +40,14 @@ impl Cause {
         }
     }
 
+    /// The deepest text: what happened, without what it kept from happening.
+    pub(super) fn deepest(&self) -> String {
+        match &self.below {
+            Some(below) => below.deepest(),
+            None => without_number(&self.text),
+        }
+    }
+
     /// The first kind that the chain gives away; the deepest knows best.
     pub(super) fn kind(&self) -> Option<ErrorKind> {
         self.below.as_ref().and_then(|below| below.kind()).or(self.kind)
@@ -70,11 +78,12 @@ pub(super) fn system(message: impl Into<String>, error: &io::Error) -> EngineErr
 
 /// The operating system's reason, without the number that Rust adds.
 pub(super) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error") {
-        Some(end) => text.get(..end).unwrap_or(&text).to_owned(),
-        None => text,
-    }
+    without_number(&error.to_string())
+}
+
+fn without_number(text: &str) -> String {
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text.get(..end).unwrap_or(text).to_owned()
 }
 
 fn system_kind(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
@@ -86,9 +95,10 @@ fn system_kind(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some(ErrorKind::PermissionDenied)
         }
-        io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
-            Some(ErrorKind::Corrupt)
-        }
+        io::ErrorKind::NotFound
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::InvalidData => Some(ErrorKind::Corrupt),
         io::ErrorKind::ConnectionRefused
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::HostUnreachable
@@ -116,6 +126,9 @@ fn rustic_kind(error: &RusticError) -> Option<ErrorKind> {
         "Failed to deserialize",
         "Couldn't deserialize",
         "Failed to decode",
+        "is missing in index files",
+        "does not match the expected size",
+        "does not exist.",
         "not found in index",
         "Data is too short",
         "uncompressed data",

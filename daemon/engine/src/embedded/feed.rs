@@ -39,6 +39,11 @@ impl Feed {
         self.warning(path, reason);
     }
 
+    /// As [`unreadable`](Self::unreadable), where too much was told already.
+    pub(super) fn untold(&self) {
+        self.unreadable.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Something worth telling that does not count.
     pub(super) fn warning(&self, path: PathBuf, reason: String) {
         self.warnings

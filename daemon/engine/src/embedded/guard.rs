@@ -1,10 +1,13 @@
 //! What stands between the library and the files: it stops on cancellation, lists strictly, remembers the
-//! first failed write, and lets a snapshot be written only when all before it went well.
+//! first failed write, and lets a snapshot be written, or a file be removed, only when all before it went well.
+
+mod listing;
+mod removal;
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak, atomic::Ordering},
 };
 
@@ -31,8 +34,12 @@ pub(super) struct Guard {
     counter: OnceLock<Arc<Feed>>,
     /// Stands in for the configuration file, to set what the library reads only there.
     config: OnceLock<Bytes>,
-    /// The lock without which a snapshot is not to be written.
+    /// Stands in for the list of snapshots, where others may add to it meanwhile.
+    snapshots: OnceLock<Vec<(Id, u64)>>,
+    /// The lock without which no snapshot is to be written and no file to be removed.
     lock: OnceLock<Weak<Held>>,
+    /// What was written and removed.
+    changes: removal::Changes,
 }
 
 impl Guard {
@@ -45,7 +52,9 @@ impl Guard {
             failure: Mutex::new(None),
             counter: OnceLock::new(),
             config: OnceLock::new(),
+            snapshots: OnceLock::new(),
             lock: OnceLock::new(),
+            changes: removal::Changes::default(),
         }
     }
 
@@ -54,7 +63,13 @@ impl Guard {
         let _ = self.config.set(sealed.into());
     }
 
-    /// From now on a snapshot needs this lock to be alive.
+    /// Shows the library no other snapshots than those that are there now.
+    pub(super) fn freeze_snapshots(&self) -> io::Result<()> {
+        let _ = self.snapshots.set(self.list_strictly(FileType::Snapshot)?);
+        Ok(())
+    }
+
+    /// From now on writing a snapshot and removing anything needs this lock to be alive.
     pub(super) fn require_lock(&self, lock: Weak<Held>) {
         let _ = self.lock.set(lock);
     }
@@ -77,23 +92,6 @@ impl Guard {
         *self.ended.write().unwrap_or_else(PoisonError::into_inner) = true;
     }
 
-    /// Every file of a type with its size, or the error that kept it from being known.
-    pub(super) fn list_strictly(&self, tpe: FileType) -> io::Result<Vec<(Id, u64)>> {
-        let mut found = Vec::new();
-        let top = self.root.join(tpe.dirname());
-        if tpe == FileType::Pack {
-            for entry in fs::read_dir(&top)? {
-                let entry = entry?;
-                if entry.file_type()?.is_dir() {
-                    list_directory(&entry.path(), &mut found)?;
-                }
-            }
-        } else {
-            list_directory(&top, &mut found)?;
-        }
-        Ok(found)
-    }
-
     fn check(&self) -> RusticResult<()> {
         if self.cancellation.is_cancelled() {
             Err(refused("the operation was cancelled"))
@@ -108,13 +106,15 @@ impl Guard {
             return Err(refused("an earlier write failed"));
         }
         match self.lock.get() {
-            Some(lock) if !lock.upgrade().is_some_and(|lock| lock.is_alive()) => {
-                const LOST: &str = "the repository's lock was lost, and others may have changed it";
-                self.remember(Cause::said(ErrorKind::Locked, LOST));
-                Err(refused(LOST))
-            }
+            Some(lock) if !lock.upgrade().is_some_and(|lock| lock.is_alive()) => Err(self.lost_lock()),
             _ => Ok(()),
         }
+    }
+
+    fn lost_lock(&self) -> Box<RusticError> {
+        const LOST: &str = "the repository's lock was lost, and others may have changed it";
+        self.remember(Cause::said(ErrorKind::Locked, LOST));
+        refused(LOST)
     }
 
     fn remember(&self, cause: Cause) {
@@ -126,7 +126,12 @@ impl Guard {
 
     /// A renamed file survives a power cut only when its directory was written too.
     fn sync_directory(&self, tpe: FileType, id: &Id) -> io::Result<()> {
-        let directory = match tpe {
+        File::open(self.directory(tpe, id))?.sync_all()
+    }
+
+    /// Where a file is, or would be.
+    fn directory(&self, tpe: FileType, id: &Id) -> PathBuf {
+        match tpe {
             FileType::Config => self.root.clone(),
             FileType::Pack => {
                 let name = id.to_hex();
@@ -135,8 +140,7 @@ impl Guard {
                     .join(name.get(..2).unwrap_or_default())
             }
             _ => self.root.join(tpe.dirname()),
-        };
-        File::open(directory)?.sync_all()
+        }
     }
 }
 
@@ -150,7 +154,11 @@ impl ReadBackend for Guard {
         if tpe == FileType::Config {
             return self.inner.list_with_size(tpe);
         }
-        let list = self.list_strictly(tpe).map_err(|error| {
+        let list = match self.snapshots.get() {
+            Some(list) if tpe == FileType::Snapshot => Ok(list.clone()),
+            _ => self.list_strictly(tpe),
+        };
+        let list = list.map_err(|error| {
             RusticError::with_source(Rustic::Backend, "cannot list the files of type `{type}`", error)
                 .attach_context("type", tpe.dirname())
         })?;
@@ -205,6 +213,7 @@ impl WriteBackend for Guard {
             self.check_snapshot()?;
         }
         let size = content.size() as u64;
+        self.changes.about_to_write(tpe, *id);
         self.inner
             .write_bytes(tpe, id, cacheable, content)
             .and_then(|()| {
@@ -226,25 +235,13 @@ impl WriteBackend for Guard {
     }
 
     fn remove(&self, tpe: FileType, id: &Id, cacheable: bool) -> RusticResult<()> {
+        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
+        if *ended {
+            return Err(refused("the operation has ended"));
+        }
         self.check()?;
-        self.inner.remove(tpe, id, cacheable)
+        self.remove_if_allowed(tpe, id, cacheable)
     }
-}
-
-fn list_directory(directory: &Path, found: &mut Vec<(Id, u64)>) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Some(id) = name
-            .to_str()
-            .filter(|name| name.len() == 64)
-            .and_then(|name| name.parse().ok())
-        else {
-            continue;
-        };
-        found.push((id, entry.metadata()?.len()));
-    }
-    Ok(())
 }
 
 fn refused(why: &str) -> Box<RusticError> {

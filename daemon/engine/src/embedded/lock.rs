@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -31,6 +31,15 @@ use super::{
 const REFRESH: Duration = Duration::from_mins(5);
 const STALE: Duration = Duration::from_mins(30);
 
+/// Whom a lock lets be there beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// All who hold shared locks: nobody removes anything.
+    Shared,
+    /// Nobody.
+    Exclusive,
+}
+
 /// What a lock file says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Lock {
@@ -54,11 +63,11 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl Lock {
-    /// A shared lock of this process.
-    fn ours() -> Self {
+    /// A lock of this process.
+    fn ours(claim: Claim) -> Self {
         Self {
             time: Timestamp::now().to_string(),
-            exclusive: false,
+            exclusive: claim == Claim::Exclusive,
             hostname: our_host(),
             username: User::from_uid(getuid())
                 .ok()
@@ -111,6 +120,7 @@ pub(super) struct Held {
 #[derive(Debug)]
 struct Shared {
     directory: LockDirectory,
+    claim: Claim,
     file: Mutex<PathBuf>,
     /// Seconds since the epoch when the file was last written.
     written: AtomicI64,
@@ -119,13 +129,16 @@ struct Shared {
 }
 
 impl Held {
-    /// Takes a shared lock. Fails with `Locked` while an exclusive one is alive.
-    pub(super) fn take(name: &str, directory: LockDirectory) -> Result<Self> {
-        refuse_if_excluded(name, &directory, true)?;
+    /// Takes a lock. Fails with `Locked` while another that excludes it is alive.
+    pub(super) fn take(name: &str, directory: LockDirectory, claim: Claim) -> Result<Self> {
+        refuse_if_excluded(name, &directory, claim, None)?;
         let failed = |error: &io::Error| failure::system(format!("cannot lock repository `{name}`"), error);
-        let file = directory.write(&Lock::ours()).map_err(|error| failed(&error))?;
+        let file = directory
+            .write(&Lock::ours(claim))
+            .map_err(|error| failed(&error))?;
         let shared = Arc::new(Shared {
             directory,
+            claim,
             file: Mutex::new(file),
             written: AtomicI64::new(Timestamp::now().as_second()),
             released: Mutex::new(false),
@@ -136,13 +149,18 @@ impl Held {
             refresher: None,
         };
         // Whoever writes first and looks second is seen by at least one of two that come at once.
-        refuse_if_excluded(name, &shared.directory, false)?;
+        refuse_if_excluded(name, &shared.directory, claim, Some(&shared.file()))?;
         held.refresher = thread::Builder::new()
             .name("lock".to_owned())
             .spawn(move || shared.keep_fresh())
             .map(Some)
             .map_err(|error| failed(&error))?;
         Ok(held)
+    }
+
+    /// Whether nobody else may be there.
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.shared.claim == Claim::Exclusive
     }
 
     /// Whether others still have to honour it: it was refreshed in time and nobody removed it.
@@ -190,7 +208,7 @@ impl Shared {
 
     /// A new file first, then the old one goes: there is no moment without a lock.
     fn refresh(&self) {
-        match self.directory.write(&Lock::ours()) {
+        match self.directory.write(&Lock::ours(self.claim)) {
             Ok(file) => {
                 let mut current = self.file.lock().unwrap_or_else(PoisonError::into_inner);
                 let old = std::mem::replace(&mut *current, file);
@@ -238,19 +256,32 @@ pub(super) fn tidy(access: &Access) -> Result<u64> {
     Ok(orphaned.len() as u64)
 }
 
-/// Fails if an exclusive lock is alive. Files of dead processes of this machine are removed if `tidy`, since
-/// restic's own prune stops at them.
-fn refuse_if_excluded(name: &str, directory: &LockDirectory, tidy: bool) -> Result<()> {
+/// Fails if a lock is alive that excludes the claim. The first look, when none of `ours` is there yet, removes the
+/// files of dead processes of this machine, since restic's own prune stops at them.
+fn refuse_if_excluded(
+    name: &str,
+    directory: &LockDirectory,
+    claim: Claim,
+    ours: Option<&Path>,
+) -> Result<()> {
     let unreadable =
         |error: &io::Error| failure::system(format!("cannot read the locks of repository `{name}`"), error);
     for (path, lock) in directory.read_all(STALE).map_err(|error| unreadable(&error))? {
-        if tidy && lock.is_orphaned() {
+        if ours == Some(&path) {
+            continue;
+        }
+        if ours.is_none() && lock.is_orphaned() {
             tracing::info!(path = %path.display(), holder = lock.holder(), "removing the lock of a dead process");
             lock_file::remove(&path);
-        } else if lock.exclusive && !lock.is_stale() {
+        } else if (lock.exclusive || claim == Claim::Exclusive) && !lock.is_stale() {
+            let how = if lock.exclusive {
+                "locked exclusively"
+            } else {
+                "in use"
+            };
             return Err(EngineError::new(
                 ErrorKind::Locked,
-                format!("repository `{name}` is locked exclusively by {}", lock.holder()),
+                format!("repository `{name}` is {how} by {}", lock.holder()),
             ));
         }
     }
@@ -274,7 +305,7 @@ mod tests {
     #[test]
     fn a_refreshed_lock_is_one_new_file() {
         let root = TempDir::new().unwrap();
-        let held = Held::take("test", directory(&root)).unwrap();
+        let held = Held::take("test", directory(&root), Claim::Shared).unwrap();
         let first = held.shared.file();
         held.shared.refresh();
         assert_ne!(held.shared.file(), first);
@@ -287,17 +318,80 @@ mod tests {
     #[test]
     fn a_lock_that_was_removed_or_slept_through_stays_lost() {
         let root = TempDir::new().unwrap();
-        let held = Held::take("test", directory(&root)).unwrap();
+        let held = Held::take("test", directory(&root), Claim::Shared).unwrap();
         lock_file::remove(&held.shared.file());
         assert!(!held.is_alive());
         held.shared.refresh();
         assert!(!held.is_alive(), "others may have acted in between");
         let root = TempDir::new().unwrap();
-        let held = Held::take("test", directory(&root)).unwrap();
+        let held = Held::take("test", directory(&root), Claim::Shared).unwrap();
         held.shared
             .written
             .fetch_sub(STALE.as_secs().cast_signed(), Ordering::SeqCst);
         held.shared.refresh();
         assert!(!held.is_alive());
+    }
+
+    #[test]
+    fn an_exclusive_lock_bears_nobody_beside_it_and_stays_exclusive() {
+        let root = TempDir::new().unwrap();
+        let seal = Seal::new(&MasterKey::new()).unwrap();
+        let take = |claim| {
+            let directory = LockDirectory::new(root.path().to_owned(), seal.clone(), 2);
+            Held::take("test", directory, claim)
+        };
+        let refused = |claim| take(claim).unwrap_err();
+        let shared = take(Claim::Shared).unwrap();
+        let error = refused(Claim::Exclusive);
+        assert_eq!(error.kind(), ErrorKind::Locked);
+        assert!(error.to_string().contains("`test` is in use by"), "{error}");
+        drop(shared);
+        let exclusive = take(Claim::Exclusive).unwrap();
+        exclusive.shared.refresh();
+        assert!(exclusive.is_alive() && exclusive.is_exclusive());
+        for claim in [Claim::Shared, Claim::Exclusive] {
+            let error = refused(claim);
+            assert!(error.to_string().contains("locked exclusively by"), "{error}");
+        }
+        drop(exclusive);
+        take(Claim::Exclusive).unwrap();
+        assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn of_two_that_come_at_once_never_both_exclude_each_other() {
+        let root = TempDir::new().unwrap();
+        let seal = Seal::new(&MasterKey::new()).unwrap();
+        for round in 0..200 {
+            // One of the two, in turn, would be content to share.
+            let claims = [
+                Claim::Exclusive,
+                if round % 2 == 0 {
+                    Claim::Exclusive
+                } else {
+                    Claim::Shared
+                },
+            ];
+            let start = std::sync::Barrier::new(claims.len());
+            let end = std::sync::Barrier::new(claims.len());
+            let taken = thread::scope(|scope| {
+                let comers = claims.map(|claim| {
+                    let directory = LockDirectory::new(root.path().to_owned(), seal.clone(), 2);
+                    let (start, end) = (&start, &end);
+                    scope.spawn(move || {
+                        start.wait();
+                        let held = Held::take("test", directory, claim);
+                        end.wait();
+                        held.is_ok()
+                    })
+                });
+                comers
+                    .into_iter()
+                    .map(|comer| comer.join().unwrap())
+                    .filter(|taken| *taken)
+                    .count()
+            });
+            assert!(taken <= 1, "round {round}");
+        }
     }
 }

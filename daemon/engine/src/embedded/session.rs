@@ -14,7 +14,7 @@ use super::{
     crypto::Seal,
     failure::{self, Cause},
     guard::Guard,
-    lock::Held,
+    lock::{Claim, Held},
     lock_file::LockDirectory,
     place::Place,
 };
@@ -44,7 +44,18 @@ impl Session {
     pub(super) fn open<P: ProgressBars>(access: &Access, opening: Opening<'_, P>) -> Result<(Self, Opened)> {
         let place = Place::of(access)?;
         place.require()?;
-        let guard = Arc::new(guard(&place, opening.cancellation)?);
+        let guard = guard(&place, opening.cancellation)?;
+        Self::open_behind(access, place, guard, opening)
+    }
+
+    /// As [`open`](Self::open), behind a guard that is there.
+    pub(super) fn open_behind<P: ProgressBars>(
+        access: &Access,
+        place: Place,
+        guard: Guard,
+        opening: Opening<'_, P>,
+    ) -> Result<(Self, Opened)> {
+        let guard = Arc::new(guard);
         let password = Credentials::password(access.password.reveal());
         let open = |credentials: &Credentials, bars| -> std::result::Result<Opened, Box<RusticError>> {
             let backends = RepositoryBackends::new(Arc::clone(&guard) as Arc<dyn WriteBackend>, None);
@@ -80,8 +91,17 @@ impl Session {
 
     /// Takes a shared lock until the session ends; a snapshot is written only while it is alive.
     pub(super) fn lock(&mut self, version: u32) -> Result<()> {
+        self.lock_as(version, Claim::Shared)
+    }
+
+    /// Takes an exclusive lock until the session ends; files are removed only while it is alive.
+    pub(super) fn lock_exclusively(&mut self, version: u32) -> Result<()> {
+        self.lock_as(version, Claim::Exclusive)
+    }
+
+    fn lock_as(&mut self, version: u32, claim: Claim) -> Result<()> {
         let directory = LockDirectory::new(self.place.root.clone(), self.seal.clone(), version);
-        let lock = Arc::new(Held::take(&self.place.name, directory)?);
+        let lock = Arc::new(Held::take(&self.place.name, directory, claim)?);
         self.guard.require_lock(Arc::downgrade(&lock));
         self.lock = Some(lock);
         Ok(())
@@ -97,6 +117,34 @@ impl Session {
             }
             other => other,
         }
+    }
+
+    /// Fails with `Locked` if there was a lock and it was lost: what was seen since may be others' work.
+    pub(super) fn check_lock(&self) -> Result<()> {
+        match &self.lock {
+            Some(lock) if !lock.is_alive() => Err(EngineError::new(
+                ErrorKind::Locked,
+                format!(
+                    "the lock of repository `{}` was lost, and others may have changed it",
+                    self.place.name
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails where nothing may ever be removed.
+    pub(super) fn check_removable<S: Open>(&self, repository: &Repository<S>) -> Result<()> {
+        if repository.config().append_only == Some(true) {
+            return Err(EngineError::new(
+                ErrorKind::PermissionDenied,
+                format!(
+                    "repository `{}` is marked as one to which only is added: nothing may be removed from it",
+                    self.place.name
+                ),
+            ));
+        }
+        Ok(())
     }
 
     /// Fails with `Cancelled` once somebody asked.
@@ -165,6 +213,15 @@ impl<P: ProgressBars> ProgressBars for Shared<P> {
 
 /// The library's local backend behind our guard.
 pub(super) fn guard(place: &Place, cancellation: &Cancellation) -> Result<Guard> {
+    Ok(Guard::new(
+        backend(place)?,
+        place.root.clone(),
+        cancellation.clone(),
+    ))
+}
+
+/// The library's local backend.
+pub(super) fn backend(place: &Place) -> Result<Arc<dyn WriteBackend>> {
     let path = place.root.to_str().ok_or_else(|| {
         EngineError::new(
             ErrorKind::InvalidRequest,
@@ -181,11 +238,7 @@ pub(super) fn guard(place: &Place, cancellation: &Cancellation) -> Result<Guard>
                 ErrorKind::Other,
             )
         })?;
-    Ok(Guard::new(
-        backends.repository(),
-        place.root.clone(),
-        cancellation.clone(),
-    ))
+    Ok(backends.repository())
 }
 
 /// How the library keeps its cache.

@@ -2,9 +2,14 @@
 
 use std::path::PathBuf;
 
-use rustic_core::{FileType, Open, Repository, RusticError, repofile::SnapshotFile};
+use rustic_core::{
+    FileType, Open, Repository, RusticError,
+    repofile::{DeleteOption, SnapshotFile},
+};
 
-use crate::{Access, Cancellation, EngineError, ErrorKind, ParentQuery, Result, SnapshotInfo, SnapshotQuery};
+use crate::{
+    Access, Cancellation, Deletion, EngineError, ErrorKind, ParentQuery, Result, SnapshotInfo, SnapshotQuery,
+};
 
 use super::{
     bars::NoBars,
@@ -136,6 +141,11 @@ pub(super) fn info(snapshot: &SnapshotFile) -> SnapshotInfo {
         files: summary.map(|summary| summary.total_files_processed),
         bytes: summary.map(|summary| summary.total_bytes_processed),
         bytes_stored: summary.map(|summary| summary.data_added_packed),
+        deletion: match &snapshot.delete {
+            DeleteOption::NotSet => Deletion::Unmarked,
+            DeleteOption::Never => Deletion::Never,
+            DeleteOption::After(time) => Deletion::After(time.timestamp()),
+        },
     }
 }
 

@@ -48,18 +48,28 @@ pub(super) fn run(
         &SnapshotQuery::default(),
     )?];
     observer.phase(Phase::Index);
-    let packs = packs(&session)?;
-    if level == VerifyLevel::Structure {
-        index(&session, &repository, &packs)?;
+    // Whoever writes beside us writes packs, then the index, then snapshots: read in the other order, nothing that
+    // is being stored looks as if it were missing.
+    let structure = level == VerifyLevel::Structure;
+    if structure {
         roots.extend(snapshots::matching(
             &session,
             &repository,
             &SnapshotQuery::default(),
         )?);
     }
+    let named = if structure {
+        index(&session, &repository)?
+    } else {
+        Index::default()
+    };
     let repository = repository
         .to_indexed()
         .map_err(|error| session.failed("read the index of", &error))?;
+    let packs = packs(&session)?;
+    if structure {
+        named.compare(&session, &packs)?;
+    }
     observer.phase(Phase::Verify);
     let feed = Feed::default();
     let report = feed.follow(observer, || {
@@ -94,10 +104,17 @@ fn packs(session: &Session) -> Result<Packs> {
     Ok(list.into_iter().collect())
 }
 
-/// Every pack in the index is there, with the size that the index says.
-fn index(session: &Session, repository: &Opened, packs: &Packs) -> Result<()> {
+/// Packs as the index has them.
+#[derive(Default)]
+struct Index {
+    /// With their sizes.
+    packs: Vec<(Id, u64)>,
+    wrong: Vec<String>,
+}
+
+fn index(session: &Session, repository: &Opened) -> Result<Index> {
     let failed = |error: &RusticError| session.failed("read the index of", error);
-    let mut wrong = Vec::new();
+    let mut index = Index::default();
     for file in repository
         .stream_files::<IndexFile>()
         .map_err(|error| failed(&error))?
@@ -105,35 +122,48 @@ fn index(session: &Session, repository: &Opened, packs: &Packs) -> Result<()> {
         session.check_cancelled()?;
         let (_, file) = file.map_err(|error| failed(&error))?;
         for pack in file.packs {
+            index.packs.push((*pack.id, u64::from(pack.pack_size())));
             let id = pack.id.to_hex();
-            match packs.get(&*pack.id) {
-                None => wrong.push(format!("pack `{}` is missing", id.as_str())),
-                Some(size) if *size != u64::from(pack.pack_size()) => {
-                    wrong.push(format!(
-                        "pack `{}` has {size} bytes, not {}",
-                        id.as_str(),
-                        pack.pack_size()
-                    ));
-                }
-                Some(_) => {}
-            }
             let mut blobs = pack.blobs;
             blobs.sort_unstable();
             let mut end = 0;
             for blob in blobs {
                 if blob.location.offset != end {
-                    wrong.push(format!("the index of pack `{}` has a gap at {end}", id.as_str()));
+                    index
+                        .wrong
+                        .push(format!("the index of pack `{}` has a gap at {end}", id.as_str()));
                 }
                 end = blob.location.offset.saturating_add(blob.location.length);
             }
         }
     }
-    wrong.sort();
-    wrong.dedup();
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(corrupt(&session.place.name, &wrong))
+    Ok(index)
+}
+
+impl Index {
+    /// Every pack is there, with the size that the index says.
+    fn compare(self, session: &Session, packs: &Packs) -> Result<()> {
+        let mut wrong = self.wrong;
+        for (id, expected) in self.packs {
+            let name = id.to_hex();
+            match packs.get(&id) {
+                None => wrong.push(format!("pack `{}` is missing", name.as_str())),
+                Some(size) if *size != expected => {
+                    wrong.push(format!(
+                        "pack `{}` has {size} bytes, not {expected}",
+                        name.as_str()
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        wrong.sort();
+        wrong.dedup();
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(corrupt(&session.place.name, &wrong))
+        }
     }
 }
 

@@ -28,13 +28,7 @@ fn stored() -> World {
 
 /// Pack files, the largest first: here the data, then the trees.
 fn packs(world: &World) -> Vec<PathBuf> {
-    let mut packs: Vec<PathBuf> = fs::read_dir(world.repository().join("data"))
-        .unwrap()
-        .flat_map(|directory| fs::read_dir(directory.unwrap().path()).unwrap())
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    packs.sort_by_key(|path| std::cmp::Reverse(fs::metadata(path).unwrap().len()));
-    packs
+    world.files("data")
 }
 
 fn assert_corrupt(world: &World, level: VerifyLevel, named: &Path) {

@@ -7,60 +7,31 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce, aead::AeadInPlace};
 use backupd_engine::{
     Cancellation, Embedded, Engine, ErrorKind, Observer, Phase, Progress, VerifyLevel, Warning,
 };
 use jiff::{SignedDuration, Timestamp};
-use rustic_core::{Credentials, NoProgressBars, Repository, RepositoryBackends, RepositoryOptions};
-use sha2::{Digest, Sha256};
 
 use crate::{
-    child,
-    world::{Log, PASSWORD, World, noise},
+    child, sealed,
+    world::{Log, World, noise},
 };
 
 /// Writes a lock file as another process would.
-fn plant(world: &World, exclusive: bool, age: SignedDuration, host: &str, pid: u32) {
-    let url = format!("local:{}", world.repository().display());
-    let backend = rustic_backend::BackendOptions::default()
-        .repository(url)
-        .to_backends()
-        .unwrap();
-    let backends = RepositoryBackends::new(backend.repository(), None);
-    let options = RepositoryOptions::default().no_cache(true);
-    let repository = Repository::new_with_progress(&options, &backends, NoProgressBars).unwrap();
-    let key = repository.open(&Credentials::password(PASSWORD)).unwrap().key();
-    let bytes = [key.encrypt, key.mac.k, key.mac.r].concat();
-    let text = serde_json::json!({
+pub(crate) fn plant(world: &World, exclusive: bool, age: SignedDuration, host: &str, pid: u32) {
+    let lock = serde_json::json!({
         "time": (Timestamp::now() - age).to_string(), "exclusive": exclusive,
         "hostname": host, "username": "somebody", "pid": pid, "uid": 1, "gid": 1,
     });
-    let mut sealed = text.to_string().into_bytes();
-    let nonce = [7_u8; 16];
-    let tag = Aes256CtrPoly1305Aes::new(Key::from_slice(&bytes))
-        .encrypt_in_place_detached(Nonce::from_slice(&nonce), &[], &mut sealed)
-        .unwrap();
-    let file = [nonce.as_slice(), &sealed, tag.as_slice()].concat();
-    let name = HexDisplay(&Sha256::digest(&file)).to_string();
-    fs::write(world.repository().join("locks").join(name), file).unwrap();
+    sealed::write(world, "locks", &lock);
 }
 
-/// Bytes as hex digits.
-struct HexDisplay<'a>(&'a [u8]);
-
-impl std::fmt::Display for HexDisplay<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-fn host() -> String {
+pub(crate) fn host() -> String {
     nix::unistd::gethostname().unwrap().into_string().unwrap()
 }
 
 /// A process id that was somebody's and is nobody's now.
-fn dead_pid() -> u32 {
+pub(crate) fn dead_pid() -> u32 {
     let mut child = Command::new("true").spawn().unwrap();
     child.wait().unwrap();
     child.id()
@@ -72,7 +43,7 @@ fn world() -> World {
     world
 }
 
-const NOW: SignedDuration = SignedDuration::ZERO;
+pub(crate) const NOW: SignedDuration = SignedDuration::ZERO;
 
 #[test]
 fn a_live_exclusive_lock_is_honoured() {

@@ -10,13 +10,20 @@
 #![allow(clippy::indexing_slicing, reason = "tests")]
 
 mod cancel;
+mod check;
+mod check_damage;
 mod child;
 mod damage;
 mod failures;
+mod forget;
 mod interop;
 mod locks;
+mod prune;
+mod prune_faults;
 mod restore;
 mod roundtrip;
+mod sealed;
 mod selection;
+mod unforget;
 mod unreadable;
 mod world;

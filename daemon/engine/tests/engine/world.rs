@@ -10,8 +10,9 @@ use std::{
 };
 
 use backupd_engine::{
-    Access, BackupReport, BackupRequest, Cancellation, Embedded, Engine, Observer, ParentQuery, Password,
-    Phase, Progress, RestoreReport, RestoreRequest, Result, SnapshotQuery, Warning,
+    Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Embedded, Engine,
+    ForgetReport, ForgetRequest, Observer, ParentQuery, Password, Phase, Progress, PruneReport, PruneRequest,
+    ReadData, RestoreReport, RestoreRequest, Result, SnapshotQuery, UnforgetReport, Warning,
 };
 use tempfile::TempDir;
 
@@ -20,6 +21,8 @@ pub(crate) const PASSWORD: &str = "correct horse";
 /// Scratch space with a repository in it.
 pub(crate) struct World {
     pub(crate) directory: TempDir,
+    /// One for all operations: deriving a key from it takes longer than most of them.
+    password: Password,
 }
 
 impl World {
@@ -32,6 +35,7 @@ impl World {
     pub(crate) fn without_repository() -> Self {
         let world = Self {
             directory: TempDir::new().unwrap(),
+            password: Password::new(PASSWORD.to_owned()),
         };
         fs::create_dir(world.source()).unwrap();
         world
@@ -50,7 +54,10 @@ impl World {
     }
 
     pub(crate) fn access(&self) -> Access {
-        access(&self.repository())
+        Access {
+            password: self.password.clone(),
+            ..access(&self.repository())
+        }
     }
 
     /// Writes a file below the source.
@@ -130,6 +137,90 @@ impl World {
 
     pub(crate) fn locks(&self) -> usize {
         fs::read_dir(self.repository().join("locks")).unwrap().count()
+    }
+
+    /// Looks for damage.
+    pub(crate) fn check(&self, read_data: ReadData) -> Result<CheckReport> {
+        let request = CheckRequest {
+            read_data,
+            cap_bytes: None,
+        };
+        self.check_as(&request, &Log::default(), &Cancellation::default())
+    }
+
+    pub(crate) fn check_as(
+        &self,
+        request: &CheckRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<CheckReport> {
+        Embedded::new().check(&self.access(), request, observer, cancellation)
+    }
+
+    pub(crate) fn prune(&self, request: &PruneRequest) -> Result<PruneReport> {
+        self.prune_as(request, &Log::default(), &Cancellation::default())
+    }
+
+    pub(crate) fn prune_as(
+        &self,
+        request: &PruneRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<PruneReport> {
+        Embedded::new().prune(&self.access(), request, observer, cancellation)
+    }
+
+    pub(crate) fn plan(&self, request: &PruneRequest) -> Result<PruneReport> {
+        Embedded::new().prune_plan(&self.access(), request, &Log::default(), &Cancellation::default())
+    }
+
+    /// Removes snapshots; their files are kept in `kept`.
+    pub(crate) fn forget(&self, snapshots: &[String]) -> Result<ForgetReport> {
+        let request = ForgetRequest {
+            snapshots: snapshots.to_vec(),
+            keep: self.path("kept"),
+        };
+        Embedded::new().forget(
+            &self.access(),
+            &request,
+            &Log::default(),
+            &Cancellation::default(),
+        )
+    }
+
+    pub(crate) fn unforget(&self, snapshots: &[String]) -> Result<UnforgetReport> {
+        Embedded::new().unforget(
+            &self.access(),
+            &self.path("kept"),
+            snapshots,
+            &Log::default(),
+            &Cancellation::default(),
+        )
+    }
+
+    /// Files of one of the repository's directories, by size, the largest first.
+    pub(crate) fn files(&self, directory: &str) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut ahead = vec![self.repository().join(directory)];
+        while let Some(path) = ahead.pop() {
+            for entry in fs::read_dir(&path).unwrap() {
+                let entry = entry.unwrap();
+                if entry.file_type().unwrap().is_dir() {
+                    ahead.push(entry.path());
+                } else {
+                    files.push(entry.path());
+                }
+            }
+        }
+        files.sort_by_key(|path| std::cmp::Reverse(fs::metadata(path).unwrap().len()));
+        files
+    }
+
+    /// What is stored: all files with their content, but locks.
+    pub(crate) fn stored_files(&self) -> BTreeMap<PathBuf, String> {
+        let mut files = picture(&self.repository());
+        files.retain(|path, about| about.contains(" bytes, ") && !path.starts_with("locks"));
+        files
     }
 
     /// Runs stock restic on the repository.
@@ -245,6 +336,31 @@ pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
         state.to_le_bytes()
     };
     std::iter::repeat_with(next).flatten().take(length).collect()
+}
+
+/// Changes one bit of a file.
+pub(crate) fn flip(path: &Path, at: usize) {
+    let mut content = fs::read(path).unwrap();
+    content[at] ^= 1;
+    fs::write(path, content).unwrap();
+}
+
+/// The file's name, which is its id.
+pub(crate) fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// Calls a function on each phase and each progress.
+pub(crate) struct On<F>(pub(crate) F);
+
+impl<F: Fn(Option<Phase>, Option<&Progress>) + Sync> Observer for On<F> {
+    fn phase(&self, phase: Phase) {
+        self.0(Some(phase), None);
+    }
+    fn progress(&self, progress: Progress) {
+        self.0(None, Some(&progress));
+    }
+    fn warning(&self, _warning: Warning) {}
 }
 
 /// An observer that remembers.

@@ -17,7 +17,7 @@ use rustic_core::{DataId, FileType, Id, IndexedFull, ReadBackend, repofile::Node
 
 use crate::{
     EngineError, Result,
-    embedded::{crypto, failure, feed::Feed, session::Session, tree::Trees},
+    embedded::{failure, feed::Feed, session::Session, tree::Trees},
 };
 
 use super::{metadata, writer::fatal};
@@ -250,19 +250,10 @@ impl Work<'_> {
     fn open_blob(&self, data: &Bytes, start: u32, piece: &Piece) -> io::Result<Vec<u8>> {
         let from = (piece.offset - start) as usize;
         let sealed = data.get(from..from + piece.length as usize).unwrap_or_default();
-        let text = self
-            .session
+        self.session
             .seal
-            .open(sealed)
-            .and_then(|text| match piece.unpacked {
-                Some(size) => zstd::bulk::decompress(&text, size as usize),
-                None => Ok(text),
-            });
-        match text {
-            Ok(text) if Id::new(crypto::digest(&text)) == *piece.id => Ok(text),
-            Ok(_) => Err(damaged(piece, "it is not what was stored")),
-            Err(error) => Err(damaged(piece, &error.to_string())),
-        }
+            .open_blob(sealed, piece.unpacked, &piece.id)
+            .map_err(|error| damaged(piece, &error.to_string()))
     }
 
     fn put(&self, piece: &Piece, blob: std::result::Result<&[u8], &io::Error>) {

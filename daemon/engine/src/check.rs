@@ -1,15 +1,16 @@
 //! What a check is asked for, and what it answers.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// How much of a repository is checked. Its structure always is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckRequest {
-    /// Which packs are read as a whole.
+    /// How many packs are read as a whole.
     pub read_data: ReadData,
-    /// Read no more packs than fit into so many bytes. Which ones is left to chance, so that many checks come to
-    /// read all of them.
-    pub cap_bytes: Option<u64>,
+    /// Packs are read in the order of their ids, from the one after this one (a full id) on; from the first where `None`.
+    pub after: Option<String>,
+    /// No pack is begun once so much time has passed with reading packs.
+    pub max_time: Option<Duration>,
 }
 
 /// The packs of which every byte is read.
@@ -18,15 +19,21 @@ pub enum ReadData {
     /// None: the structure alone.
     #[default]
     None,
-    /// One of `of` parts as restic divides them, so that the runs 1 to `of` read every pack once.
-    Subset {
-        /// Counts from 1.
-        index: u32,
-        /// 256 at most.
-        of: u32,
-    },
-    /// Every pack.
+    /// As many as are one of so many parts of all bytes, or less if the last pack comes before. Parts count from 1.
+    Part(u32),
+    /// As many as are so many bytes, or less if the last pack comes before; one at least.
+    Bytes(u64),
+    /// Every pack: those after the last are the first.
     All,
+}
+
+/// Up to where packs were read, for the next check to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadUpTo {
+    /// To the last.
+    End,
+    /// To the one with this full id.
+    Pack(String),
 }
 
 /// What a check looked at, and what is wrong.
@@ -46,8 +53,13 @@ pub struct CheckReport {
     pub packs_unreferenced: u64,
     /// Packs of which every byte was read.
     pub packs_read: u64,
-    /// Packs that were asked for and not read, since `cap_bytes` were.
+    /// Packs that were asked for and not begun, since `max_time` had passed.
     pub packs_left: u64,
+    /// Up to where packs were read and nothing was wrong with one; `None` if none was. A check that begins after it
+    /// finds again what this one found.
+    pub read_up_to: Option<ReadUpTo>,
+    /// Bytes of all packs that the index names and that are there, without those that are marked.
+    pub bytes_total: u64,
     /// Bytes read from trees and packs.
     pub bytes_read: u64,
     /// What is wrong; of very much, the beginning.

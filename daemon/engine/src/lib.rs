@@ -14,7 +14,7 @@ mod report;
 mod request;
 
 pub use access::{Access, Password};
-pub use check::{CheckError, CheckReport, CheckRequest, Damage, ReadData, Remedy};
+pub use check::{CheckError, CheckReport, CheckRequest, Damage, ReadData, ReadUpTo, Remedy};
 pub use embedded::{Embedded, Wanted};
 pub use engine::Engine;
 pub use error::{EngineError, ErrorKind, Result};

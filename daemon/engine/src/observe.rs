@@ -16,6 +16,9 @@ pub trait Observer: Sync {
     fn progress(&self, progress: Progress);
     /// Something could not be read, restored or kept as it was; the work goes on.
     fn warning(&self, warning: Warning);
+    /// A check has read all packs up to this one (a full id), in its order, and they are well. Called now and then, and once
+    /// more when the check fails.
+    fn read_up_to(&self, _pack: &str) {}
 }
 
 /// The parts of an operation, in the order in which they may come.

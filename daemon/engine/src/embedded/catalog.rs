@@ -131,6 +131,24 @@ impl Catalog {
         &self.data
     }
 
+    /// What lies in each of some packs, as far as an index file says it.
+    pub(super) fn contents(&self, of: impl Fn(u32) -> bool) -> Contents<'_> {
+        let numbers = |places: &[Place]| -> Vec<(u32, u32)> {
+            let mut numbers: Vec<_> = (0_u32..)
+                .zip(places)
+                .filter(|(_, place)| of(place.pack))
+                .map(|(number, place)| (place.pack, number))
+                .collect();
+            numbers.sort_unstable();
+            numbers
+        };
+        Contents {
+            catalog: self,
+            trees: numbers(&self.trees),
+            data: numbers(&self.data),
+        }
+    }
+
     /// The pack of a place.
     pub(super) fn pack(&self, place: &Place) -> Option<&Pack> {
         self.packs.get(place.pack as usize)
@@ -146,6 +164,32 @@ impl Catalog {
         let end = u64::from(place.offset) + u64::from(place.length);
         self.pack(place)
             .is_some_and(|pack| pack.size.is_some_and(|size| end <= size))
+    }
+}
+
+/// Places by pack: 8 bytes for each.
+#[derive(Debug)]
+pub(super) struct Contents<'a> {
+    catalog: &'a Catalog,
+    trees: Vec<(u32, u32)>,
+    data: Vec<(u32, u32)>,
+}
+
+impl Contents<'_> {
+    /// Places in a pack, with whether it is that of a tree, in no order.
+    pub(super) fn of(&self, pack: u32) -> impl Iterator<Item = (&Place, bool)> {
+        let lists = [
+            (&self.trees, self.catalog.trees(), true),
+            (&self.data, self.catalog.data(), false),
+        ];
+        lists.into_iter().flat_map(move |(numbers, places, tree)| {
+            let first = numbers.partition_point(|(of, _)| *of < pack);
+            numbers
+                .iter()
+                .skip(first)
+                .take_while(move |(of, _)| *of == pack)
+                .filter_map(move |(_, number)| Some((places.get(*number as usize)?, tree)))
+        })
     }
 }
 

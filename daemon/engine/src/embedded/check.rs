@@ -1,5 +1,6 @@
 //! Looks for damage in a whole repository.
 
+mod choose;
 mod data;
 mod found;
 mod hurt;
@@ -26,7 +27,7 @@ pub(super) fn run(
     observer: &dyn Observer,
     cancellation: &Cancellation,
 ) -> Result<CheckReport> {
-    data::validate(request)?;
+    let after = choose::validate(request)?;
     observer.phase(Phase::Open);
     let (mut session, repository) = Session::open(
         access,
@@ -43,27 +44,36 @@ pub(super) fn run(
     // Snapshots first: whoever stores one meanwhile has stored all that it needs before.
     let snapshots = structure::snapshots(&session, &found)?;
     let catalog = structure::catalog(&session, &found)?;
-    let chosen = data::choose(&catalog, request)?;
+    let chosen = choose::choose(&catalog, request.read_data, after);
     let mut report = CheckReport {
         snapshots: snapshots.count,
         packs: catalog.packs.iter().filter(|pack| !pack.marked).count() as u64,
         packs_marked: catalog.packs.iter().filter(|pack| pack.marked).count() as u64,
         packs_unreferenced: catalog.unreferenced,
-        packs_left: chosen.left,
+        bytes_total: stored_bytes(&catalog),
         ..CheckReport::default()
     };
     let trees = tree_bytes(&catalog);
     feed.bytes_total.store(trees + chosen.bytes, Ordering::Relaxed);
-    feed.files_total.store(chosen.len(), Ordering::Relaxed);
+    feed.files_total
+        .store(chosen.packs.len() as u64, Ordering::Relaxed);
     observer.phase(Phase::Check);
     let hurt = feed.follow(observer, || {
         let seen = structure::walk(&session, &catalog, &snapshots.roots, &found, &feed)?;
         // Trees that no snapshot needs are not read.
         feed.bytes_total
             .store(seen.bytes + chosen.bytes, Ordering::Relaxed);
-        let read = data::read(&session, chosen, &found, &feed)?;
+        let read = data::read(
+            &session,
+            &catalog,
+            &chosen,
+            request.max_time,
+            &found,
+            (&feed, observer),
+        )?;
         (report.trees, report.blobs) = (seen.trees, seen.blobs);
         (report.packs_read, report.bytes_read) = (read.packs, seen.bytes + read.bytes);
+        (report.packs_left, report.read_up_to) = (read.left, read.up_to);
         let mut hurt: Vec<(Id, Mask)> = snapshots.damaged.clone();
         hurt.extend(hurt::find(&session, &catalog, &snapshots.roots, &found.broken())?);
         Ok(hurt)
@@ -77,6 +87,12 @@ pub(super) fn run(
     report.errors = errors;
     observer.progress(feed.progress());
     Ok(report)
+}
+
+/// Bytes of all packs that are there to stay.
+fn stored_bytes(catalog: &Catalog) -> u64 {
+    let packs = catalog.packs.iter().filter(|pack| !pack.marked);
+    packs.filter_map(|pack| pack.size).sum()
 }
 
 /// Bytes of all trees, each counted once.

@@ -2,15 +2,12 @@
 
 use std::collections::HashSet;
 
-use rustic_core::{
-    Id,
-    repofile::{BlobType, IndexPack},
-};
+use rustic_core::Id;
 use sha2::{Digest, Sha256};
 
 use crate::Result;
 
-use super::{failure, session::Session, stored::Looked};
+use super::{catalog::Place, failure, session::Session, stored::Looked};
 
 /// Bytes read at once, if no blob is larger.
 const WINDOW: u32 = 8 << 20;
@@ -22,12 +19,25 @@ const TAIL: u32 = 4;
 
 /// Where a blob lies in a pack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Piece {
+pub(super) struct Piece {
     offset: u32,
     length: u32,
     unpacked: Option<u32>,
     id: Id,
     tree: bool,
+}
+
+impl Piece {
+    /// What the index says of it.
+    pub(super) fn named((place, tree): (&Place, bool)) -> Self {
+        Self {
+            offset: place.offset,
+            length: place.length,
+            unpacked: place.unpacked(),
+            id: place.id,
+            tree,
+        }
+    }
 }
 
 /// What was found in a pack.
@@ -42,17 +52,18 @@ pub(super) struct Inspection {
     pub(super) bytes: u64,
 }
 
-/// Reads a pack of `size` bytes and holds it against its name, its own header and the index. `read` is told of bytes
-/// that were read.
+/// Reads a pack of `size` bytes and holds it against its name, its own header and what the index says of it. `read` is told
+/// of bytes that were read.
 pub(super) fn inspect(
     session: &Session,
-    pack: &IndexPack,
+    pack: &Id,
+    mut named: Vec<Piece>,
     size: u32,
     mut read: impl FnMut(u64),
 ) -> Result<Inspection> {
     let mut found = Inspection::default();
-    let mut named = named(pack);
-    let (header, body, tail) = match header(session, &pack.id, size)? {
+    named.sort_unstable();
+    let (header, body, tail) = match header(session, pack, size)? {
         Ok(Header { pieces, body, raw }) => (Some(pieces), body, raw),
         Err(why) => {
             found.harm(format!("its header: {why}"));
@@ -68,7 +79,7 @@ pub(super) fn inspect(
         session.check_cancelled()?;
         let (end, together) = window(pieces.get(next..).unwrap_or_default(), at, body);
         let inside = pieces.get(next..next + together).unwrap_or_default();
-        match session.look_into(&pack.id, at, end - at)? {
+        match session.look_into(pack, at, end - at)? {
             Ok(bytes) => {
                 hash.update(&bytes);
                 for piece in inside {
@@ -95,14 +106,13 @@ pub(super) fn inspect(
     hash.update(&tail);
     found.bytes += tail.len() as u64;
     read(tail.len() as u64);
-    if found.damage.is_none() && Id::new(hash.finalize().into()) != *pack.id {
+    if found.damage.is_none() && Id::new(hash.finalize().into()) != *pack {
         found.harm("its content is not what its name says".to_owned());
     }
     if let Some(mut header) = header
         && found.damage.is_none()
     {
         header.sort_unstable();
-        named.sort_unstable();
         if header != named {
             found.misnamed = true;
             let right: HashSet<&Piece> = header.iter().collect();
@@ -118,23 +128,6 @@ impl Inspection {
     fn harm(&mut self, why: String) {
         self.damage.get_or_insert(why);
     }
-}
-
-/// What the index says of a pack, by offset.
-fn named(pack: &IndexPack) -> Vec<Piece> {
-    let mut pieces: Vec<_> = pack
-        .blobs
-        .iter()
-        .map(|blob| Piece {
-            offset: blob.location.offset,
-            length: blob.location.length,
-            unpacked: blob.location.uncompressed_length.map(u32::from),
-            id: *blob.id,
-            tree: blob.tpe == BlobType::Tree,
-        })
-        .collect();
-    pieces.sort_unstable();
-    pieces
 }
 
 /// As many pieces from `at` on as fit into a window, at least one: where they end, and how many they are.

@@ -1,14 +1,16 @@
 //! A check finds nothing where nothing is wrong, reads as much as it is asked to, and says when it cannot look.
 
 use std::{
-    collections::BTreeSet,
     fs,
+    path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use backupd_engine::{
-    Access, Cancellation, CheckRequest, Embedded, Engine, ErrorKind, Password, Phase, ReadData,
+    Access, Cancellation, CheckReport, CheckRequest, Embedded, Engine, ErrorKind, Password, Phase, ReadData,
+    ReadUpTo,
 };
 
 use crate::{
@@ -34,7 +36,7 @@ fn a_sound_repository_has_no_damage() {
     let log = Log::default();
     let all = CheckRequest {
         read_data: ReadData::All,
-        cap_bytes: None,
+        ..CheckRequest::default()
     };
     let report = world.check_as(&all, &log, &Cancellation::default()).unwrap();
     assert_eq!(report.errors_total, 0, "{report:#?}");
@@ -98,58 +100,78 @@ fn what_restic_wrote_is_sound_in_both_formats() {
     }
 }
 
-#[test]
-fn parts_are_divided_as_restic_does_and_together_read_everything() {
-    let (world, _) = world();
-    let part = |index, of| world.check(ReadData::Subset { index, of }).unwrap();
-    let read: u64 = (1..=3).map(|index| part(index, 3).packs_read).sum();
-    assert_eq!(read, 4);
-    let pack = world.files("data")[0].clone();
-    flip(&pack, 100);
-    let first_byte = u32::from_str_radix(&name(&pack)[..2], 16).unwrap();
-    for of in [1, 2, 5, 256] {
-        let index = first_byte % of + 1;
-        assert_eq!(part(index, of).errors_total, 1, "{index}/{of}");
-        if of > 1 {
-            assert_eq!(part(index % of + 1, of).errors_total, 0, "{of}");
-        }
-        // The same part is the one in which restic finds it.
-        let argument = format!("--read-data-subset={index}/{of}");
-        assert!(!world.restic(&["check", &argument]).status.success());
-    }
-    let error = world.check(ReadData::Subset { index: 3, of: 2 }).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+/// Damages a pack so that only reading it shows it, or mends it again: in the length of its header.
+fn flip_header(pack: &Path) {
+    let length = usize::try_from(fs::metadata(pack).unwrap().len()).unwrap();
+    flip(pack, length - 4);
+}
+
+fn check_after(world: &World, read_data: ReadData, after: Option<String>) -> CheckReport {
+    let request = CheckRequest {
+        read_data,
+        after,
+        max_time: None,
+    };
+    world
+        .check_as(&request, &Log::default(), &Cancellation::default())
+        .unwrap()
 }
 
 #[test]
-fn a_cap_is_kept_and_many_checks_read_everything_all_the_same() {
+fn checks_that_go_on_from_each_other_read_everything_once() {
     let (world, _) = world();
-    let packs = world.files("data");
-    for pack in &packs {
-        // In the length of the header: nothing else is hurt, and only reading the pack shows it.
-        flip(
-            pack,
-            usize::try_from(fs::metadata(pack).unwrap().len()).unwrap() - 4,
-        );
+    let mut names: Vec<String> = world.files("data").iter().map(|pack| name(pack)).collect();
+    names.sort();
+    for read_data in [ReadData::Bytes(1), ReadData::Part(4), ReadData::Part(256)] {
+        let mut read = 0;
+        let mut after = None;
+        while let report = check_after(&world, read_data, after)
+            && let Some(ReadUpTo::Pack(pack)) = report.read_up_to
+        {
+            read += usize::try_from(report.packs_read).unwrap();
+            assert_eq!(pack, names[read - 1], "{read_data:?}");
+            after = Some(pack);
+        }
+        let last = check_after(&world, read_data, Some(names[read - 1].clone()));
+        assert_eq!(last.read_up_to, Some(ReadUpTo::End));
+        assert_eq!(read as u64 + last.packs_read, 4, "{read_data:?}");
     }
-    let cap = fs::metadata(&packs[0]).unwrap().len();
+    assert_eq!(world.check(ReadData::None).unwrap().read_up_to, None);
+}
+
+#[test]
+fn damage_is_found_again_by_whoever_goes_on() {
+    let (world, _) = world();
+    let mut packs = world.files("data");
+    packs.sort_by_key(|pack| name(pack));
+    flip_header(&packs[1]);
+    let first = check_after(&world, ReadData::All, None);
+    assert_eq!((first.packs_read, first.errors_total), (4, 1));
+    assert_eq!(first.read_up_to, Some(ReadUpTo::Pack(name(&packs[0]))));
+    let again = check_after(&world, ReadData::Bytes(1), Some(name(&packs[0])));
+    assert_eq!((again.packs_read, again.errors_total), (1, 1), "{again:?}");
+    assert_eq!(again.read_up_to, None, "nothing is well after it");
+    flip_header(&packs[1]);
+    let mended = check_after(&world, ReadData::Bytes(1), Some(name(&packs[0])));
+    assert_eq!(mended.read_up_to, Some(ReadUpTo::Pack(name(&packs[1]))));
+}
+
+#[test]
+fn who_has_no_time_left_begins_no_pack_and_checks_the_structure_all_the_same() {
+    let (world, _) = world();
+    let missing = world.files("data")[0].clone();
+    fs::remove_file(&missing).unwrap();
     let request = CheckRequest {
         read_data: ReadData::All,
-        cap_bytes: Some(cap),
+        after: Some("7".repeat(64)),
+        max_time: Some(Duration::ZERO),
     };
-    let mut found = BTreeSet::new();
-    for _ in 0..200 {
-        let report = world
-            .check_as(&request, &Log::default(), &Cancellation::default())
-            .unwrap();
-        assert!(report.packs_read >= 1 && report.packs_left >= 1, "{report:?}");
-        assert_eq!(report.packs_read + report.packs_left, 4);
-        found.extend(report.errors.into_iter().map(|error| error.id));
-        if found.len() == 4 {
-            return;
-        }
-    }
-    panic!("only {found:?} were read");
+    let report = world
+        .check_as(&request, &Log::default(), &Cancellation::default())
+        .unwrap();
+    assert_eq!((report.packs_read, report.packs_left), (0, 3), "{report:?}");
+    assert_eq!(report.read_up_to, None, "nothing was read");
+    assert!(report.errors_total > 0);
 }
 
 #[test]
@@ -234,7 +256,7 @@ fn a_cancelled_check_ends() {
         });
         let request = CheckRequest {
             read_data: ReadData::All,
-            cap_bytes: None,
+            ..CheckRequest::default()
         };
         let error = world.check_as(&request, &observer, &cancellation).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled, "{phase:?}: {}", error.chain());

@@ -12,6 +12,7 @@
 mod cancel;
 mod check;
 mod check_damage;
+mod check_rounds;
 mod child;
 mod damage;
 mod failures;

@@ -143,7 +143,7 @@ impl World {
     pub(crate) fn check(&self, read_data: ReadData) -> Result<CheckReport> {
         let request = CheckRequest {
             read_data,
-            cap_bytes: None,
+            ..CheckRequest::default()
         };
         self.check_as(&request, &Log::default(), &Cancellation::default())
     }

@@ -1,211 +1,219 @@
 //! Reads packs as a whole, several at a time.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashSet},
     sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver},
     },
     thread,
+    time::{Duration, Instant},
 };
 
-use rustic_core::{Id, repofile::IndexPack};
+use rustic_core::Id;
 
 use crate::{
-    CheckRequest, Damage, EngineError, ErrorKind, ReadData, Result,
+    Damage, EngineError, Observer, ReadUpTo, Result,
     embedded::{
-        catalog::{self, Catalog},
+        catalog::{Catalog, Contents},
         feed::Feed,
-        pack,
+        pack::{self, Piece},
         session::Session,
     },
 };
 
-use super::found::{Extent, Found, Mask};
+use super::{
+    choose::{Chosen, Wanted},
+    found::{Extent, Found, Mask},
+};
 
 /// Each thread holds a window of a pack and a blob; more than a few only wait for the disk.
 const THREADS: usize = 4;
-/// restic divides packs by the first byte of their ids.
-const MOST_PARTS: u32 = 256;
-
-/// Which packs are read, by number.
-#[derive(Debug, Default)]
-pub(super) struct Chosen {
-    /// Number and size, by id.
-    packs: HashMap<Id, (u32, u32)>,
-    pub(super) bytes: u64,
-    /// Asked for, and left out.
-    pub(super) left: u64,
-}
+/// So often is told how far it is: what a killed check has read is read again from there.
+const TELL: Duration = Duration::from_secs(30);
 
 /// What was read.
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub(super) packs: u64,
     pub(super) bytes: u64,
+    /// Chosen, and not begun in time.
+    pub(super) left: u64,
+    pub(super) up_to: Option<ReadUpTo>,
 }
 
-impl Chosen {
-    pub(super) fn len(&self) -> u64 {
-        self.packs.len() as u64
+/// Reads the chosen packs, as many as are begun in time.
+pub(super) fn read(
+    session: &Session,
+    catalog: &Catalog,
+    chosen: &Chosen,
+    max_time: Option<Duration>,
+    found: &Found<'_>,
+    (feed, observer): (&Feed, &dyn Observer),
+) -> Result<Read> {
+    if chosen.packs.is_empty() {
+        return Ok(Read {
+            up_to: chosen.asked.then_some(ReadUpTo::End),
+            ..Read::default()
+        });
     }
-}
-
-/// Fails if there is no such part.
-pub(super) fn validate(request: &CheckRequest) -> Result<()> {
-    match request.read_data {
-        ReadData::Subset { index, of } if index == 0 || index > of || of > MOST_PARTS => {
-            Err(EngineError::new(
-                ErrorKind::InvalidRequest,
-                format!(
-                    "cannot read part {index} of {of}: parts count from 1, and {MOST_PARTS} are the most"
-                ),
-            ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The packs that the request asks for, as far as they are there as a whole: of others it is known already.
-pub(super) fn choose(catalog: &Catalog, request: &CheckRequest) -> Result<Chosen> {
-    let wanted = |id: &Id| match request.read_data {
-        ReadData::None => false,
-        ReadData::All => true,
-        // The first byte of the id.
-        ReadData::Subset { index, of } => (id.as_u32() & 0xff) % of == index - 1,
-    };
-    let mut packs: Vec<(Id, u32, u32)> = (0..)
-        .zip(&catalog.packs)
-        .filter(|(_, pack)| !pack.marked && pack.is_there() && wanted(&pack.id))
-        .filter_map(|(number, pack)| Some((pack.id, number, u32::try_from(pack.expected).ok()?)))
-        .collect();
-    if request.cap_bytes.is_some() && !packs.is_empty() {
-        packs.sort_unstable();
-        let start = chance()? % packs.len();
-        packs.rotate_left(start);
-    }
-    let mut chosen = Chosen::default();
-    for (id, number, size) in packs {
-        let bytes = chosen.bytes + u64::from(size);
-        if request.cap_bytes.is_some_and(|cap| bytes > cap) {
-            chosen.left += 1;
-        } else {
-            chosen.bytes = bytes;
-            chosen.packs.insert(id, (number, size));
-        }
-    }
-    Ok(chosen)
-}
-
-fn chance() -> Result<usize> {
-    let mut bytes = [0; size_of::<usize>()];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .map_err(|error| crate::embedded::failure::system("cannot throw a die", &error.into()))?;
-    Ok(usize::from_ne_bytes(bytes))
-}
-
-/// Reads the chosen packs.
-pub(super) fn read(session: &Session, chosen: Chosen, found: &Found<'_>, feed: &Feed) -> Result<Read> {
+    let began = Instant::now();
     let threads = thread::available_parallelism()
         .map_or(1, usize::from)
         .clamp(1, THREADS);
+    let wanted: HashSet<u32> = chosen.packs.iter().map(|pack| pack.number).collect();
     let work = Work {
         session,
         found,
         feed,
-        packs: AtomicU64::new(0),
-        bytes: AtomicU64::new(0),
+        contents: catalog.contents(|pack| wanted.contains(&pack)),
+        done: Mutex::default(),
         stop: AtomicBool::new(false),
         fatal: Mutex::new(None),
     };
-    let (give, take) = mpsc::sync_channel(threads);
+    drop(wanted);
+    let (give, take) = mpsc::sync_channel(0);
     let take = Mutex::new(take);
+    let mut given = 0;
+    let mut told = began;
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| work.run(&take));
         }
-        // The index says what is in each pack; it is read again rather than held in memory as it is stored.
-        let mut left = chosen.packs;
-        let told = catalog::each_index(session, |_, file| {
-            for pack in file.map(|file| file.packs).unwrap_or_default() {
-                if let Some((number, size)) = left.remove(&*pack.id)
-                    && !work.stop.load(Ordering::SeqCst)
-                {
-                    // Nobody takes it when the work has failed.
-                    let _ = give.send((pack, number, size));
-                }
+        for (place, pack) in chosen.packs.iter().enumerate() {
+            let in_time = max_time.is_none_or(|limit| began.elapsed() < limit);
+            if !in_time || work.stop.load(Ordering::SeqCst) {
+                break;
             }
-            Ok(())
-        });
+            // Nobody takes it when all threads have died.
+            if give.send((place, *pack)).is_err() {
+                break;
+            }
+            given += 1;
+            if told.elapsed() >= TELL {
+                told = Instant::now();
+                work.tell(chosen, observer);
+            }
+        }
         drop(give);
-        told
-    })?;
-    match work.fatal.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(error) => Err(error),
-        None => Ok(Read {
-            packs: work.packs.into_inner(),
-            bytes: work.bytes.into_inner(),
-        }),
+    });
+    if let Some(error) = lock(&work.fatal).take() {
+        work.tell(chosen, observer);
+        return Err(error);
+    }
+    let left = chosen.packs.len().saturating_sub(given);
+    let done = lock(&work.done);
+    let up_to = if left == 0 && chosen.reaches_end && done.damaged.is_none() {
+        Some(ReadUpTo::End)
+    } else {
+        done.last_well(chosen).map(ReadUpTo::Pack)
+    };
+    Ok(Read {
+        packs: done.packs,
+        bytes: done.bytes,
+        left: left as u64,
+        up_to,
+    })
+}
+
+/// What has been read so far.
+#[derive(Debug, Default)]
+struct Done {
+    packs: u64,
+    bytes: u64,
+    /// All before this place are.
+    up_to: usize,
+    /// And these.
+    beyond: BTreeSet<usize>,
+    /// The first place at which something is wrong.
+    damaged: Option<usize>,
+}
+
+impl Done {
+    fn add(&mut self, place: usize, pack: &PackRead) {
+        self.packs += 1;
+        self.bytes += pack.bytes;
+        if !pack.well && self.damaged.is_none_or(|damaged| place < damaged) {
+            self.damaged = Some(place);
+        }
+        self.beyond.insert(place);
+        while self.beyond.remove(&self.up_to) {
+            self.up_to += 1;
+        }
+    }
+
+    /// How many were read and are well, with all before them.
+    fn well(&self) -> usize {
+        self.damaged.unwrap_or(usize::MAX).min(self.up_to)
+    }
+
+    /// The last of them: who goes on after it sees again what is wrong, until it is mended.
+    fn last_well(&self, chosen: &Chosen) -> Option<String> {
+        let last = chosen.packs.get(self.well().checked_sub(1)?)?;
+        Some(last.id.to_hex().as_str().to_owned())
     }
 }
 
-type Task = (IndexPack, u32, u32);
+/// How one pack was read.
+struct PackRead {
+    bytes: u64,
+    well: bool,
+}
 
 struct Work<'a> {
     session: &'a Session,
     found: &'a Found<'a>,
     feed: &'a Feed,
-    packs: AtomicU64,
-    bytes: AtomicU64,
+    contents: Contents<'a>,
+    done: Mutex<Done>,
     stop: AtomicBool,
     fatal: Mutex<Option<EngineError>>,
 }
 
 impl Work<'_> {
-    fn run(&self, tasks: &Mutex<Receiver<Task>>) {
+    fn run(&self, tasks: &Mutex<Receiver<(usize, Wanted)>>) {
         loop {
-            let task = tasks.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok((pack, number, size)) = task else { return };
-            if self.stop.load(Ordering::SeqCst) {
-                // Takes the rest, so that nobody waits for room.
-                continue;
-            }
-            if let Err(error) = self.pack(&pack, number, size) {
-                self.stop.store(true, Ordering::SeqCst);
-                self.fatal
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .get_or_insert(error);
+            let task = lock(tasks).recv();
+            let Ok((place, wanted)) = task else { return };
+            match self.pack(wanted) {
+                Ok(pack) => lock(&self.done).add(place, &pack),
+                Err(error) => {
+                    self.stop.store(true, Ordering::SeqCst);
+                    lock(&self.fatal).get_or_insert(error);
+                }
             }
         }
     }
 
-    fn pack(&self, pack: &IndexPack, number: u32, size: u32) -> Result<()> {
-        let seen = pack::inspect(self.session, pack, size, |bytes| {
+    fn pack(&self, wanted: Wanted) -> Result<PackRead> {
+        let named = self.contents.of(wanted.number).map(Piece::named).collect();
+        let seen = pack::inspect(self.session, &wanted.id, named, wanted.size, |bytes| {
             self.feed.bytes_done.fetch_add(bytes, Ordering::Relaxed);
         })?;
-        self.packs.fetch_add(1, Ordering::SeqCst);
-        self.bytes.fetch_add(seen.bytes, Ordering::SeqCst);
         self.feed.files_done.fetch_add(1, Ordering::Relaxed);
-        let id = pack.id.to_hex();
+        let well = seen.damage.is_none() && !seen.misnamed;
+        let id = wanted.id.to_hex();
         if let Some(why) = seen.damage {
             let message = format!("pack `{:.8}` is damaged: {why}", id.as_str());
             let mask = self
                 .found
-                .add(Damage::DamagedPack, Some("data"), &pack.id, message);
-            self.broken(number, mask, seen.bad);
+                .add(Damage::DamagedPack, Some("data"), &wanted.id, message);
+            self.broken(wanted.number, mask, seen.bad);
         } else if seen.misnamed {
             let message = format!("the index does not say what is in pack `{:.8}`", id.as_str());
             let mask = self
                 .found
-                .add(Damage::DamagedIndex, Some("data"), &pack.id, message);
-            self.broken(number, mask, seen.bad);
+                .add(Damage::DamagedIndex, Some("data"), &wanted.id, message);
+            self.broken(wanted.number, mask, seen.bad);
         }
-        Ok(())
+        Ok(PackRead {
+            bytes: seen.bytes,
+            well,
+        })
     }
 
-    fn broken(&self, number: u32, mask: Mask, bad: std::collections::HashSet<Id>) {
+    fn broken(&self, number: u32, mask: Mask, bad: HashSet<Id>) {
         if !bad.is_empty() {
             self.found
                 .broken()
@@ -213,29 +221,49 @@ impl Work<'_> {
                 .insert(number, (mask, Extent::Blobs(bad)));
         }
     }
+
+    /// Says how far it is.
+    fn tell(&self, chosen: &Chosen, observer: &dyn Observer) {
+        let last = lock(&self.done).last_well(chosen);
+        if let Some(last) = last {
+            observer.read_up_to(&last);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn after(places: &[(usize, bool)]) -> Vec<usize> {
+        let mut done = Done::default();
+        let steps = places.iter().map(|(place, well)| {
+            let pack = PackRead {
+                bytes: 10,
+                well: *well,
+            };
+            done.add(*place, &pack);
+            done.well()
+        });
+        steps.collect()
+    }
+
     #[test]
-    fn parts_are_there_or_refused() {
-        let valid = |index, of| {
-            validate(&CheckRequest {
-                read_data: ReadData::Subset { index, of },
-                cap_bytes: None,
-            })
-        };
-        for (index, of) in [(1, 1), (1, 256), (256, 256), (3, 7)] {
-            valid(index, of).unwrap();
-        }
-        for (index, of) in [(0, 1), (2, 1), (1, 0), (0, 0), (1, 257)] {
-            assert_eq!(
-                valid(index, of).unwrap_err().kind(),
-                ErrorKind::InvalidRequest,
-                "{index}/{of}"
-            );
-        }
+    fn what_is_read_out_of_turn_counts_once_all_before_it_is() {
+        let places = [1, 0, 4, 3, 2].map(|place| (place, true));
+        assert_eq!(after(&places), [0, 2, 2, 2, 5]);
+    }
+
+    #[test]
+    fn nothing_after_damage_counts() {
+        assert_eq!(
+            after(&[(0, true), (2, false), (1, false), (3, true)]),
+            [1, 1, 1, 1]
+        );
+        assert_eq!(after(&[(0, false), (1, true)]), [0, 0]);
     }
 }

@@ -231,7 +231,7 @@ fn noise(at: u32, seed: u8) -> u8 {
 pub(super) fn assert_sound(access: &Access, snapshots: &[String], what: &str) {
     let request = CheckRequest {
         read_data: ReadData::All,
-        cap_bytes: None,
+        ..CheckRequest::default()
     };
     let report = Embedded
         .check(access, &request, &Silent, &Cancellation::default())

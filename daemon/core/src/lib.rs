@@ -14,6 +14,7 @@ pub mod pause;
 pub mod protocol;
 pub mod queue;
 pub mod resources;
+pub mod retention;
 pub mod retry;
 pub mod run;
 pub mod schedule;

@@ -72,6 +72,7 @@ fn the_keys_are_those_that_are_read() {
         ),
         ("backupd.job.5", "KEYS", "`jobs.d/NAME.toml`", job(&top)),
         tables("SCHEDULE", "`schedule` of a job", job(&inner("schedule"))),
+        tables("RETENTION", "`[retention]` of a job", job(&inner("retention"))),
         tables("RETRY", "`[retry]` of a job", job(&inner("retry"))),
         tables("CONDITIONS", "`[conditions]` of a job", job(&inner("conditions"))),
         tables("TRIGGERS", "`[triggers]` of a job", job(&inner("triggers"))),
@@ -110,17 +111,15 @@ fn the_examples_are_jobs() {
     for job in jobs {
         assert_job(&format!("# {job}"));
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
-    let text = fs::read_to_string(path).unwrap();
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let text: String = ["configuration.md", "retention.md"]
+        .map(|name| fs::read_to_string(docs.join(name)).unwrap())
+        .concat();
     for block in text.split("```toml\n").skip(1) {
         let (block, _) = block.split_once("```").unwrap();
         // Several ways to write one key, a line each.
-        if block
-            .lines()
-            .filter(|line| line.starts_with("schedule ="))
-            .count()
-            > 1
-        {
+        let ways = |key: &str| block.lines().filter(|line| line.starts_with(key)).count();
+        if ways("schedule =") > 1 || ways("retention =") > 1 {
             block.lines().for_each(assert_job);
         } else {
             assert_job(block);

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -19,12 +19,14 @@ use crate::{
     name::{JobName, RepositoryName},
     queue::Priority,
     resources::Resources,
+    retention::Rules,
     retry::Retry,
     schedule::{Conflict, Schedule, Timetable},
 };
 
 mod conditions;
 mod resources;
+mod retention;
 mod retry;
 mod schedule;
 mod triggers;
@@ -106,6 +108,8 @@ pub struct Job {
     /// When it runs by itself; any of them.
     #[serde(skip)]
     pub schedules: Vec<Schedule>,
+    /// Which of its snapshots are kept; all of them if not set.
+    pub retention: Option<Rules>,
     /// How a run that failed is tried again; the daemon's own choice if not set.
     pub retry: Option<Retry>,
     /// What must hold for its runs.
@@ -130,6 +134,13 @@ pub struct Job {
 }
 
 impl Job {
+    /// The zone in which its days and weeks are told, `local` being the machine's: that of its first schedule.
+    pub fn zone_or<'a>(&'a self, local: &'a TimeZone) -> &'a TimeZone {
+        self.schedules
+            .first()
+            .map_or(local, |schedule| schedule.zone_or(local))
+    }
+
     /// The age of the last good snapshot from which on the job is late: what its file says, or else the longest
     /// time between two elapses after `from`, with a twelfth of it to spare, but a quarter of an hour at least and a
     /// day at most, and the jitter. `None` where nobody knows when to expect the next.
@@ -167,6 +178,7 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
     let max_age = max_age.and_then(|age| reader.checked(age, values::max_age));
     let schedules = schedule::schedules(&mut reader);
     let conflict = reader.parsed("conflict", values::conflict);
+    let retention = retention::retention(&mut reader, &tags);
     let retry = retry::retry(&mut reader);
     let windowed = schedules.iter().any(|schedule| schedule.window.is_some());
     let conditions = conditions::conditions(&mut reader, windowed);
@@ -196,6 +208,7 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
         enabled,
         max_age: max_age.map(|age| age.value),
         schedules,
+        retention,
         retry,
         conditions,
         triggers,

@@ -111,6 +111,11 @@ impl<'a> Reader<'a> {
         self.table.contains_key(self.inner(key))
     }
 
+    /// Whether there are keys that were not yet taken, in the table that is being read.
+    pub(super) fn has_others(&self) -> bool {
+        !self.table.is_empty()
+    }
+
     /// Whether anything was wrong with one of these keys so far.
     pub(super) fn has_faults_in(&self, keys: &[&str]) -> bool {
         self.faults

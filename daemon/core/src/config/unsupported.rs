@@ -1,13 +1,9 @@
 //! Keys of the published format that this version does not serve.
 //!
-//! They are refused, each with what to do instead: a promise to forget old snapshots that is read and not kept would be a lie.
+//! They are refused, each with what to do instead: a promise that is read and not kept would be a lie.
 
 /// For a job's file; `NAME` is the job's.
-pub(super) const JOB: [(&str, &str); 3] = [
-    (
-        "retention",
-        "remove it; every snapshot is kept until you remove it with stock `restic forget`",
-    ),
+pub(super) const JOB: [(&str, &str); 2] = [
     (
         "hooks",
         "remove it, and run the commands around `backupctl start NAME --wait` in a script or systemd unit",

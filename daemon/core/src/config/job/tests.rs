@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Position;
 
+mod retention;
 mod time;
 mod wrong;
 
@@ -134,7 +135,7 @@ proptest! {
     fn anything_like_a_job_is_answered(
         tokens in prop::collection::vec(
             prop::sample::select(vec![
-                "repository", "sources", "tags", "metadata", "schedule", "[[schedule]]\n", "every", "window", "retry", "conditions",
+                "repository", "sources", "tags", "metadata", "schedule", "[[schedule]]\n", "every", "window", "retry", "conditions", "retention", "keep_daily", "keep_within", "max_count",
                 "triggers.path_change", "load_below", "reachable", " = ", "\"4h\"", "\"nas:22\"", "\"02:00\"", "\"nas\"", "\"/home\"", "[", "]", "{", "}",
                 ",", ".", "\n", "#", "5", "inf", "true", "\"", "'''", "ä", "\0", "\r", "2026-01-01", "\\",
             ]),

@@ -7,6 +7,7 @@ use super::*;
 mod conditions;
 mod file;
 mod resources;
+mod retention;
 mod retry;
 mod schedule;
 mod triggers;

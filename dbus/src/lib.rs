@@ -16,12 +16,12 @@ mod records;
 pub use error::{Error, ExitCode};
 pub use path::{escape, job_path, repository_path, run_path, unescape};
 pub use properties::{
-    AttemptProperties, Blocked, ElapseProperties, Fault, JobProperties, ManagerProperties,
+    AttemptProperties, Blocked, CareProperties, ElapseProperties, Fault, JobProperties, ManagerProperties,
     PasswordProperties, ProgressProperties, RepositoryProperties, RunLimits, RunProperties,
     StatisticsProperties,
 };
 pub use proxy::{Interaction, JobProxy, ManagerProxy, Options, RepositoryProxy, RunProxy};
-pub use records::{AuditRecord, Entry, LogEvent, RepositoryInfo, Snapshot};
+pub use records::{AuditRecord, Entry, LogEvent, PrunePlan, RepositoryInfo, Snapshot};
 
 /// `MESSAGE_ID` in the journal of a copy of a record of the audit log.
 pub const AUDIT_MESSAGE_ID: &str = "6826be33e4f64b14bb91581904878d57";

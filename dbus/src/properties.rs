@@ -135,6 +135,10 @@ pub struct JobProperties {
 #[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "PascalCase")]
 pub struct ElapseProperties {
+    /// What begins then: `backup` of a job, `check` or `prune` of a repository.
+    pub operation: Option<String>,
+    /// The repository that is cared for; empty for a job.
+    pub repository_name: Option<String>,
     /// Name of the job.
     pub job_name: Option<String>,
     /// When, jitter counted; µs since the epoch.
@@ -160,6 +164,41 @@ pub struct RepositoryProperties {
     pub engine: Option<String>,
     /// Names of the jobs that store into it.
     pub jobs: Option<Vec<String>>,
+    /// What is said of it: `ok`, `degraded`, `late`, `failed`.
+    pub health: Option<String>,
+    /// Why, for people; empty where it is well.
+    pub health_reason: Option<String>,
+    /// Whether it is whole, and when anybody looked.
+    pub check_care: Option<CareProperties>,
+    /// How it is rid of what no snapshot needs.
+    pub prune_care: Option<CareProperties>,
+}
+
+/// What is done to a repository to keep it sound: a member is missing where there is nothing to say.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct CareProperties {
+    /// When by itself, as its file says it.
+    pub schedule: Option<String>,
+    /// When next.
+    #[zbus(rename = "NextUSec")]
+    pub next_usec: Option<u64>,
+    /// The run that is queued or at work.
+    pub active_run: Option<OwnedObjectPath>,
+    /// The newest run that is over.
+    pub last_run: Option<OwnedObjectPath>,
+    /// How the newest ended that was neither cancelled nor skipped.
+    pub last_result: Option<String>,
+    /// When the newest good one ended.
+    #[zbus(rename = "LastSuccessUSec")]
+    pub last_success_usec: Option<u64>,
+    /// When it becomes late, unless a good one comes before.
+    #[zbus(rename = "LateUSec")]
+    pub late_usec: Option<u64>,
+    /// Bytes that the repository stored at the end of the newest good one.
+    pub bytes_repository: Option<u64>,
+    /// Bytes of it that no snapshot needed then.
+    pub bytes_unused: Option<u64>,
 }
 
 /// What `Repository.SetPassword` answers.
@@ -229,6 +268,22 @@ pub struct StatisticsProperties {
     pub bytes_stored: Option<u64>,
     /// Bytes written by a restore.
     pub bytes_restored: Option<u64>,
+    /// Bytes of stored data that a check has read.
+    pub bytes_checked: Option<u64>,
+    /// What a check found that is not as it should be.
+    pub errors_found: Option<u64>,
+    /// Bytes of all that the repository stores, at the end of a check or prune.
+    pub bytes_repository: Option<u64>,
+    /// Bytes of it that no snapshot needs.
+    pub bytes_unused: Option<u64>,
+    /// Bytes that a prune wrote anew.
+    pub bytes_repacked: Option<u64>,
+    /// Bytes that a prune removed.
+    pub bytes_freed: Option<u64>,
+    /// Snapshots that were removed.
+    pub snapshots_forgotten: Option<u64>,
+    /// Snapshots that stayed when others were removed.
+    pub snapshots_kept: Option<u64>,
     /// Warnings told.
     pub warnings: Option<u64>,
     /// `BytesAdded / BytesStored`; missing where nothing was stored.

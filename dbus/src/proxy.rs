@@ -155,6 +155,10 @@ proxies! {
         /// Restores a snapshot of this job into an empty directory; another job's is not found.
         /// Options: `paths` aay (absolute, in the snapshot), `description` s, `metadata` s.
         fn restore = "Restore"(snapshot: &str, target: &[u8], options: &Options<'_>) -> OwnedObjectPath;
+        /// Applies the job's retention. Options: `force` b, `description` s, `metadata` s.
+        fn forget = "Forget"(options: &Options<'_>) -> OwnedObjectPath;
+        /// What `Forget` would do, one JSON record a line. Options: `at-usec` t.
+        fn open_retention_preview = "OpenRetentionPreview"(options: &Options<'_>) -> OwnedFd;
         /// The job does not start by itself until then, µs since the epoch; 0 is until `Resume`. Options: `reason` s.
         fn pause = "Pause"(until_usec: u64, options: &Options<'_>) -> ();
         /// Ends the job's pause; what it missed is made up for.
@@ -183,6 +187,14 @@ proxies! {
         fn open_listing = "OpenListing"(snapshot: &str, options: &Options<'_>) -> OwnedFd;
         /// Restores a snapshot into an empty directory. Options: `paths` aay, `description` s, `metadata` s.
         fn restore = "Restore"(snapshot: &str, target: &[u8], options: &Options<'_>) -> OwnedObjectPath;
+        /// Checks whether the repository is whole. Options: `read-data` s (`none`, `all`, `1/12`, `10 GiB`),
+        /// `description` s, `metadata` s.
+        fn check = "Check"(options: &Options<'_>) -> OwnedObjectPath;
+        /// Removes what no snapshot needs. Options: `max-unused` s (`5%`, `10 GiB`, `unlimited`), `max-repack` t,
+        /// `description` s, `metadata` s.
+        fn prune = "Prune"(options: &Options<'_>) -> OwnedObjectPath;
+        /// What `Prune` would do; a JSON record through a file. Options: `max-unused` s, `max-repack` t.
+        fn open_prune_plan = "OpenPrunePlan"(options: &Options<'_>) -> OwnedFd;
         /// Keeps the password that is read from a descriptor, and lets the repository's file name where.
         /// Options: `keep` s (`auto`, `credential` or `file`), `unchecked` b, `revision` s.
         fn set_password = "SetPassword"(password: Fd<'_>, options: &Options<'_>) -> PasswordProperties;
@@ -196,6 +208,10 @@ proxies! {
         fn cancel = "Cancel"(options: &Options<'_>) -> ();
         /// The events of an attempt so far, one JSON object a line. Options: `attempt` u (the last).
         fn open_log = "OpenLog"(options: &Options<'_>) -> OwnedFd;
+        /// What a run that forgets decided, one JSON record a line. Options: `attempt` u (the last).
+        fn open_decisions = "OpenDecisions"(options: &Options<'_>) -> OwnedFd;
+        /// Brings back what the run forgot; one JSON record a line. Options: `snapshots` as (all).
+        fn unforget = "Unforget"(options: &Options<'_>) -> OwnedFd;
         /// Changes limits of the run while it is at work; answers those that are in force then. Options:
         /// `cpu-weight`, `io-weight`, `memory-high`, `memory-max` t.
         fn set_limits = "SetLimits"(options: &Options<'_>) -> RunLimits;

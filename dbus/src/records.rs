@@ -14,6 +14,29 @@ pub struct RepositoryInfo {
     pub snapshots: u64,
 }
 
+/// What `Repository.OpenPrunePlan` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrunePlan {
+    /// Snapshots, all of which stay.
+    pub snapshots: u64,
+    /// What the repository stores now.
+    pub bytes_repository: u64,
+    /// How much of it no snapshot needs.
+    pub bytes_unused: u64,
+    /// Packs that would be written anew.
+    pub packs_repacked: u64,
+    /// Their size.
+    pub bytes_repacked: u64,
+    /// Packs that would be needed no more, to be removed by a later prune.
+    pub packs_marked: u64,
+    /// Packs that would be removed.
+    pub packs_removed: u64,
+    /// Their size.
+    pub bytes_freed: u64,
+    /// What no snapshot needs and would stay all the same.
+    pub bytes_unused_after: u64,
+}
+
 /// A line of `Repository.OpenSnapshots`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -91,7 +114,7 @@ pub struct LogEvent {
     pub seq: u64,
     /// When it was written.
     pub time: Timestamp,
-    /// `hello`, `phase`, `warning`, `snapshot`, `stats`, `failure`, `done`, or one of a newer version.
+    /// `hello`, `phase`, `warning`, `snapshot`, `read`, `stats`, `failure`, `done`, or one of a newer version.
     pub event: String,
     /// The other members.
     #[serde(flatten)]

@@ -9,7 +9,7 @@ show_run() { show "$@" || { code=$?; ((code == 3)) || return "$code"; }; }
 step='3. configure'
 say "3. Add a repository and a job"
 show backupctl --user repository add scratch --url "$scratch/repository" --generate-password --init
-show backupctl --user job create demo --repository scratch --source "$source" --schedule "daily at 02:00"
+show backupctl --user job create demo --repository scratch --source "$source" --schedule "daily at 02:00" --keep-daily 7 --keep-weekly 5
 
 step='4. back up'
 say "4. Back up $source"
@@ -26,8 +26,13 @@ show backupctl --user schedule
 show backupctl --user history
 show backupctl --user snapshots demo
 
-step='7. restore'
-say "7. Restore, and compare with the source"
+step='7. check'
+say "7. Verify: read all that is stored, and see which snapshots stay"
+show backupctl --user check scratch --read-data all --follow
+show backupctl --user retention preview demo
+
+step='8. restore'
+say "8. Restore, and compare with the source"
 show_run backupctl --user restore latest --job demo --to "$scratch/restored"
 # What you may not read was not stored, and `diff` cannot compare pipes and devices.
 special=$(find "$source" \( ! -readable ! -type l -o ! -type f ! -type d ! -type l \) -printf . 2>/dev/null | wc -c || true)
@@ -42,13 +47,13 @@ fi
 echo "the restored files are the same, byte for byte"
 
 if command -v restic >/dev/null; then
-    step='8. restic'
-    say "8. The repository is restic's format: stock restic reads it"
+    step='9. restic'
+    say "9. The repository is restic's format: stock restic reads it"
     show restic --no-cache -r "$scratch/repository" --password-file "$XDG_CONFIG_HOME/backupd/secrets/scratch" snapshots
 fi
 
-step='9. stop'
-say "9. Stop the daemon"
+step='10. stop'
+say "10. Stop the daemon"
 echo "\$ kill $daemon_pid"
 bus_stop "$daemon_pid"
 daemon_pid=''
@@ -61,7 +66,7 @@ For your own backups, with systemd (as root for the machine: leave out \`--user\
     sudo make install PREFIX=/usr/local
     systemctl --user daemon-reload && systemctl --user enable --now backupd
     backupctl --user repository add NAME --url /path/to/repository --generate-password --init
-    backupctl --user job create home --repository NAME --source "\$HOME" --exclude '**/.cache' --schedule daily
+    backupctl --user job create home --template home --repository NAME
     backupctl --user start home --follow
 README.md says more.
 END

@@ -1,11 +1,13 @@
 //! What the command line looks like.
 
 mod audit;
+mod care;
 mod config;
 mod job;
 mod moment;
 mod pause;
 mod repository;
+mod retention;
 mod runs;
 mod schedule;
 mod snapshots;
@@ -17,11 +19,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     audit::{AuditArgs, AuditCommand},
+    care::{CheckRepositoryArgs, PruneArgs, StayArgs},
     config::{CheckArgs, ConfigCommand},
     job::{CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
     moment::{Ahead, Toward, When, moment, usec},
     pause::{PauseArgs, ResumeArgs},
     repository::{AddArgs, RepositoryCommand, SetPasswordArgs},
+    retention::{ForgetArgs, PreviewArgs, RetentionCommand},
     runs::{
         CancelArgs, FollowArgs, HistoryArgs, LimitArgs, LimitValues, LogArgs, NoteArgs, ShowArgs, StartArgs,
         StartWhichArgs, StatusArgs, WhyArgs,
@@ -40,7 +44,7 @@ pub(crate) use self::{
     about = "Command line client of backupd",
     long_about = "backupctl talks to backupd, the daemon that runs backup jobs, and shows what it does.\n\n\
         Exit codes: 0 well, 1 failed, 2 wrong usage, 3 partial, 4 not authorised, 5 daemon not reachable, \
-        6 no such object, 7 (`status`) some job is late or failed.",
+        6 no such object, 7 (`status`) some job or repository is late or failed.",
     after_help = "Examples:\n  \
         backupctl status                     how are my backups\n  \
         backupctl schedule                   what ran, and what comes\n  \
@@ -135,6 +139,16 @@ pub(crate) enum Command {
     Snapshots(SnapshotsArgs),
     Ls(ListArgs),
     Restore(RestoreArgs),
+    Check(CheckRepositoryArgs),
+    Prune(PruneArgs),
+    Forget(ForgetArgs),
+    /// Show which snapshots stay, and why
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        after_help = "Examples:\n  backupctl retention preview home\n  backupctl retention show 01JD3V"
+    )]
+    Retention(RetentionCommand),
     /// Create, show, check and change jobs
     #[command(
         subcommand,

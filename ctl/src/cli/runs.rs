@@ -9,7 +9,7 @@ use super::{Bytes, When};
 #[derive(Debug, Args)]
 #[command(
     long_about = "Shows how the backups are: the daemon, faults of the configuration, and each job; with JOB, \
-        that job with all that is known of it.\n\nExits with 7 when some job is late or failed.",
+        that job with all that is known of it.\n\nExits with 7 when some job or repository is late or failed.",
     after_help = "Examples:\n  backupctl status\n  backupctl status home\n  \
         backupctl status --json | jq .health"
 )]
@@ -143,7 +143,8 @@ pub(crate) struct ShowArgs {
         or time such as `2026-11-01` or `2026-11-01 14:00`, `now`, `today`, `yesterday`, or how long ago, such as \
         `2d` or `2 days ago`.",
     after_help = "Examples:\n  backupctl history home --limit 50\n  \
-        backupctl history --result failed --since '2 weeks ago'"
+        backupctl history --result failed --since '2 weeks ago'\n  \
+        backupctl history --operation check --repository nas"
 )]
 pub(crate) struct HistoryArgs {
     /// Only runs of this job
@@ -152,6 +153,12 @@ pub(crate) struct HistoryArgs {
     /// At most this many; 0 for all
     #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
     pub(crate) limit: usize,
+    /// Only runs on this repository
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) repository: Option<String>,
+    /// Only runs that do this
+    #[arg(long, value_name = "OPERATION", value_parser = super::values::operation())]
+    pub(crate) operation: Option<String>,
     /// Only runs that ended like this
     #[arg(long, value_name = "RESULT", value_parser = super::values::result())]
     pub(crate) result: Option<String>,

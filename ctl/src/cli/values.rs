@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use backupd_core::{
     config::{parse_duration, parse_size},
-    run::{RunResult, Trigger},
+    run::{Operation, RunResult, Trigger},
 };
 use clap::builder::PossibleValuesParser;
 use jiff::SignedDuration;
@@ -37,6 +37,11 @@ pub(super) fn json_object(text: &str) -> Result<String, String> {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(format!("not a JSON object: {error}")),
     }
+}
+
+/// The words for what a run does.
+pub(super) fn operation() -> PossibleValuesParser {
+    PossibleValuesParser::new(Operation::ALL.iter().map(|word| word.as_str()))
 }
 
 /// The words for how a run ended.

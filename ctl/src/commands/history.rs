@@ -17,6 +17,8 @@ pub(super) async fn run(context: &Context<'_>, arguments: &HistoryArgs) -> Done 
     let mut filter: HashMap<&str, Variant<'_>> = HashMap::new();
     for (key, value) in [
         ("job", &arguments.job),
+        ("repository", &arguments.repository),
+        ("operation", &arguments.operation),
         ("result", &arguments.result),
         ("trigger", &arguments.trigger),
     ] {

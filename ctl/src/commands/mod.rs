@@ -2,6 +2,7 @@
 
 mod audit;
 mod cancel;
+mod care;
 mod config;
 mod history;
 mod job;
@@ -14,6 +15,7 @@ mod password;
 mod pause;
 mod repository;
 mod restore;
+mod retention;
 mod runs;
 mod schedule;
 mod set_password;
@@ -66,6 +68,10 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Done {
         Command::Snapshots(arguments) => snapshots::run(&context, &arguments).await,
         Command::Ls(arguments) => ls::run(&context, &arguments).await,
         Command::Restore(arguments) => restore::run(&context, &arguments).await,
+        Command::Check(arguments) => care::check(&context, &arguments).await,
+        Command::Prune(arguments) => care::prune(&context, &arguments).await,
+        Command::Forget(arguments) => retention::forget(&context, &arguments).await,
+        Command::Retention(command) => retention::run(&context, command).await,
         Command::Job(command) => job::run(&context, command).await,
         Command::Repository(command) => repository::run(&context, command).await,
         Command::Config(command) => config::run(&context, command).await,

@@ -9,7 +9,7 @@ use backupd_core::{
     },
     name::{CredentialName, InvalidCredentialName, NameError, RepositoryName as Name},
 };
-use backupd_dbus::{ExitCode, RepositoryInfo, RepositoryProperties};
+use backupd_dbus::{CareProperties, ExitCode, RepositoryInfo, RepositoryProperties};
 use serde::Serialize;
 
 use super::{Context, password, set_password, text, validate};
@@ -17,14 +17,14 @@ use crate::{
     cli::{AddArgs, RepositoryCommand},
     connect::Daemon,
     errors::{Done, Failure, SUCCESS},
-    objects::Objects,
+    objects::{Objects, run_of},
     output::{
         Output,
         describe::Details,
         escape::escape,
         human,
         json::{self, Document, RepositoryShape},
-        table::Table,
+        table::{Cell, Table},
     },
     records::Records,
 };
@@ -222,7 +222,12 @@ async fn list(context: &Context<'_>) -> Done {
     let output = context.output;
     let objects = Daemon::connect(context).await?.objects().await?;
     if output.json {
-        let repositories: Vec<_> = objects.repositories.iter().map(json::repository).collect();
+        let shapes = output.shapes();
+        let repositories: Vec<_> = objects
+            .repositories
+            .iter()
+            .map(|found| shapes.repository(found))
+            .collect();
         output.document(&json::list("repositories", &repositories))?;
         return Ok(SUCCESS);
     }
@@ -233,12 +238,14 @@ async fn list(context: &Context<'_>) -> Done {
         output.note(&format!("there are no repositories; add one with `{command}`"));
         return Ok(SUCCESS);
     }
-    let mut table = Table::new(&["REPOSITORY", "ENGINE", "PLACE", "JOBS"]);
+    let mut table = Table::new(&["REPOSITORY", "HEALTH", "ENGINE", "PLACE", "JOBS"]);
     for repository in &objects.repositories {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let jobs = repository.jobs.as_deref().unwrap_or_default().join(", ");
+        let (health, style) = output.health(repository.health.as_deref());
         table.row(vec![
             text(&repository.name).into(),
+            Cell::styled(health, style),
             text(&repository.engine).into(),
             text(&repository.url).into(),
             if jobs.is_empty() {
@@ -270,7 +277,7 @@ async fn show(context: &Context<'_>, name: &str) -> Done {
         let shown = Shown {
             configuration,
             revision,
-            repository: json::repository(repository),
+            repository: output.shapes().repository(repository),
         };
         output.document(&Document::new("repository", shown))?;
         return Ok(SUCCESS);
@@ -292,6 +299,15 @@ pub(super) fn lines(output: &Output, repository: &RepositoryProperties) -> Vec<S
     let name = output.look.paint(output.look.palette.strong, &name);
     let mut lines = vec![format!("{name}{}", output.look.degrade(&description))];
     let mut details = Details::default();
+    let (health, style) = output.health(repository.health.as_deref());
+    let reason = repository
+        .health_reason
+        .as_deref()
+        .filter(|reason| !reason.is_empty());
+    let reason = reason
+        .map(|reason| format!(", {}", escape(reason)))
+        .unwrap_or_default();
+    details.row("health", format!("{}{reason}", output.look.paint(style, &health)));
     details.text("place", repository.url.as_deref());
     details.text("engine", repository.engine.as_deref());
     let jobs = repository.jobs.as_deref().unwrap_or_default().join(", ");
@@ -303,6 +319,43 @@ pub(super) fn lines(output: &Output, repository: &RepositoryProperties) -> Vec<S
             escape(&jobs)
         },
     );
+    for (name, care) in [
+        ("check", &repository.check_care),
+        ("prune", &repository.prune_care),
+    ] {
+        for line in care.iter().flat_map(|care| of_care(output, care)) {
+            details.row(name, line);
+        }
+    }
     lines.extend(details.lines(output));
+    lines
+}
+
+/// When it is done, and how it went.
+fn of_care(output: &Output, care: &CareProperties) -> Vec<String> {
+    let mut lines = Vec::new();
+    let next = output.when(care.next_usec).map(|next| format!(", next {next}"));
+    match care.schedule.as_deref().filter(|schedule| !schedule.is_empty()) {
+        Some(schedule) => lines.push(format!("{}{}", escape(schedule), next.unwrap_or_default())),
+        None => lines.push("only by hand".to_owned()),
+    }
+    if let Some(run) = run_of(care.active_run.as_ref()) {
+        lines.push(format!("at work or queued as run {run}"));
+    }
+    if let Some(result) = care.last_result.as_deref().filter(|result| !result.is_empty()) {
+        let run = run_of(care.last_run.as_ref())
+            .map(|run| format!(", run {run}"))
+            .unwrap_or_default();
+        let good = output.when(care.last_success_usec);
+        let good = good.map(|good| format!("; last good {good}")).unwrap_or_default();
+        lines.push(format!("last {}{run}{good}", escape(result)));
+    }
+    if let Some(bytes) = care.bytes_repository.filter(|bytes| *bytes > 0) {
+        let unused = human::size(care.bytes_unused.unwrap_or_default());
+        lines.push(format!(
+            "{} stored then, of which {unused} of no use",
+            human::size(bytes)
+        ));
+    }
     lines
 }

@@ -51,7 +51,7 @@ fn documents(output: &Output, found: &[Found<'_>], asked: usize) -> Result<(), F
             None => Ok(()),
             Some(Found::Job(job)) => output.document(&Document::new("job", shapes.job(job))),
             Some(Found::Repository(repository)) => {
-                output.document(&Document::new("repository", json::repository(repository)))
+                output.document(&Document::new("repository", shapes.repository(repository)))
             }
             Some(Found::Run(run)) => output.document(&Document::new("run", shapes.run(run))),
         };
@@ -61,7 +61,7 @@ fn documents(output: &Output, found: &[Found<'_>], asked: usize) -> Result<(), F
         .map(|object| match object {
             Found::Job(job) => serde_json::to_value(Document::new("job", shapes.job(job))),
             Found::Repository(repository) => {
-                serde_json::to_value(Document::new("repository", json::repository(repository)))
+                serde_json::to_value(Document::new("repository", shapes.repository(repository)))
             }
             Found::Run(run) => serde_json::to_value(Document::new("run", shapes.run(run))),
         })

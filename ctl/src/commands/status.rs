@@ -26,14 +26,19 @@ pub(super) async fn run(context: &Context<'_>, arguments: &StatusArgs) -> Done {
         } else {
             output.lines(jobs::lines(output, &objects, job))?;
         }
-        return Ok(exit_code(std::iter::once(job)));
+        return Ok(exit_code([job.health.as_deref()]));
     }
     if output.json {
         document(output, &objects, objects.jobs.iter(), objects.active())?;
     } else {
         whole(context, &objects)?;
     }
-    Ok(exit_code(objects.jobs.iter()))
+    let jobs = objects.jobs.iter().map(|job| job.health.as_deref());
+    let repositories = objects
+        .repositories
+        .iter()
+        .map(|repository| repository.health.as_deref());
+    Ok(exit_code(jobs.chain(repositories)))
 }
 
 fn document<'a>(
@@ -140,7 +145,9 @@ fn head(context: &Context<'_>, manager: &ManagerProperties, objects: &Objects) -
 }
 
 /// 7 when a script should worry.
-fn exit_code<'a>(mut jobs: impl Iterator<Item = &'a JobProperties>) -> u8 {
-    let bad = jobs.any(|job| matches!(job.health.as_deref(), Some("late" | "failed")));
+fn exit_code<'a>(healths: impl IntoIterator<Item = Option<&'a str>>) -> u8 {
+    let bad = healths
+        .into_iter()
+        .any(|health| matches!(health, Some("late" | "failed")));
     if bad { ExitCode::Unhealthy as u8 } else { SUCCESS }
 }

@@ -17,7 +17,8 @@ pub(super) fn title(run: &RunProperties) -> String {
     match (job, operation) {
         (Some(job), "backup") => escape(job),
         (Some(job), operation) => escape(&format!("{operation} of {job}")),
-        (None, operation) => escape(&format!("{operation} from {repository}")),
+        (None, "restore") => escape(&format!("restore from {repository}")),
+        (None, operation) => escape(&format!("{operation} of {repository}")),
     }
 }
 
@@ -50,7 +51,7 @@ pub(super) fn standing(output: &Output, run: &RunProperties) -> String {
         Some("running") => match run
             .progress
             .as_ref()
-            .map(amounts)
+            .map(|progress| amounts(progress, unit_of(run)))
             .filter(|amounts| !amounts.is_empty())
         {
             Some(amounts) => format!("{stage} {amounts}"),
@@ -60,8 +61,16 @@ pub(super) fn standing(output: &Output, run: &RunProperties) -> String {
     }
 }
 
+/// What an operation goes through one by one.
+fn unit_of(run: &RunProperties) -> &'static str {
+    match run.operation.as_deref() {
+        Some("check" | "prune") => "packs",
+        _ => "files",
+    }
+}
+
 /// `42 %, 120 of 300 files, 1.0 GiB of 2.0 GiB, 12.0 MiB/s, 3m 5s left`.
-pub(super) fn amounts(progress: &ProgressProperties) -> String {
+pub(super) fn amounts(progress: &ProgressProperties, unit: &str) -> String {
     // What has not begun and has no known end says nothing.
     let amount = |done: Option<u64>, total: Option<u64>, show: fn(u64) -> String| match (done, total) {
         (Some(done), Some(total)) if total > 0 => Some(format!("{} of {}", show(done), show(total))),
@@ -71,7 +80,7 @@ pub(super) fn amounts(progress: &ProgressProperties) -> String {
     let files = amount(progress.files_done, progress.files_total, human::count);
     let mut parts = Vec::new();
     parts.extend(describe::percent(progress).map(|percent| format!("{percent} %")));
-    parts.extend(files.map(|files| format!("{files} files")));
+    parts.extend(files.map(|files| format!("{files} {unit}")));
     parts.extend(amount(progress.bytes_done, progress.bytes_total, human::size));
     parts.extend(progress.rate.filter(|rate| *rate >= 1.0).map(human::rate));
     parts.extend(

@@ -172,7 +172,13 @@ pub(crate) fn statistics(details: &mut Details, operation: Option<&str>, sums: &
     }
     let count = |number: Option<u64>| human::count(number.unwrap_or_default());
     let size = |bytes: Option<u64>| human::size(bytes.unwrap_or_default());
-    if operation == Some("restore") {
+    if let Some("check" | "prune") = operation {
+        care(details, sums);
+    } else if operation == Some("forget") {
+        let gone = human::counted(sums.snapshots_forgotten.unwrap_or_default(), "snapshot");
+        details.row("forgotten", gone);
+        details.row("kept", count(sums.snapshots_kept));
+    } else if operation == Some("restore") {
         let files = human::counted(sums.files_restored.unwrap_or_default(), "file");
         details.row("restored", format!("{files}, {}", size(sums.bytes_restored)));
     } else {
@@ -208,6 +214,29 @@ pub(crate) fn statistics(details: &mut Details, operation: Option<&str>, sums: &
     }
 }
 
+/// Lines of sums of a check or a prune; what neither did is left out.
+fn care(details: &mut Details, sums: &StatisticsProperties) {
+    let size = |bytes: Option<u64>| bytes.filter(|bytes| *bytes > 0).map(human::size);
+    if let Some(stored) = size(sums.bytes_repository) {
+        let unused = size(sums.bytes_unused)
+            .map(|unused| format!(", of which {unused} of no use"))
+            .unwrap_or_default();
+        details.row("stored", format!("{stored}{unused}"));
+    }
+    for (name, bytes) in [
+        ("data read", sums.bytes_checked),
+        ("written anew", sums.bytes_repacked),
+        ("freed", sums.bytes_freed),
+    ] {
+        if let Some(bytes) = size(bytes) {
+            details.row(name, bytes);
+        }
+    }
+    if let Some(errors) = sums.errors_found.filter(|errors| *errors > 0) {
+        details.row("errors", human::count(errors));
+    }
+}
+
 /// Whether there is nothing to tell: the run did not come that far.
 fn is_zero(sums: &StatisticsProperties) -> bool {
     let sums = [
@@ -219,6 +248,11 @@ fn is_zero(sums: &StatisticsProperties) -> bool {
         sums.bytes_processed,
         sums.bytes_stored,
         sums.bytes_restored,
+        sums.bytes_repository,
+        sums.bytes_checked,
+        sums.errors_found,
+        sums.snapshots_forgotten,
+        sums.snapshots_kept,
         sums.warnings,
     ];
     sums.into_iter().flatten().all(|sum| sum == 0)

@@ -5,7 +5,8 @@ mod record;
 mod run;
 
 use backupd_dbus::{
-    Blocked, ElapseProperties, JobProperties, ManagerProperties, RepositoryProperties, RunProperties,
+    Blocked, CareProperties, ElapseProperties, JobProperties, ManagerProperties, RepositoryProperties,
+    RunProperties,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
@@ -105,6 +106,8 @@ pub(crate) struct JobShape<'a> {
 #[derive(Serialize)]
 pub(crate) struct ElapseShape<'a> {
     job: Option<&'a str>,
+    operation: Option<&'a str>,
+    repository: Option<&'a str>,
     at: Option<String>,
     zone: Option<&'a str>,
     schedule: Option<&'a str>,
@@ -117,6 +120,24 @@ pub(crate) struct RepositoryShape<'a> {
     url: Option<&'a str>,
     engine: Option<&'a str>,
     jobs: &'a [String],
+    health: Option<&'a str>,
+    health_reason: Option<&'a str>,
+    check: Option<CareShape<'a>>,
+    prune: Option<CareShape<'a>>,
+}
+
+/// What is done to a repository to keep it sound.
+#[derive(Serialize)]
+struct CareShape<'a> {
+    schedule: Option<&'a str>,
+    next: Option<String>,
+    active_run: Option<String>,
+    last_run: Option<String>,
+    last_result: Option<&'a str>,
+    last_success: Option<String>,
+    late: Option<String>,
+    bytes_repository: Option<u64>,
+    bytes_unused: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -171,6 +192,34 @@ impl<'a> Shapes<'_> {
         human::moment(usec).map(|time| self.timestamp(time))
     }
 
+    pub(crate) fn repository(&self, repository: &'a RepositoryProperties) -> RepositoryShape<'a> {
+        RepositoryShape {
+            name: text(repository.name.as_ref()),
+            description: text(repository.description.as_ref()),
+            url: text(repository.url.as_ref()),
+            engine: text(repository.engine.as_ref()),
+            jobs: repository.jobs.as_deref().unwrap_or_default(),
+            health: text(repository.health.as_ref()),
+            health_reason: text(repository.health_reason.as_ref()),
+            check: repository.check_care.as_ref().map(|care| self.care(care)),
+            prune: repository.prune_care.as_ref().map(|care| self.care(care)),
+        }
+    }
+
+    fn care(&self, care: &'a CareProperties) -> CareShape<'a> {
+        CareShape {
+            schedule: text(care.schedule.as_ref()),
+            next: self.time(care.next_usec),
+            active_run: run_of(care.active_run.as_ref()),
+            last_run: run_of(care.last_run.as_ref()),
+            last_result: text(care.last_result.as_ref()),
+            last_success: self.time(care.last_success_usec),
+            late: self.time(care.late_usec),
+            bytes_repository: care.bytes_repository,
+            bytes_unused: care.bytes_unused,
+        }
+    }
+
     pub(crate) fn timestamp(&self, time: Timestamp) -> String {
         // Always with six digits: texts of one length sort and compare as times do.
         time.to_zoned(self.zone.clone())
@@ -219,6 +268,8 @@ impl<'a> Shapes<'_> {
     pub(crate) fn elapse(&self, elapse: &'a ElapseProperties) -> ElapseShape<'a> {
         ElapseShape {
             job: text(elapse.job_name.as_ref()),
+            operation: text(elapse.operation.as_ref()),
+            repository: text(elapse.repository_name.as_ref()),
             at: self.time(elapse.at_usec),
             zone: text(elapse.time_zone.as_ref()),
             schedule: text(elapse.schedule.as_ref()),
@@ -260,16 +311,5 @@ impl<'a> Shapes<'_> {
             jobs: jobs.map(|job| self.job(job)).collect(),
             runs: runs.map(|run| self.run(run)).collect(),
         }
-    }
-}
-
-/// A repository as it is; nothing in it depends on the zone.
-pub(crate) fn repository(repository: &RepositoryProperties) -> RepositoryShape<'_> {
-    RepositoryShape {
-        name: text(repository.name.as_ref()),
-        description: text(repository.description.as_ref()),
-        url: text(repository.url.as_ref()),
-        engine: text(repository.engine.as_ref()),
-        jobs: repository.jobs.as_deref().unwrap_or_default(),
     }
 }

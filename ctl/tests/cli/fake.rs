@@ -252,8 +252,10 @@ impl Fake {
             objects.insert(job_path(job.name.as_deref().unwrap()), properties);
         }
         for repository in &state.repositories {
-            let properties =
-                HashMap::from([(REPOSITORY_INTERFACE, Properties::Repository(repository.clone()))]);
+            let properties = HashMap::from([(
+                REPOSITORY_INTERFACE,
+                Properties::Repository(Box::new(repository.clone())),
+            )]);
             objects.insert(repository_path(repository.name.as_deref().unwrap()), properties);
         }
         for run in state.runs.values() {
@@ -269,7 +271,7 @@ impl Fake {
                 // A newer daemon has more than this version knows.
                 (
                     "org.backupd.Backup1.Future",
-                    Properties::Repository(RepositoryProperties::default()),
+                    Properties::Repository(Box::default()),
                 ),
             ]);
             objects.insert(OwnedObjectPath::try_from(ROOT_PATH).unwrap(), properties);
@@ -292,7 +294,7 @@ fn shown(body: &zbus::Structure<'_>) -> String {
 enum Properties {
     Manager(Box<ManagerProperties>),
     Job(Box<JobProperties>),
-    Repository(RepositoryProperties),
+    Repository(Box<RepositoryProperties>),
     Run(Box<RunProperties>),
 }
 

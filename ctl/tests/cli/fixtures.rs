@@ -1,8 +1,8 @@
 //! The fixed data: two repositories, three jobs, and some runs.
 
 use backupd_dbus::{
-    AttemptProperties, Blocked, JobProperties, ManagerProperties, ProgressProperties, RepositoryProperties,
-    RunProperties, StatisticsProperties, job_path, repository_path, run_path,
+    AttemptProperties, Blocked, CareProperties, JobProperties, ManagerProperties, ProgressProperties,
+    RepositoryProperties, RunProperties, StatisticsProperties, job_path, repository_path, run_path,
 };
 use jiff::Timestamp;
 
@@ -22,7 +22,7 @@ pub(crate) const SNAPSHOT: &str = "4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f70
 const SECOND: u64 = 1_000_000;
 pub(crate) const MINUTE: u64 = 60 * SECOND;
 pub(crate) const HOUR: u64 = 60 * MINUTE;
-const MIB: u64 = 1024 * 1024;
+pub(crate) const MIB: u64 = 1024 * 1024;
 
 /// So long ago, and some more: the largest unit does not change while a test runs.
 pub(crate) fn ago(usec: u64) -> u64 {
@@ -140,6 +140,10 @@ fn repository(name: &str, url: &str, jobs: &[&str]) -> RepositoryProperties {
         url: text(url),
         engine: text("embedded"),
         jobs: Some(jobs.iter().map(|job| (*job).to_owned()).collect()),
+        health: text("ok"),
+        health_reason: text(""),
+        check_care: Some(CareProperties::default()),
+        prune_care: Some(CareProperties::default()),
     }
 }
 

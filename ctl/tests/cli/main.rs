@@ -11,6 +11,7 @@
 )]
 
 mod bus;
+mod care;
 mod client;
 mod errors;
 mod fake;
@@ -21,6 +22,7 @@ mod look;
 mod offline;
 mod pause;
 mod repositories;
+mod retention;
 mod runs;
 mod schedule;
 mod snapshots;

@@ -14,15 +14,18 @@ async fn repositories_are_listed_shown_and_tested() {
     let file = Answer::File("url = \"/srv/backup\"\n".to_owned(), "5f".to_owned());
     world.fake.answer("GetConfiguration", file);
     assert_snapshot!(world.shown(&["repository", "list"]).await, @"
-    REPOSITORY  ENGINE    PLACE        JOBS
-    nas         embedded  /srv/backup  home, mail
-    usb         embedded  /media/usb   old
+    REPOSITORY  HEALTH  ENGINE    PLACE        JOBS
+    nas         ● ok    embedded  /srv/backup  home, mail
+    usb         ● ok    embedded  /media/usb   old
     ");
     assert_snapshot!(world.shown(&["repository", "show", "nas"]).await, @r#"
     nas
+      health: ● ok
        place: /srv/backup
       engine: embedded
         jobs: home, mail
+       check: only by hand
+       prune: only by hand
 
     url = "/srv/backup"
     "#);

@@ -73,6 +73,14 @@ async fn runs_in_json_have_the_shape_that_scripts_know() {
             "bytes_added": 0,
             "bytes_stored": 0,
             "bytes_restored": 0,
+            "bytes_checked": 0,
+            "errors_found": 0,
+            "bytes_repository": 0,
+            "bytes_unused": 0,
+            "bytes_repacked": 0,
+            "bytes_freed": 0,
+            "snapshots_forgotten": 0,
+            "snapshots_kept": 0,
             "warnings": 0,
             "compression_ratio": null,
             "bytes_per_second": null
@@ -134,9 +142,12 @@ async fn show_finds_runs_jobs_and_repositories() {
     ");
     assert_snapshot!(world.shown(&["show", "nas"]).await, @"
     nas
+      health: ● ok
        place: /srv/backup
       engine: embedded
         jobs: home, mail
+       check: only by hand
+       prune: only by hand
     ");
     let several = world
         .run(&["show", "home", "nas", &GOOD_RUN.to_lowercase(), "--json"])

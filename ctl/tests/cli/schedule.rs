@@ -177,12 +177,16 @@ async fn the_timeline_in_json_has_what_ran_and_what_comes() {
     : [
         {
           "job": "mail",
+          "operation": null,
+          "repository": null,
           "at": "<time>",
           "zone": "UTC",
           "schedule": "hourly"
         },
         {
           "job": "home",
+          "operation": null,
+          "repository": null,
           "at": "<time>",
           "zone": "UTC",
           "schedule": "02:30"
@@ -209,6 +213,7 @@ fn elapses() -> Answer {
         at_usec: u64::try_from(at.parse::<Timestamp>().unwrap().as_microsecond()).ok(),
         schedule: text(schedule),
         time_zone: text("UTC"),
+        ..ElapseProperties::default()
     };
     Answer::Elapses(vec![
         elapse("mail", "2996-10-26T00:30:00Z", "hourly"),

@@ -60,6 +60,7 @@ async fn idle() -> World {
             at_usec: Some(fixtures::ahead(7 * HOUR)),
             schedule: fixtures::text("02:00 Europe/Berlin, up to 10m later"),
             time_zone: fixtures::text("UTC"),
+            ..ElapseProperties::default()
         };
         state
             .answers

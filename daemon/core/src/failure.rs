@@ -29,6 +29,8 @@ pub enum FailureClass {
     SourceMissing,
     /// Nothing of the sources can be read.
     SourceUnreadable,
+    /// What was to be removed is guarded, and nothing was.
+    Guarded,
     /// A hook ended badly.
     Hook,
     /// The job or the repository is set up in a way that cannot work.
@@ -57,6 +59,7 @@ impl FailureClass {
             Self::Corrupt => "corrupt",
             Self::SourceMissing => "source-missing",
             Self::SourceUnreadable => "source-unreadable",
+            Self::Guarded => "guarded",
             Self::Hook => "hook",
             Self::Configuration => "configuration",
             Self::Engine => "engine",

@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::run::RunResult;
+use crate::{
+    failure::FailureClass,
+    run::{Operation, RunResult},
+};
 
 /// Health of a job, a repository or the whole. Ordered from well to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,6 +48,7 @@ impl Health {
 
 /// What health is derived from.
 #[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub struct JobFacts {
     /// The job's file says `enabled = false`.
     pub disabled: bool,
@@ -60,6 +64,8 @@ pub struct JobFacts {
     pub known_since: Option<Timestamp>,
     /// How old the last good snapshot may be.
     pub max_age: Option<SignedDuration>,
+    /// Its retention could not be applied the last time.
+    pub keeps_too_much: bool,
 }
 
 impl JobFacts {
@@ -90,7 +96,7 @@ impl JobFacts {
         if self.late_at().is_some_and(|late| late <= now) {
             return Health::Late;
         }
-        if self.refused || self.last_result == Some(RunResult::Partial) {
+        if self.refused || self.keeps_too_much || self.last_result == Some(RunResult::Partial) {
             return Health::Degraded;
         }
         match self.last_good {
@@ -98,6 +104,36 @@ impl JobFacts {
             Some(_) => Health::Ok,
             None => Health::NeverRan,
         }
+    }
+}
+
+/// What the health of a repository is derived from, for one kind of care.
+#[derive(Debug, Clone)]
+pub struct CareFacts {
+    /// What is done to it.
+    pub operation: Operation,
+    /// How the newest run ended, cancelled and skipped ones left out.
+    pub last_result: Option<RunResult>,
+    /// Why it did not end well.
+    pub last_class: Option<FailureClass>,
+    /// When what was done last is too old, where its schedule says.
+    pub late_at: Option<Timestamp>,
+}
+
+impl CareFacts {
+    /// The health of a repository as far as this goes, at `now`.
+    pub fn health(&self, now: Timestamp) -> Health {
+        if self.last_result.is_some_and(|result| !result.is_good()) {
+            // What is stored may be lost, or nobody has looked: these are not the same.
+            return match self.last_class {
+                Some(FailureClass::Corrupt) => Health::Failed,
+                _ => Health::Degraded,
+            };
+        }
+        if self.late_at.is_some_and(|late| late <= now) {
+            return Health::Late;
+        }
+        Health::Ok
     }
 }
 

@@ -14,12 +14,12 @@ use backupd_core::{
     audit::{Entry, Record, Sealed, Who},
     clock::{Reading, Seen},
     condition::Condition,
-    failure::Failure,
+    failure::{Failure, FailureClass},
     name::{JobName, RepositoryName, RunId},
     pause::Pause,
-    protocol::Spec,
+    protocol::{CareWork, KnownSnapshot, ReadData, ReadUpTo, Spec},
     resources::Limits,
-    run::{Operation, Run, RunResult, RunState, Trigger},
+    run::{Operation, Run, RunResult, RunState, Statistics, Trigger},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::sync::oneshot;
@@ -81,12 +81,12 @@ pub(crate) trait Store: Send + Sync {
     }
     /// A page of history, newest first.
     fn list(&self, query: RunQuery) -> Reply<'_, Result<Vec<Run>, StoreError>>;
-    /// Keeps runs as they are now, that the schedules of jobs are seen to up to these elapses, and what the audit log is
+    /// Keeps runs as they are now, that schedules are seen to up to these elapses, and what the audit log is
     /// to say of it: all or nothing. A run that is not over is what its job was to start for.
     fn schedule(
         &self,
         runs: Vec<Run>,
-        seen: Vec<(JobName, Timestamp)>,
+        seen: Vec<(Subject, Timestamp)>,
         entries: Vec<Entry>,
     ) -> Reply<'_, Result<(), StoreError>>;
     /// The pauses of jobs, and that of all under no name.
@@ -105,6 +105,28 @@ pub(crate) trait Store: Send + Sync {
     /// What is known of jobs, in their order; notes of each that it is known since `now` where it was not.
     fn job_facts(&self, jobs: Vec<JobName>, now: Timestamp)
     -> Reply<'_, Result<Vec<JobHistory>, StoreError>>;
+    /// How repositories were cared for, in the order of the keys; notes of what has a schedule, which the second says, that
+    /// it is known since `now` where it was not.
+    fn care_facts(
+        &self,
+        keys: Vec<(CareKey, bool)>,
+        now: Timestamp,
+    ) -> Reply<'_, Result<Vec<CareHistory>, StoreError>>;
+    /// What is known of the snapshots of a job that are not forgotten, beside what they say themselves.
+    fn snapshots(
+        &self,
+        repository: RepositoryName,
+        job: JobName,
+    ) -> Reply<'_, Result<Vec<KnownSnapshot>, StoreError>>;
+    /// Keeps what a look at all snapshots of a job has shown.
+    fn learn_snapshots(&self, news: SnapshotNews) -> Reply<'_, Result<(), StoreError>>;
+    /// Snapshots that this run had forgotten are there again.
+    fn bring_back(
+        &self,
+        repository: RepositoryName,
+        run: RunId,
+        ids: Vec<String>,
+    ) -> Reply<'_, Result<(), StoreError>>;
     /// Forgets finished runs that have expired, of this job or else of all, but for the newest `keep` of each job;
     /// answers their ids.
     fn expire(
@@ -117,6 +139,92 @@ pub(crate) trait Store: Send + Sync {
 
 /// What a job is to start for that could not when it came: why, and what is noted with the run.
 pub(crate) type Pending = (Trigger, serde_json::Map<String, serde_json::Value>);
+
+/// What a run that forgets has found, and done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SnapshotNews {
+    /// Where.
+    pub(crate) repository: RepositoryName,
+    /// Whose snapshots.
+    pub(crate) job: JobName,
+    /// The run.
+    pub(crate) run: RunId,
+    /// Ids of those that stay.
+    pub(crate) kept: Vec<String>,
+    /// Ids of those that went.
+    pub(crate) forgotten: Vec<String>,
+    /// Ids of those that were there before the daemon knew the job.
+    pub(crate) early: BTreeSet<String>,
+    /// Ids of those whose dates an administrator has accepted.
+    pub(crate) accepted: Vec<String>,
+}
+
+/// What is done to which repository, to keep it sound.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CareKey {
+    /// Which one.
+    pub(crate) repository: RepositoryName,
+    /// `check` or `prune`.
+    pub(crate) operation: Operation,
+}
+
+/// What a schedule is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Subject {
+    /// Backups of a job.
+    Job(JobName),
+    /// The care of a repository.
+    Care(CareKey),
+}
+
+/// How a repository was cared for, as the store knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CareHistory {
+    /// When the daemon first saw the schedule.
+    pub(crate) known_since: Option<Timestamp>,
+    /// Up to where the schedule was seen to.
+    pub(crate) seen: Seen,
+    /// The newest finished run of all, whatever its result.
+    pub(crate) last_run: Option<RunId>,
+    /// How the newest run ended that says something: neither cancelled nor skipped.
+    pub(crate) last_result: Option<RunResult>,
+    /// Why it did not end well.
+    pub(crate) last_failure: Option<Failure>,
+    /// When the newest good run ended.
+    pub(crate) last_good: Option<Timestamp>,
+    /// The sums of that run.
+    pub(crate) sums: Option<Statistics>,
+    /// Up to where the newest check has read that says so.
+    pub(crate) read: Option<ReadUpTo>,
+    /// Damage in the stored data, until a check that reads it finds none. It begins where this was found.
+    pub(crate) damage: Option<Failure>,
+}
+
+/// What a check says of the stored data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum DataVerdict {
+    /// It has read some, and all that it has read is well.
+    Well,
+    /// It has read some, and there is damage.
+    Damaged(Failure),
+    /// Nothing.
+    Silent,
+}
+
+impl DataVerdict {
+    /// Of a run that has ended.
+    pub(crate) fn of(run: &Run) -> Self {
+        match &run.care {
+            Some(CareWork::Check(check)) if check.read_data != ReadData::None => {}
+            _ => return Self::Silent,
+        }
+        match &run.failure {
+            Some(failure) if failure.class == FailureClass::Corrupt => Self::Damaged(failure.clone()),
+            None if run.result.is_some_and(RunResult::is_good) => Self::Well,
+            _ => Self::Silent,
+        }
+    }
+}
 
 /// What the store knows of a job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -139,6 +247,8 @@ pub(crate) struct JobHistory {
     pub(crate) last_began: Option<Timestamp>,
     /// Why the newest telling backup did not end well.
     pub(crate) last_failure: Option<String>,
+    /// Why its retention could not be applied the last time.
+    pub(crate) forget_failure: Option<String>,
 }
 
 /// Which runs are asked for. `None` matches all.
@@ -228,6 +338,8 @@ pub(crate) trait Launcher: Send + Sync {
     fn limits(&self, run: RunId) -> Reply<'_, Result<Limits, LimitError>>;
     /// Changes the limits of a run at work; answers what is in force then.
     fn limit(&self, run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>>;
+    /// The directory of an attempt, whether it is there or not.
+    fn directory(&self, run: RunId, attempt: u32) -> PathBuf;
     /// The event file of an attempt, opened for reading.
     fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<std::fs::File>;
     /// Runs that have a directory, each with its spec if a worker is at it.

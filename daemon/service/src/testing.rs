@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::{Seek as _, Write as _},
     os::fd::OwnedFd,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -17,9 +17,9 @@ use backupd_core::{
     clock::Reading,
     condition::Condition,
     failure::{Failure, FailureClass},
-    name::{JobName, RunId},
+    name::{JobName, RepositoryName, RunId},
     pause::Pause,
-    protocol::{CredentialStores, Event, EventKind, Spec},
+    protocol::{CredentialStores, Event, EventKind, KnownSnapshot, Spec},
     resources::Limits,
     run::{Run, RunResult},
 };
@@ -29,13 +29,15 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::{
     coordinator::{
-        Changes, Coordinator, Handle, Inbox, JobView, ObjectKey, Outbox, Parts, ProgressView, View,
+        Changes, Coordinator, Handle, Inbox, JobView, ManagerView, ObjectKey, Outbox, Parts, ProgressView,
+        RepositoryView, View,
     },
     ids::Ids,
     notify::Notifier,
     ports::{
-        AskError, AuditQuery, Clock, JobHistory, LaunchError, Launcher, LimitError, Pending, Power,
-        PowerLocks, Reply, RunQuery, Store, StoreError, Surroundings, Watch, Watcher, Watching, Zones,
+        AskError, AuditQuery, CareHistory, CareKey, Clock, JobHistory, LaunchError, Launcher, LimitError,
+        Pending, Power, PowerLocks, Reply, RunQuery, SnapshotNews, Store, StoreError, Subject, Surroundings,
+        Watch, Watcher, Watching, Zones,
     },
     store::SqliteStore,
 };
@@ -133,6 +135,8 @@ pub(crate) struct ScriptedLauncher {
     pub(crate) watches: Mutex<Vec<(Spec, std::io::PipeWriter, WatchEnd)>>,
     /// Told of each watch that begins.
     pub(crate) watch_began: Notify,
+    /// Where attempts have their directories.
+    pub(crate) runs: PathBuf,
     /// What a question is answered with; none is a wrong password.
     pub(crate) answer: Mutex<Option<String>>,
 }
@@ -210,6 +214,10 @@ impl Launcher for ScriptedLauncher {
         Box::pin(async move { outcome })
     }
 
+    fn directory(&self, run: RunId, attempt: u32) -> PathBuf {
+        self.runs.join(format!("{run}-{attempt}"))
+    }
+
     fn open_events(&self, _run: RunId, _attempt: u32) -> std::io::Result<File> {
         File::open("/dev/null")
     }
@@ -267,7 +275,7 @@ impl Store for FailingStore {
     fn schedule(
         &self,
         runs: Vec<Run>,
-        seen: Vec<(JobName, Timestamp)>,
+        seen: Vec<(Subject, Timestamp)>,
         entries: Vec<Entry>,
     ) -> Reply<'_, Result<(), StoreError>> {
         if self.full.load(Ordering::SeqCst) {
@@ -309,6 +317,38 @@ impl Store for FailingStore {
         now: Timestamp,
     ) -> Reply<'_, Result<Vec<JobHistory>, StoreError>> {
         self.real.job_facts(jobs, now)
+    }
+
+    fn care_facts(
+        &self,
+        keys: Vec<(CareKey, bool)>,
+        now: Timestamp,
+    ) -> Reply<'_, Result<Vec<CareHistory>, StoreError>> {
+        self.real.care_facts(keys, now)
+    }
+
+    fn snapshots(
+        &self,
+        repository: RepositoryName,
+        job: JobName,
+    ) -> Reply<'_, Result<Vec<KnownSnapshot>, StoreError>> {
+        self.real.snapshots(repository, job)
+    }
+
+    fn learn_snapshots(&self, news: SnapshotNews) -> Reply<'_, Result<(), StoreError>> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
+        }
+        self.real.learn_snapshots(news)
+    }
+
+    fn bring_back(
+        &self,
+        repository: RepositoryName,
+        run: RunId,
+        ids: Vec<String>,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        self.real.bring_back(repository, run, ids)
     }
 
     fn expire(
@@ -371,8 +411,18 @@ impl Stage {
         Self::new_with(jobs, Vec::new()).await
     }
 
+    /// A stage with the job `home`, whose repository has these lines.
+    pub(crate) async fn caring(lines: &str) -> Self {
+        let directory = Self::files(&[("home", "")], lines);
+        Self::begin(directory, Vec::new()).await
+    }
+
     /// The same, where the launcher finds these runs' directories.
     pub(crate) async fn new_with(jobs: &[(&str, &str)], found: Vec<(RunId, Option<Spec>)>) -> Self {
+        Self::begin(Self::files(jobs, ""), found).await
+    }
+
+    fn files(jobs: &[(&str, &str)], repository: &str) -> Arc<TempDir> {
         let directory = tempfile::tempdir().unwrap();
         let write = |file: &str, text: &str| {
             let file = directory.path().join("etc").join(file);
@@ -381,13 +431,13 @@ impl Stage {
         };
         write(
             "repositories.d/nas.toml",
-            "url = \"/srv/nas\"\npassword_file = \"/etc/secret\"\n",
+            &format!("url = \"/srv/nas\"\npassword_file = \"/etc/secret\"\n{repository}\n"),
         );
         for (name, lines) in jobs {
             let text = format!("repository = \"nas\"\nsources = [\"/home/{name}\"]\n{lines}\n");
             write(&format!("jobs.d/{name}.toml"), &text);
         }
-        Self::begin(Arc::new(directory), found).await
+        Arc::new(directory)
     }
 
     /// Ends this daemon and begins another on the same directories.
@@ -409,6 +459,7 @@ impl Stage {
         });
         let launcher = Arc::new(ScriptedLauncher {
             found: Mutex::new(found),
+            runs: directory.path().join("runs"),
             ..ScriptedLauncher::default()
         });
         let (inbox, messages) = Coordinator::channel();
@@ -466,12 +517,40 @@ impl Stage {
         self
     }
 
+    /// The newest view of the repository, after everything sent so far was worked on.
+    pub(crate) async fn repository_view(&self) -> Arc<RepositoryView> {
+        self.handle.settings().await.unwrap();
+        let key = ObjectKey::Repository("nas".parse().unwrap());
+        match self.views.lock().unwrap().get(&key) {
+            Some(Some(View::Repository(view))) => Arc::clone(view),
+            other => panic!("the repository is not published: {other:?}"),
+        }
+    }
+
+    /// The newest view of the whole, after everything sent so far was worked on.
+    pub(crate) async fn manager_view(&self) -> Arc<ManagerView> {
+        self.handle.settings().await.unwrap();
+        match self.views.lock().unwrap().get(&ObjectKey::Manager) {
+            Some(Some(View::Manager(view))) => Arc::clone(view),
+            other => panic!("the manager is not published: {other:?}"),
+        }
+    }
+
     /// The newest view of a job, after everything sent so far was worked on.
     pub(crate) async fn job_view(&self, name: &str) -> JobView {
         self.handle.settings().await.unwrap();
         match self.views.lock().unwrap().get(&ObjectKey::Job(job(name))) {
             Some(Some(View::Job(view))) => (**view).clone(),
             other => panic!("the job `{name}` is not published: {other:?}"),
+        }
+    }
+
+    /// The newest view of a run, after everything sent so far was worked on.
+    pub(crate) async fn run_view(&self, run: RunId) -> Arc<Run> {
+        self.handle.settings().await.unwrap();
+        match self.views.lock().unwrap().get(&ObjectKey::Run(run)) {
+            Some(Some(View::Run(view))) => Arc::clone(&view.run),
+            other => panic!("the run {run} is not published: {other:?}"),
         }
     }
 

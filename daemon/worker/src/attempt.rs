@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
 };
 
 use backupd_core::{
@@ -78,6 +79,8 @@ impl From<Failure> for Ended {
 /// All that work needs.
 pub(crate) struct Context<'a> {
     pub(crate) spec: &'a Spec,
+    /// The run directory.
+    pub(crate) directory: &'a Path,
     pub(crate) engine: &'a dyn Engine,
     pub(crate) access: &'a Access,
     pub(crate) events: &'a EventLog,
@@ -107,7 +110,14 @@ pub(crate) fn run(directory: &RunDir, events: &EventLog, cancellation: &Cancella
             surroundings::be_nice(&spec.resources);
             let deadline = Deadline::of(&spec, cancellation);
             let mut answer = io::BufWriter::new(io::stdout().lock());
-            let ended = attempt(&spec, engine.as_ref(), events, cancellation, &mut answer);
+            let ended = attempt(
+                &spec,
+                directory.path(),
+                engine.as_ref(),
+                events,
+                cancellation,
+                &mut answer,
+            );
             deadline.judge(ended)
         }
         Err(rejected) => {
@@ -151,6 +161,7 @@ fn hello(directory: &RunDir, events: &EventLog, run: RunId, attempt: u32, engine
 /// The work, from which no panic gets out.
 pub(crate) fn attempt(
     spec: &Spec,
+    directory: &Path,
     engine: &dyn Engine,
     events: &EventLog,
     cancellation: &Cancellation,
@@ -158,7 +169,7 @@ pub(crate) fn attempt(
 ) -> Ended {
     let progress = Progress::new(spec);
     let witness = Witness::new(events, &progress);
-    let work = AssertUnwindSafe(|| work(spec, engine, events, &witness, cancellation, answer));
+    let work = AssertUnwindSafe(|| work(spec, directory, engine, events, &witness, cancellation, answer));
     let ended = catch_unwind(work).unwrap_or_else(|_| failure::panicked(log::panicked_at(), spec).into());
     progress.finish();
     ended
@@ -166,6 +177,7 @@ pub(crate) fn attempt(
 
 fn work(
     spec: &Spec,
+    directory: &Path,
     engine: &dyn Engine,
     events: &EventLog,
     witness: &Witness<'_>,
@@ -201,6 +213,7 @@ fn work(
     };
     let context = Context {
         spec,
+        directory,
         engine,
         access: &access,
         events,
@@ -210,6 +223,12 @@ fn work(
     match &spec.work {
         Work::Backup(work) => work::backup(&context, work),
         Work::Restore(work) => work::restore(&context, work),
+        Work::Check(work) => work::check(&context, work),
+        Work::Prune(work) => work::prune(&context, work),
+        Work::PrunePlan(work) => work::prune_plan(&context, work, answer),
+        Work::Forget(work) => work::forget(&context, work),
+        Work::RetentionPreview(preview) => work::retention_preview(&context, preview, answer),
+        Work::Unforget(work) => work::unforget(&context, work, answer),
         Work::Initialize => work::initialize(&context, answer),
         Work::Test => work::test(&context, answer),
         Work::StorePassword(work) => work::store_password(&context, work, answer),
@@ -257,6 +276,7 @@ mod tests {
         let recorder = Recorder::new();
         let ended = attempt(
             spec,
+            Path::new("/no/run/directory"),
             engine,
             &recorder.log,
             &Cancellation::default(),
@@ -312,6 +332,7 @@ mod tests {
         };
         let ended = attempt(
             &secrets.spec(),
+            Path::new("/no/run/directory"),
             &engine,
             &recorder.log,
             &cancellation,

@@ -152,6 +152,10 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
             .to_owned(),
         ErrorKind::NoSpace => match &spec.work {
             Work::Restore(work) => format!("make room on the file system of `{}`", work.target.display()),
+            Work::Forget(_) => format!(
+                "make room where {} is, and in backupd's own directory, where forgotten snapshots are kept",
+                place(spec)
+            ),
             _ => format!("make room where {} is", place(spec)),
         },
         ErrorKind::Corrupt => {
@@ -226,7 +230,7 @@ fn place(spec: &Spec) -> String {
     )
 }
 
-fn url(spec: &Spec) -> String {
+pub(crate) fn url(spec: &Spec) -> String {
     local(spec).map_or_else(|| "URL".to_owned(), |path| path.display().to_string())
 }
 

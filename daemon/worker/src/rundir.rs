@@ -44,6 +44,11 @@ impl RunDir {
         }
     }
 
+    /// Where it is, as an absolute path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Takes the lock that says that a worker lives. It lasts as long as the file is open.
     pub(crate) fn lock(&self) -> Result<File, String> {
         let path = self.0.join(LOCK_FILE);
@@ -179,7 +184,13 @@ fn sensible(spec: &Spec) -> Result<(), String> {
         }
         Work::List(work) => absolute("path", std::slice::from_ref(&work.path)),
         Work::StorePassword(work) => absolute("folder of secrets", std::slice::from_ref(&work.secrets)),
-        Work::Initialize
+        Work::Unforget(work) => absolute("directory", &work.directories),
+        Work::Check(_)
+        | Work::Prune(_)
+        | Work::PrunePlan(_)
+        | Work::Forget(_)
+        | Work::RetentionPreview(_)
+        | Work::Initialize
         | Work::Test
         | Work::RemoveDeadLocks
         | Work::Snapshots { .. }

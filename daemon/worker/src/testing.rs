@@ -1,6 +1,7 @@
 //! What unit tests share: a specification, an event file in memory, an engine that does as it is told.
 
 use std::{
+    collections::VecDeque,
     fs,
     io::{self, Write},
     path::Path,
@@ -22,7 +23,10 @@ use backupd_engine::{
 };
 use jiff::Timestamp;
 
-use crate::events::{EventLog, Target};
+use crate::{
+    attempt::{self, Ended},
+    events::{EventLog, Target},
+};
 
 pub(crate) fn backup_spec() -> Spec {
     Spec {
@@ -150,7 +154,41 @@ pub(crate) struct Scripted {
     pub(crate) backup: Option<ErrorKind>,
     pub(crate) verify: Option<ErrorKind>,
     pub(crate) restore: Option<ErrorKind>,
+    /// Check, prune, forget and what belongs to them.
+    pub(crate) maintain: Option<ErrorKind>,
+    pub(crate) checked: Option<CheckReport>,
+    pub(crate) pruned: PruneReport,
+    pub(crate) listed: Option<Vec<SnapshotInfo>>,
+    pub(crate) unforgotten: Mutex<VecDeque<UnforgetReport>>,
     pub(crate) asked: Mutex<Option<BackupRequest>>,
+    pub(crate) check_asked: Mutex<Option<CheckRequest>>,
+    pub(crate) prune_asked: Mutex<Option<PruneRequest>>,
+    pub(crate) query_asked: Mutex<Option<SnapshotQuery>>,
+    pub(crate) forget_asked: Mutex<Option<ForgetRequest>>,
+    pub(crate) unforget_asked: Mutex<Vec<Vec<String>>>,
+}
+
+/// Lets the engine do the work of an attempt; answers what it wrote to whoever asked.
+pub(crate) fn attempt(engine: &Scripted, work: Work) -> (Ended, Recorder, String) {
+    attempt_in(Path::new("/no/run/directory"), engine, work)
+}
+
+/// As [`attempt`], with a run directory.
+pub(crate) fn attempt_in(directory: &Path, engine: &Scripted, work: Work) -> (Ended, Recorder, String) {
+    let secrets = Secrets::new();
+    let mut spec = secrets.spec();
+    spec.work = work;
+    let recorder = Recorder::new();
+    let mut answer = Vec::new();
+    let ended = attempt::attempt(
+        &spec,
+        directory,
+        engine,
+        &recorder.log,
+        &Cancellation::default(),
+        &mut answer,
+    );
+    (ended, recorder, String::from_utf8(answer).unwrap())
 }
 
 impl Scripted {
@@ -237,8 +275,9 @@ impl Engine for Scripted {
         Ok(0)
     }
 
-    fn snapshots(&self, _: &Access, _: &SnapshotQuery) -> Result<Vec<SnapshotInfo>> {
-        Ok(vec![snapshot()])
+    fn snapshots(&self, _: &Access, query: &SnapshotQuery) -> Result<Vec<SnapshotInfo>> {
+        *self.query_asked.lock().unwrap() = Some(query.clone());
+        Ok(self.listed.clone().unwrap_or_else(|| vec![snapshot()]))
     }
 
     fn list(&self, _: &Access, _: &ListRequest, each: &mut dyn FnMut(Entry) -> io::Result<()>) -> Result<()> {
@@ -266,23 +305,25 @@ impl Engine for Scripted {
     fn check(
         &self,
         _: &Access,
-        _: &CheckRequest,
+        request: &CheckRequest,
         observer: &dyn Observer,
         _: &Cancellation,
     ) -> Result<CheckReport> {
-        self.go(backupd_engine::Phase::Check, None, observer)?;
-        Ok(CheckReport::default())
+        *self.check_asked.lock().unwrap() = Some(request.clone());
+        self.go(backupd_engine::Phase::Check, self.maintain, observer)?;
+        Ok(self.checked.clone().unwrap_or_default())
     }
 
     fn prune(
         &self,
         _: &Access,
-        _: &PruneRequest,
+        request: &PruneRequest,
         observer: &dyn Observer,
         _: &Cancellation,
     ) -> Result<PruneReport> {
-        self.go(backupd_engine::Phase::Prune, None, observer)?;
-        Ok(PruneReport::default())
+        *self.prune_asked.lock().unwrap() = Some(request.clone());
+        self.go(backupd_engine::Phase::Prune, self.maintain, observer)?;
+        Ok(self.pruned.clone())
     }
 
     fn prune_plan(
@@ -292,8 +333,8 @@ impl Engine for Scripted {
         observer: &dyn Observer,
         _: &Cancellation,
     ) -> Result<PruneReport> {
-        self.go(backupd_engine::Phase::Index, None, observer)?;
-        Ok(PruneReport::default())
+        self.go(backupd_engine::Phase::Index, self.maintain, observer)?;
+        Ok(self.pruned.clone())
     }
 
     fn forget(
@@ -303,7 +344,8 @@ impl Engine for Scripted {
         observer: &dyn Observer,
         _: &Cancellation,
     ) -> Result<ForgetReport> {
-        self.go(backupd_engine::Phase::Forget, None, observer)?;
+        *self.forget_asked.lock().unwrap() = Some(request.clone());
+        self.go(backupd_engine::Phase::Forget, self.maintain, observer)?;
         Ok(ForgetReport {
             forgotten: request.snapshots.clone(),
             missing: Vec::new(),
@@ -318,11 +360,9 @@ impl Engine for Scripted {
         observer: &dyn Observer,
         _: &Cancellation,
     ) -> Result<UnforgetReport> {
-        self.go(backupd_engine::Phase::Verify, None, observer)?;
-        Ok(UnforgetReport {
-            restored: snapshots.to_vec(),
-            ..UnforgetReport::default()
-        })
+        self.unforget_asked.lock().unwrap().push(snapshots.to_vec());
+        self.go(backupd_engine::Phase::Verify, self.maintain, observer)?;
+        Ok(self.unforgotten.lock().unwrap().pop_front().unwrap_or_default())
     }
 }
 

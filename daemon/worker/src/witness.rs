@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use backupd_core::{protocol::EventKind, run::Phase};
+use backupd_core::{
+    protocol::{EventKind, ReadUpTo},
+    run::Phase,
+};
 use backupd_engine::{Observer, Warning};
 use tracing::{debug, info};
 
@@ -47,13 +50,14 @@ impl Observer for Witness<'_> {
     fn phase(&self, phase: backupd_engine::Phase) {
         self.enter(match phase {
             backupd_engine::Phase::Open => Phase::Open,
-            backupd_engine::Phase::Index | backupd_engine::Phase::Prune | backupd_engine::Phase::Forget => {
-                Phase::Index
-            }
+            backupd_engine::Phase::Index => Phase::Index,
             backupd_engine::Phase::Scan => Phase::Scan,
             backupd_engine::Phase::Backup => Phase::Backup,
-            backupd_engine::Phase::Verify | backupd_engine::Phase::Check => Phase::Verify,
+            backupd_engine::Phase::Verify => Phase::Verify,
             backupd_engine::Phase::Restore => Phase::Restore,
+            backupd_engine::Phase::Check => Phase::Check,
+            backupd_engine::Phase::Prune => Phase::Prune,
+            backupd_engine::Phase::Forget => Phase::Forget,
         });
     }
 
@@ -65,6 +69,12 @@ impl Observer for Witness<'_> {
         // Names of files are for the event file, which its owner alone reads; the log may go further.
         debug!(reason = warning.reason, "warning");
         self.events.warning(Some(&warning.path), &warning.reason);
+    }
+
+    fn read_up_to(&self, pack: &str) {
+        self.events.record(EventKind::Read {
+            up_to: ReadUpTo::Pack(pack.to_owned()),
+        });
     }
 }
 

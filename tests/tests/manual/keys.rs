@@ -56,6 +56,8 @@ fn the_keys_are_those_that_are_read() {
     let top = format!("{UNKNOWN} = 1\n");
     let inner = |table: &str| format!("[{table}]\n{UNKNOWN} = 1\n");
     let job = |text: &str| parse_job(file, &"x".parse().unwrap(), text).unwrap_err();
+    let repository = |text: &str| parse_repository(file, &"x".parse().unwrap(), text).unwrap_err();
+    let cares = |section, heading, faults| ("backupd.repository.5", section, heading, faults);
     let tables = |section, heading, faults| ("backupd.job.5", section, heading, faults);
     for (name, section, heading, faults) in [
         (
@@ -68,8 +70,10 @@ fn the_keys_are_those_that_are_read() {
             "backupd.repository.5",
             "KEYS",
             "`repositories.d/NAME.toml`",
-            parse_repository(file, &"x".parse().unwrap(), &top).unwrap_err(),
+            repository(&top),
         ),
+        cares("CHECK", "`[check]` of a repository", repository(&inner("check"))),
+        cares("PRUNE", "`[prune]` of a repository", repository(&inner("prune"))),
         ("backupd.job.5", "KEYS", "`jobs.d/NAME.toml`", job(&top)),
         tables("SCHEDULE", "`schedule` of a job", job(&inner("schedule"))),
         tables("RETENTION", "`[retention]` of a job", job(&inner("retention"))),
@@ -101,6 +105,13 @@ fn assert_job(text: &str) {
     read.unwrap_or_else(|faults| panic!("{whole}\n{faults:#?}"));
 }
 
+/// Whether a text is a repository, where it says no more than it must of where it is.
+fn assert_repository(text: &str) {
+    let whole = format!("url = \"/srv/nas\"\npassword_file = \"/etc/secret\"\n{text}");
+    let read = parse_repository(Path::new("x.toml"), &"x".parse().unwrap(), &whole);
+    read.unwrap_or_else(|faults| panic!("{whole}\n{faults:#?}"));
+}
+
 #[test]
 fn the_examples_are_jobs() {
     let text = page("backupd.job.5").replace("\\-", "-");
@@ -119,7 +130,9 @@ fn the_examples_are_jobs() {
         let (block, _) = block.split_once("```").unwrap();
         // Several ways to write one key, a line each.
         let ways = |key: &str| block.lines().filter(|line| line.starts_with(key)).count();
-        if ways("schedule =") > 1 || ways("retention =") > 1 {
+        if block.starts_with("[check]") {
+            assert_repository(block);
+        } else if ways("schedule =") > 1 || ways("retention =") > 1 {
             block.lines().for_each(assert_job);
         } else {
             assert_job(block);

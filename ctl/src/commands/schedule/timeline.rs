@@ -65,7 +65,10 @@ fn ran(output: &Output, run: &RunProperties) -> Option<Line> {
     let at = human::moment(run.started_usec).or_else(|| human::moment(run.queued_usec))?;
     let (outcome, style) = output.outcome(run);
     let mut why = vec![run.trigger.clone().unwrap_or_default()];
-    why.extend(run.operation.clone().filter(|operation| operation != "backup"));
+    why.extend(beside_backup(
+        run.operation.as_deref(),
+        run.repository_name.as_deref(),
+    ));
     let scheduled = human::moment(run.scheduled_usec);
     // A minute is what a run may well wait for its turn.
     why.extend(
@@ -88,27 +91,44 @@ fn ran(output: &Output, run: &RunProperties) -> Option<Line> {
     Some(Line { at, cells })
 }
 
+/// What is done that is no backup.
+fn beside_backup(operation: Option<&str>, repository: Option<&str>) -> Option<String> {
+    match operation? {
+        "backup" | "" => None,
+        operation @ ("check" | "prune") => Some(format!("{operation} of {}", repository.unwrap_or_default())),
+        operation => Some(operation.to_owned()),
+    }
+}
+
 /// An elapse, with the job's own clock where it shows another time.
 fn comes(output: &Output, objects: &Objects, elapse: &ElapseProperties) -> Option<Line> {
     let at = human::moment(elapse.at_usec)?;
     let name = elapse.job_name.as_deref().unwrap_or_default();
     let relative = human::relative(at, output.now);
-    let held = objects.job(name).is_some_and(|job| is_held(job, at));
+    let held = match objects.job(name) {
+        Some(job) => is_held(job, at),
+        None => is_paused(objects, at),
+    };
     let what = if held {
         Cell::styled(format!("{relative}, paused"), output.look.palette.warn)
     } else {
         relative.into()
     };
     let schedule = elapse.schedule.as_deref().unwrap_or_default();
-    let mut why = schedule.to_owned();
-    if let Some((zone, name)) = other_zone(output, elapse)
+    let care = beside_backup(elapse.operation.as_deref(), elapse.repository_name.as_deref());
+    let mut why = match care {
+        Some(care) => format!("{care}, {schedule}"),
+        None => schedule.to_owned(),
+    };
+    if let Some((zone, zone_name)) = other_zone(output, elapse)
         && zone.to_offset(at) != output.zone.to_offset(at)
     {
         let (there, here) = (at.to_zoned(zone), at.to_zoned(output.zone.clone()));
         let same_day = there.date() == here.date();
         let there = there.strftime(if same_day { "%H:%M" } else { "%a %H:%M" });
-        why = format!("{schedule} ({there} in {name})");
+        why = format!("{why} ({there} in {zone_name})");
     }
+    let name = if name.is_empty() { "–" } else { name };
     let cells = vec![clock(at, &output.zone).into(), name.into(), what, why.into()];
     Some(Line { at, cells })
 }
@@ -117,6 +137,12 @@ fn comes(output: &Output, objects: &Objects, elapse: &ElapseProperties) -> Optio
 fn is_held(job: &JobProperties, at: Timestamp) -> bool {
     let until = human::moment(job.paused_until_usec);
     job.paused == Some(true) && until.is_none_or(|until| at < until)
+}
+
+/// Whether the pause of all keeps a repository from being cared for then.
+fn is_paused(objects: &Objects, at: Timestamp) -> bool {
+    let until = human::moment(objects.manager.paused_until_usec);
+    objects.manager.paused == Some(true) && until.is_none_or(|until| at < until)
 }
 
 /// The zone of the job's clock, if it is not the reader's.
@@ -177,6 +203,7 @@ mod tests {
             at_usec: usec(at),
             schedule: Some(schedule.to_owned()),
             time_zone: Some(zone.to_owned()),
+            ..ElapseProperties::default()
         }
     }
 
@@ -224,6 +251,11 @@ mod tests {
             elapse("home", "2026-03-29T01:00:00Z", "02:30", "Europe/Berlin"),
             elapse("mail", "2026-03-29T18:00:00Z", "*-*-* 18:00 UTC", "UTC"),
             elapse("home", "2026-03-30T00:30:00Z", "02:30", "Europe/Berlin"),
+            ElapseProperties {
+                operation: Some("check".to_owned()),
+                repository_name: Some("nas".to_owned()),
+                ..elapse("", "2026-03-30T02:00:00Z", "04:00", "Europe/Berlin")
+            },
         ];
         lines(&output, &objects, &[ran, restored], &elapses).join("\n")
     }
@@ -240,6 +272,7 @@ mod tests {
         Sun 2026-03-29 03:00  home  in 8h          02:30
         Sun 2026-03-29 20:00  mail  in 25h         *-*-* 18:00 UTC (18:00 in UTC)
         Mon 2026-03-30 02:30  home  in 31h         02:30
+        Mon 2026-03-30 04:00  –     in 33h         check of nas, 04:00
         ");
     }
 
@@ -255,6 +288,7 @@ mod tests {
         Sat 2026-03-28 21:00  home  in 8h          02:30 (Sun 03:00 in Europe/Berlin)
         Sun 2026-03-29 14:00  mail  in 25h         *-*-* 18:00 UTC (18:00 in UTC)
         Sun 2026-03-29 20:30  home  in 31h         02:30 (Mon 02:30 in Europe/Berlin)
+        Sun 2026-03-29 22:00  -     in 33h         check of nas, 04:00 (Mon 04:00 in Europe/Berlin)
         ");
     }
 }

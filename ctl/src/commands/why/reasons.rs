@@ -208,6 +208,7 @@ fn began(output: &Output, run: &RunProperties) -> Option<String> {
         "path-change" => "it was started because files in its sources changed".to_owned(),
         "shutdown" => "it was started because the machine is about to go down".to_owned(),
         "device" => "it was started because a device came".to_owned(),
+        "backup" => "it was started because a backup of its job has ended well".to_owned(),
         other => format!("it was started by `{}`", escape(other)),
     })
 }

@@ -23,6 +23,14 @@ words! {
         RunStart = "run-start",
         /// A restore was accepted.
         RunRestore = "run-restore",
+        /// A forget of a job's snapshots was accepted.
+        RunForget = "run-forget",
+        /// Snapshots that were forgotten were brought back.
+        RunUnforget = "run-unforget",
+        /// A check of a repository was accepted.
+        RunCheck = "run-check",
+        /// A prune of a repository was accepted.
+        RunPrune = "run-prune",
         /// A worker was found at work for a run that the store did not know.
         RunAdopt = "run-adopt",
         /// A run was asked to stop.

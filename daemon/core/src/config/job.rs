@@ -12,7 +12,7 @@ use super::{
     fault::{Complaint, Fault, quoted},
     origin::Origin,
     reader::{Located, Reader},
-    unsupported,
+    schedule, unsupported,
 };
 use crate::{
     condition::Conditions,
@@ -28,9 +28,8 @@ mod conditions;
 mod resources;
 mod retention;
 mod retry;
-mod schedule;
 mod triggers;
-mod values;
+pub(super) mod values;
 
 pub use triggers::{PathChange, Triggers};
 
@@ -141,16 +140,10 @@ impl Job {
             .map_or(local, |schedule| schedule.zone_or(local))
     }
 
-    /// The age of the last good snapshot from which on the job is late: what its file says, or else the longest
-    /// time between two elapses after `from`, with a twelfth of it to spare, but a quarter of an hour at least and a
-    /// day at most, and the jitter. `None` where nobody knows when to expect the next.
+    /// The age of the last good snapshot from which on the job is late: what its file says, or else what its schedules
+    /// let expect after `from`. `None` where nobody knows when to expect the next.
     pub fn max_age_at(&self, timetable: &Timetable<'_>, from: Timestamp) -> Option<SignedDuration> {
-        self.max_age.or_else(|| {
-            let gap = timetable.longest_gap(from)?;
-            let spare = (gap / 12).clamp(SignedDuration::from_mins(15), SignedDuration::from_hours(24));
-            let jitter = timetable.schedules.iter().map(|schedule| schedule.jitter).max()?;
-            gap.checked_add(spare)?.checked_add(jitter)
-        })
+        self.max_age.or_else(|| timetable.allowed_age(from))
     }
 }
 

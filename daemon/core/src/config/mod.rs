@@ -7,6 +7,7 @@
 //!
 //! No secret is ever part of a message: values of keys that hold, or might by mistake hold, one are not echoed.
 
+mod care;
 mod catalog;
 pub mod edit;
 mod fault;
@@ -18,11 +19,13 @@ mod path;
 mod place;
 mod reader;
 mod repository;
+mod schedule;
 mod settings;
 mod units;
 mod unsupported;
 mod words;
 
+pub use care::{Care, CheckCare, PruneCare};
 pub use catalog::{Catalog, Entry};
 pub use fault::Fault;
 pub use files::{is_configuration_file, name_from_file};

@@ -8,6 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    care::{Care, care},
     fault::{Complaint, Fault, quoted},
     origin::Origin,
     path,
@@ -65,7 +66,7 @@ impl fmt::Display for PasswordSource {
 }
 
 /// A repository, with all that its file says or leaves to the defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Repository {
     /// Its name: the file's, without `.toml`.
     pub name: RepositoryName,
@@ -77,6 +78,8 @@ pub struct Repository {
     pub engine: EngineName,
     /// One line for people.
     pub description: Option<String>,
+    /// How it is cared for by itself.
+    pub care: Care,
     /// Where the keys stand in the file.
     #[serde(skip)]
     pub origin: Origin,
@@ -114,6 +117,7 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
     let password = password(&mut reader);
     let engine = reader.parsed("engine", engine);
     let description = reader.string("description");
+    let care = care(&mut reader);
 
     let repository = url.zip(password).map(|(url, password)| Repository {
         name: name.clone(),
@@ -121,6 +125,7 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
         password,
         engine: engine.map_or_else(EngineName::default, |engine| engine.value),
         description: description.map(|text| text.value),
+        care,
         origin: Origin::default(),
     });
     let (repository, origin) = reader.finish(repository, &unsupported::REPOSITORY, name.as_str())?;

@@ -15,15 +15,7 @@ pub(super) const JOB: [(&str, &str); 2] = [
 ];
 
 /// For a repository's file.
-pub(super) const REPOSITORY: [(&str, &str); 4] = [
-    (
-        "check",
-        "remove it, and check the repository with stock `restic check`",
-    ),
-    (
-        "prune",
-        "remove it, and prune the repository with stock `restic prune` while no backup runs",
-    ),
+pub(super) const REPOSITORY: [(&str, &str); 2] = [
     ("lock", "remove it; locks are kept as restic keeps them"),
     ("limit", "remove it; local repositories are not throttled"),
 ];

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     failure::Failure,
     name::RunId,
+    protocol::ReadUpTo,
     run::{EngineVersion, Phase, RunResult, Statistics},
 };
 
@@ -65,6 +66,11 @@ pub enum EventKind {
         /// Its full id.
         snapshot: String,
     },
+    /// A check has read the stored data up to here; the last one counts.
+    Read {
+        /// Where the next one goes on.
+        up_to: ReadUpTo,
+    },
     /// The sums so far; the last one counts.
     Stats {
         /// The sums.
@@ -112,7 +118,7 @@ impl Event {
             event: String,
         }
         const KNOWN: &[&str] = &[
-            "hello", "phase", "warning", "snapshot", "stats", "failure", "done",
+            "hello", "phase", "warning", "snapshot", "read", "stats", "failure", "done",
         ];
         let head: Head = serde_json::from_str(line)?;
         if head.v != EVENTS_VERSION {
@@ -171,6 +177,10 @@ mod tests {
             EventKind::Snapshot {
                 snapshot: "a".repeat(64),
             },
+            EventKind::Read {
+                up_to: ReadUpTo::Pack("b".repeat(64)),
+            },
+            EventKind::Read { up_to: ReadUpTo::End },
             EventKind::Stats {
                 statistics: Statistics {
                     files_new: 3,

@@ -3,8 +3,10 @@
 //! The daemon writes [`Spec`] to `spec.json`; the worker appends [`Event`]s to `events.jsonl` and may send
 //! [`Progress`] datagrams, which may be lost. `events.schema.json` beside this file describes the events.
 
+mod care;
 mod credentials;
 mod event;
+mod forget;
 mod output;
 mod progress;
 mod reach;
@@ -13,12 +15,14 @@ mod spec;
 mod told;
 mod watch;
 
+pub use care::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData, ReadUpTo, UnknownAmount};
 pub use credentials::{CredentialStores, StoredCredential, undecryptable, unloadable};
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind};
-pub use output::{EntryRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
+pub use forget::{DecisionRecord, ForgetWork, KnownSnapshot, RetentionPreview, UnforgetRecord, UnforgetWork};
+pub use output::{EntryRecord, PruneRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
 pub use progress::Progress;
 pub use reach::ReachRecord;
-pub use rundir::{EVENTS_FILE, LOCK_FILE, LOG_FILE, SPEC_FILE};
+pub use rundir::{DECISIONS_FILE, EVENTS_FILE, FORGOTTEN_DIRECTORY, LOCK_FILE, LOG_FILE, SPEC_FILE};
 pub use spec::{
     BackupWork, Keep, ListWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,
     StorePasswordWork, WatchWork, Work, job_of_tags, job_tag,

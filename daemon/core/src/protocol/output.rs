@@ -19,6 +19,29 @@ pub struct RepositoryRecord {
     pub snapshots: u64,
 }
 
+/// What a prune did, or would do. Sizes are bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PruneRecord {
+    /// Snapshots, all of which stay.
+    pub snapshots: u64,
+    /// What the repository stores before.
+    pub bytes_repository: u64,
+    /// How much of it no snapshot needs, before.
+    pub bytes_unused: u64,
+    /// Packs that are written anew.
+    pub packs_repacked: u64,
+    /// Their size.
+    pub bytes_repacked: u64,
+    /// Packs that are needed no more, and removed once everybody who might still read them is done.
+    pub packs_marked: u64,
+    /// Packs that are removed now.
+    pub packs_removed: u64,
+    /// Their size.
+    pub bytes_freed: u64,
+    /// What no snapshot needs and stays all the same, afterwards.
+    pub bytes_unused_after: u64,
+}
+
 /// Where a password is kept now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredRecord {

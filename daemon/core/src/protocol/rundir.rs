@@ -8,3 +8,8 @@ pub const EVENTS_FILE: &str = "events.jsonl";
 pub const LOCK_FILE: &str = "worker.lock";
 /// Standard error of the worker, where it is a plain child.
 pub const LOG_FILE: &str = "worker.log";
+/// What a forget decided of each snapshot, one [`DecisionRecord`](super::DecisionRecord) a line; written before the first
+/// is removed.
+pub const DECISIONS_FILE: &str = "decisions.jsonl";
+/// The files of forgotten snapshots, as they were stored, by their ids.
+pub const FORGOTTEN_DIRECTORY: &str = "forgotten";

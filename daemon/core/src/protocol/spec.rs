@@ -8,7 +8,9 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{CredentialStores, StoredCredential};
+use super::{
+    CheckWork, CredentialStores, ForgetWork, PruneWork, RetentionPreview, StoredCredential, UnforgetWork,
+};
 use crate::{
     config::{EngineName, PasswordSource, Verify},
     name::{JobName, RepositoryName, RunId},
@@ -86,7 +88,7 @@ impl RepositorySpec {
     }
 }
 
-/// What a worker can do. `backup` and `restore` are runs; the others answer a question on standard output,
+/// What a worker can do. `backup`, `restore`, `check`, `prune` and `forget` are runs; the others answer a question on standard output,
 /// one JSON record a line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "kebab-case", deny_unknown_fields)]
@@ -95,6 +97,18 @@ pub enum Work {
     Backup(BackupWork),
     /// Write a snapshot back.
     Restore(RestoreWork),
+    /// See whether the repository is whole. What is wrong is told as warnings, and fails the run as `corrupt`.
+    Check(CheckWork),
+    /// Remove what no snapshot needs.
+    Prune(PruneWork),
+    /// What that would do; answers a [`PruneRecord`](super::PruneRecord).
+    PrunePlan(PruneWork),
+    /// Remove the snapshots of a job that its retention lets go; keeps their files in the run directory.
+    Forget(ForgetWork),
+    /// What that would do; answers [`DecisionRecord`](super::DecisionRecord)s.
+    RetentionPreview(RetentionPreview),
+    /// Bring forgotten snapshots back; answers [`UnforgetRecord`](super::UnforgetRecord)s.
+    Unforget(UnforgetWork),
     /// Create the repository; answers a [`RepositoryRecord`](super::RepositoryRecord).
     Initialize,
     /// Open the repository; answers a [`RepositoryRecord`](super::RepositoryRecord).
@@ -121,6 +135,14 @@ pub enum Work {
 }
 
 impl Work {
+    /// Whether it is the work of a run, and no question.
+    pub fn is_run(&self) -> bool {
+        matches!(
+            self,
+            Self::Backup(_) | Self::Restore(_) | Self::Check(_) | Self::Prune(_) | Self::Forget(_)
+        )
+    }
+
     /// Whether it opens its repository, and so needs the password.
     pub fn opens_repository(&self) -> bool {
         !matches!(self, Self::Watch(_) | Self::Reach { .. })

@@ -1,6 +1,6 @@
 //! Events as people read them: in `backupctl log` and in the journal, in the same words.
 
-use super::EventKind;
+use super::{EventKind, ReadUpTo};
 use crate::{
     failure::Failure,
     run::{EngineVersion, Statistics},
@@ -15,6 +15,7 @@ impl EventKind {
             Self::Phase { .. } => "phase",
             Self::Warning { .. } => "warning",
             Self::Snapshot { .. } => "snapshot",
+            Self::Read { .. } => "read",
             Self::Stats { .. } => "stats",
             Self::Failure { .. } => "failure",
             Self::Done { .. } => "done",
@@ -38,6 +39,10 @@ impl EventKind {
             } => format!("{}: {}", escape(path), escape(reason)),
             Self::Warning { reason, .. } => escape(reason),
             Self::Snapshot { snapshot } => escape(snapshot),
+            Self::Read {
+                up_to: ReadUpTo::Pack(pack),
+            } => format!("up to pack {}", escape(pack)),
+            Self::Read { up_to: ReadUpTo::End } => "to the end".to_owned(),
             Self::Stats { statistics } => sums(statistics),
             Self::Failure { failure } => said(failure),
             Self::Done { result } => result.to_string(),

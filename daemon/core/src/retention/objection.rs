@@ -74,8 +74,8 @@ impl ObjectionKind {
                  believed"
             }
             Self::FutureDate | Self::DatesDisagree => {
-                "look with `backupctl snapshots` who made them; forget by their ids those that are not what they say, or \
-                 let an administrator force it if the dates are meant"
+                "look with `backupctl snapshots` who made them; remove those that are not what they say with stock `restic \
+                 forget ID`, or let an administrator force it if the dates are meant"
             }
             Self::Collapse => {
                 "look with `backupctl retention preview` what would go; if that is meant, as with new rules for a long \

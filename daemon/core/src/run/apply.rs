@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     record::{Attempt, BlockedBy, Run, Statistics},
-    words::{Operation, RunResult, RunState, Trigger},
+    words::{Operation, Phase, RunResult, RunState, Trigger},
 };
 use crate::{
     failure::{Failure, FailureClass},
@@ -169,6 +169,7 @@ impl Run {
         // The sums are of the last attempt.
         self.statistics = Statistics::default();
         self.snapshot = None;
+        self.verified = false;
         self.engine = None;
         self.started.get_or_insert(now);
         self.attempts.push(Attempt {
@@ -201,12 +202,16 @@ impl Run {
                 self.engine = engine;
                 self.state = RunState::Running;
             }
-            EventKind::Phase { phase } => self.phase = Some(phase),
+            EventKind::Phase { phase } => {
+                self.verified |= phase == Phase::Verify;
+                self.phase = Some(phase);
+            }
             EventKind::Warning { .. } => {
                 attempt.warned += 1;
                 self.statistics.warnings += 1;
             }
             EventKind::Snapshot { snapshot } => self.snapshot = Some(snapshot),
+            EventKind::Read { up_to } => self.read = Some(up_to),
             EventKind::Stats { statistics } => {
                 let warnings = self.statistics.warnings;
                 self.statistics = statistics;
@@ -342,6 +347,8 @@ impl Run {
 
     fn finish(&mut self, result: RunResult, failure: Option<Failure>, now: Timestamp) {
         self.state = RunState::Finished;
+        // What was not read to its end says nothing.
+        self.verified &= result.is_good();
         self.result = Some(result);
         self.failure = failure;
         self.finished = Some(now);

@@ -7,7 +7,7 @@ use super::words::{Operation, Phase, RunResult, RunState, Trigger};
 use crate::{
     failure::Failure,
     name::{JobName, RepositoryName, RunId},
-    protocol::RestoreWork,
+    protocol::{CareWork, ReadUpTo, RestoreWork},
     retry::Retry,
     schedule::Window,
 };
@@ -64,6 +64,18 @@ pub struct Run {
     /// What a restore writes back, and where; for a restore alone.
     #[serde(default)]
     pub restore: Option<RestoreWork>,
+    /// How a check or a prune cares for its repository; for those alone.
+    #[serde(default)]
+    pub care: Option<CareWork>,
+    /// Up to where a check has read the stored data.
+    #[serde(default)]
+    pub read: Option<ReadUpTo>,
+    /// Its snapshot was read back, and is whole.
+    #[serde(default)]
+    pub verified: bool,
+    /// An administrator has it forget whatever the guard says, as far as anybody may; of a forget alone.
+    #[serde(default)]
+    pub forced: bool,
     /// The snapshot it stored, or restored from.
     pub snapshot: Option<String>,
     /// What did the work.
@@ -168,6 +180,22 @@ pub struct Statistics {
     pub bytes_stored: u64,
     /// Bytes written by a restore.
     pub bytes_restored: u64,
+    /// Bytes of stored data that a check has read.
+    pub bytes_checked: u64,
+    /// What a check found that is not as it should be.
+    pub errors_found: u64,
+    /// Bytes of all that the repository stores, at the end of a check or prune.
+    pub bytes_repository: u64,
+    /// Bytes of it that no snapshot needs.
+    pub bytes_unused: u64,
+    /// Bytes that a prune wrote anew, to be rid of what stood beside them.
+    pub bytes_repacked: u64,
+    /// Bytes that a prune removed.
+    pub bytes_freed: u64,
+    /// Snapshots that were removed.
+    pub snapshots_forgotten: u64,
+    /// Snapshots that stayed when others were removed.
+    pub snapshots_kept: u64,
     /// Warnings told, whatever about.
     pub warnings: u64,
 }
@@ -213,6 +241,10 @@ impl Run {
             blocked_by: Vec::new(),
             statistics: Statistics::default(),
             restore: None,
+            care: None,
+            read: None,
+            verified: false,
+            forced: false,
             snapshot: None,
             engine: None,
             failure: None,
@@ -233,7 +265,8 @@ impl Run {
     /// Bytes looked at or restored per second.
     #[allow(clippy::cast_precision_loss, reason = "a speed for people")]
     pub fn speed(&self, now: Timestamp) -> Option<f64> {
-        let bytes = self.statistics.bytes_processed + self.statistics.bytes_restored;
+        let sums = &self.statistics;
+        let bytes = sums.bytes_processed + sums.bytes_restored + sums.bytes_checked;
         self.duration(now)
             .filter(|seconds| *seconds > 0.0 && bytes > 0)
             .map(|s| bytes as f64 / s)

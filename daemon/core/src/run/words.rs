@@ -62,6 +62,12 @@ words! {
         Backup = "backup",
         /// Write a snapshot back.
         Restore = "restore",
+        /// See whether the repository is whole, and read some of its data.
+        Check = "check",
+        /// Remove what no snapshot needs any more.
+        Prune = "prune",
+        /// Remove the snapshots of a job that its retention lets go.
+        Forget = "forget",
     }
 }
 
@@ -89,7 +95,7 @@ impl Operation {
     pub fn power_use(self) -> PowerUse {
         match self {
             // A backup that is cut off loses nothing that was stored.
-            Self::Backup => PowerUse::Delay,
+            Self::Backup | Self::Check | Self::Prune | Self::Forget => PowerUse::Delay,
             Self::Restore => PowerUse::Block,
         }
     }
@@ -98,13 +104,23 @@ impl Operation {
     pub fn is_maintenance(self) -> bool {
         match self {
             Self::Backup | Self::Restore => false,
+            Self::Check | Self::Prune | Self::Forget => true,
+        }
+    }
+
+    /// Whether it takes something away that cannot be had again; not while the clock is doubtful.
+    pub fn is_destructive(self) -> bool {
+        match self {
+            Self::Backup | Self::Restore | Self::Check => false,
+            Self::Prune | Self::Forget => true,
         }
     }
 
     /// Whether the operation may run beside others on the same repository.
     pub fn repository_use(self) -> RepositoryUse {
         match self {
-            Self::Backup | Self::Restore => RepositoryUse::Shared,
+            Self::Backup | Self::Restore | Self::Check => RepositoryUse::Shared,
+            Self::Prune | Self::Forget => RepositoryUse::Exclusive,
         }
     }
 }
@@ -126,6 +142,8 @@ words! {
         Shutdown = "shutdown",
         /// A device has come.
         Device = "device",
+        /// A backup of its job has ended well.
+        Backup = "backup",
     }
 }
 
@@ -208,5 +226,11 @@ words! {
         Verify = "verify",
         /// Writing files back.
         Restore = "restore",
+        /// Looking whether the repository is whole.
+        Check = "check",
+        /// Removing what no snapshot needs.
+        Prune = "prune",
+        /// Removing snapshots.
+        Forget = "forget",
     }
 }

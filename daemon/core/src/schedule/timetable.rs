@@ -7,7 +7,10 @@ use super::{
     Schedule, When,
     gaps::{MOST_COMPARED, compared, gaps},
 };
-use crate::name::JobName;
+use crate::{
+    name::{JobName, RepositoryName},
+    run::Operation,
+};
 
 /// What a job's jitter hangs on: its machine and its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,21 @@ impl Seed {
         digest.update(machine.as_bytes());
         digest.update([0]);
         digest.update(job.as_str().as_bytes());
+        Self::of(digest)
+    }
+
+    /// The seed of how a repository is cared for on a machine; `what` is done to it.
+    pub fn of_care(machine: &str, repository: &RepositoryName, what: Operation) -> Self {
+        let mut digest = Sha256::new();
+        for part in [machine, "", what.as_str()] {
+            digest.update(part.as_bytes());
+            digest.update([0]);
+        }
+        digest.update(repository.as_str().as_bytes());
+        Self::of(digest)
+    }
+
+    fn of(digest: Sha256) -> Self {
         let bytes: [u8; 32] = digest.finalize().into();
         let (first, _) = bytes.split_at(8);
         Self(
@@ -129,6 +147,16 @@ impl Timetable<'_> {
             }
             back = back.saturating_mul(16);
         }
+    }
+
+    /// How old what each elapse makes may become before it is late: the longest time between two elapses, with a twelfth
+    /// of it to spare, but a quarter of an hour at least and a day at most, and the jitter. `None` where nobody knows
+    /// when to expect the next.
+    pub fn allowed_age(&self, from: Timestamp) -> Option<SignedDuration> {
+        let gap = self.longest_gap(from)?;
+        let spare = (gap / 12).clamp(SignedDuration::from_mins(15), SignedDuration::from_hours(24));
+        let jitter = self.schedules.iter().map(|schedule| schedule.jitter).max()?;
+        gap.checked_add(spare)?.checked_add(jitter)
     }
 
     /// The longest time between two elapses of the next weeks, of more where they are rare; `None` where there are

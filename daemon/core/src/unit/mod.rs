@@ -83,7 +83,7 @@ pub fn watch_unit_name(job: &str) -> String {
 /// The unit that does what the spec says.
 pub fn unit(request: &Request<'_>) -> Unit {
     let spec = request.spec;
-    let is_run = matches!(spec.work, Work::Backup(_) | Work::Restore(_));
+    let is_run = spec.work.is_run();
     let name = match (&spec.work, &spec.job) {
         (Work::Watch(_), Some(job)) => watch_unit_name(job.as_str()),
         _ if is_run => run_unit_name(request.id),
@@ -120,6 +120,19 @@ fn description(spec: &Spec) -> String {
         (Work::Backup(_), None) => format!("Backup to repository {repository}"),
         (Work::Restore(_), Some(job)) => format!("Restore of job {job} from repository {repository}"),
         (Work::Restore(_), None) => format!("Restore from repository {repository}"),
+        (Work::Check(_), _) => format!("Check of backup repository {repository}"),
+        (Work::Prune(_), _) => format!("Prune of backup repository {repository}"),
+        (Work::PrunePlan(_), _) => format!("Plan of a prune of backup repository {repository}"),
+        (Work::Forget(work), _) => {
+            format!("Retention of job {} in repository {repository}", work.job)
+        }
+        (Work::RetentionPreview(preview), _) => {
+            format!(
+                "Preview of the retention of job {} in repository {repository}",
+                preview.forget.job
+            )
+        }
+        (Work::Unforget(_), _) => format!("Return of snapshots to backup repository {repository}"),
         (Work::Initialize, _) => format!("Creation of backup repository {repository}"),
         (Work::Test, _) => format!("Test of backup repository {repository}"),
         (Work::StorePassword(_), _) => format!("New password of backup repository {repository}"),

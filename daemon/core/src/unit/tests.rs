@@ -13,10 +13,12 @@ use crate::{
     config::{EngineName, PasswordSource, Verify},
     name::RunId,
     protocol::{
-        BackupWork, CredentialStores, Keep, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,
-        StorePasswordWork, WatchWork, Work,
+        BackupWork, CheckWork, CredentialStores, FORGOTTEN_DIRECTORY, ForgetWork, Keep, PruneWork, ReadData,
+        ReadUpTo, RepositorySpec, RestoreWork, RetentionPreview, SPEC_VERSION, SnapshotFilter, Spec,
+        StorePasswordWork, UnforgetWork, WatchWork, Work,
     },
     resources::Resources,
+    retention::Rules,
 };
 
 const RUN: &str = "01JD00000000000000000000RN";
@@ -53,8 +55,11 @@ fn spec(work: Work) -> Spec {
         version: SPEC_VERSION,
         run: RunId::from_parts(1, 1),
         attempt: 1,
-        job: matches!(work, Work::Backup(_) | Work::Restore(_) | Work::Watch(_))
-            .then(|| "home".parse().unwrap()),
+        job: matches!(
+            work,
+            Work::Backup(_) | Work::Restore(_) | Work::Watch(_) | Work::Forget(_)
+        )
+        .then(|| "home".parse().unwrap()),
         repository: RepositorySpec {
             name: "nas".parse().unwrap(),
             url: "/srv/nas".into(),
@@ -86,6 +91,30 @@ fn watch() -> Spec {
     spec
 }
 
+/// Of a repository that is elsewhere.
+fn check() -> Spec {
+    let mut spec = spec(Work::Check(CheckWork {
+        read_data: ReadData::Part(12),
+        after: ReadUpTo::End,
+        max_runtime: None,
+    }));
+    spec.repository.url = "sftp:nas:/backup".into();
+    spec
+}
+
+fn forget() -> ForgetWork {
+    ForgetWork {
+        job: "home".parse().unwrap(),
+        host: None,
+        rules: Rules::default(),
+        zone: None,
+        known: Vec::new(),
+        known_since: None,
+        clock_doubt: None,
+        force: false,
+    }
+}
+
 fn reach() -> Spec {
     let places = vec!["nas:22".into()];
     Spec {
@@ -110,6 +139,43 @@ fn request<'a>(manager: ServiceManager, spec: &'a Spec, directory: &'a Path) -> 
 
 /// Every kind of unit, each under the name of its file in `expected`.
 fn kinds() -> Vec<(&'static str, Unit)> {
+    let mut kinds = kinds_for_jobs();
+    let run = PathBuf::from(format!("/var/lib/backupd/runs/{RUN}/attempt-1"));
+    let question = PathBuf::from(format!("/var/cache/backupd/questions/{RUN}"));
+    let system = |work: &Spec, directory: &Path| unit(&request(ServiceManager::System, work, directory));
+    kinds.extend([
+        ("check", system(&check(), &run)),
+        ("prune", system(&spec(Work::Prune(PruneWork::default())), &run)),
+        (
+            "prune-plan",
+            system(&spec(Work::PrunePlan(PruneWork::default())), &question),
+        ),
+        ("forget", system(&spec(Work::Forget(forget())), &run)),
+        (
+            "retention-preview",
+            system(
+                &spec(Work::RetentionPreview(RetentionPreview {
+                    forget: forget(),
+                    at: None,
+                })),
+                &question,
+            ),
+        ),
+        (
+            "unforget",
+            system(
+                &spec(Work::Unforget(UnforgetWork {
+                    directories: vec![run.join(FORGOTTEN_DIRECTORY)],
+                    snapshots: Vec::new(),
+                })),
+                &question,
+            ),
+        ),
+    ]);
+    kinds
+}
+
+fn kinds_for_jobs() -> Vec<(&'static str, Unit)> {
     let run = PathBuf::from(format!("/var/lib/backupd/runs/{RUN}/attempt-1"));
     let question = PathBuf::from(format!("/var/cache/backupd/questions/{RUN}"));
     let system = |spec: &Spec, directory: &Path| unit(&request(ServiceManager::System, spec, directory));

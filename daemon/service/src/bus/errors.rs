@@ -82,6 +82,7 @@ fn of_failure(failure: &Failure) -> Error {
         FailureClass::Configuration => Error::InvalidArgument(text),
         FailureClass::SourceMissing
         | FailureClass::SourceUnreadable
+        | FailureClass::Guarded
         | FailureClass::Hook
         | FailureClass::Engine
         | FailureClass::Interrupted

@@ -2,14 +2,16 @@
 
 use backupd_core::name::JobName;
 use backupd_dbus::{Blocked, Error};
-use zbus::{Connection, OwnedObjectPath, interface, message::Header};
+use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
+    answer::answered,
     arguments::{self, about_text, absolute_path, paths, pause, start_options},
     authority::{About, Action},
     errors::of_refusal,
     objects::{Dictionary, Service, Shown, path_of_run},
     options::Options,
+    query::time,
 };
 use crate::{
     configuration::Kind,
@@ -81,6 +83,51 @@ impl Job {
         options.finish()?;
         let run = leave.restore(request).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
+    }
+
+    /// Applies the job's retention: removes the snapshots that it lets go, and keeps their files, so that `Run.Unforget`
+    /// brings them back until a prune has removed their data. Answers the run. It also runs after each good backup.
+    ///
+    /// Options: `force` (b), whatever the guard says, as far as anybody may; `description`, `metadata` (s).
+    #[zbus(out_args("run"))]
+    async fn forget(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Forget, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let force = options.take("force", "a boolean (`b`)").unwrap_or(false);
+        let about = start_options(&mut options);
+        options.finish()?;
+        let run = leave.forget(self.name.clone(), force, about).await;
+        Ok(path_of_run(run.map_err(of_refusal)?))
+    }
+
+    /// What `Forget` would do now; changes nothing. Answers a file with one JSON record a line: `record` is `snapshot`, with
+    /// `id`, `time`, `day`, `verdict` (`keep` or `forget`), `reasons`, `bytes`, `bytes_stored`, the newest first; then
+    /// `objection`, what the guard says, with `kind`, `message`, `hint`, `snapshots`, `overridden`.
+    ///
+    /// Options: `at-usec` (t), as if it were then.
+    #[zbus(out_args("decisions"))]
+    async fn open_retention_preview(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let at = time(&mut options, "at-usec");
+        options.finish()?;
+        answered(leave.retention_preview(self.name.clone(), at).await)
     }
 
     /// From now on the job does not start by itself, until a time (µs since the epoch), or until `Resume` for 0. Who

@@ -3,6 +3,7 @@
 //! Methods check who calls, turn arguments into domain values, and pass them to the coordinator. Properties are
 //! read from the newest published view, so that no read waits for anything.
 
+mod answer;
 mod arguments;
 mod authority;
 mod errors;

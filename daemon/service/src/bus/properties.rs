@@ -2,18 +2,21 @@
 
 use backupd_core::{
     resources::Limits,
-    run::{Attempt, BlockedBy, Run, Statistics},
+    run::{Attempt, BlockedBy, Operation, Run, Statistics},
 };
 use backupd_dbus::{
-    AttemptProperties, Blocked, ElapseProperties, JobProperties, ManagerProperties, ProgressProperties,
-    RepositoryProperties, RunLimits, RunProperties, StatisticsProperties, job_path, repository_path,
-    run_path,
+    AttemptProperties, Blocked, CareProperties, ElapseProperties, JobProperties, ManagerProperties,
+    ProgressProperties, RepositoryProperties, RunLimits, RunProperties, StatisticsProperties, job_path,
+    repository_path, run_path,
 };
 use jiff::{SignedDuration, Timestamp};
 use zbus::OwnedObjectPath;
 
 use super::{errors::of_faults, objects::Shows};
-use crate::coordinator::{ComingElapse, JobView, ManagerView, ProgressView, RepositoryView, RunView};
+use crate::{
+    coordinator::{CareView, ComingElapse, JobView, ManagerView, ProgressView, RepositoryView, RunView},
+    ports::Subject,
+};
 
 /// µs since the epoch; 0 for "not yet", and for what lies before the epoch.
 pub(super) fn usec(time: Option<Timestamp>) -> u64 {
@@ -117,8 +120,14 @@ fn of_job(view: &JobView) -> JobProperties {
 }
 
 pub(super) fn of_elapse(elapse: &ComingElapse) -> ElapseProperties {
+    let (job, operation, repository) = match &elapse.subject {
+        Subject::Job(job) => (job.to_string(), Operation::Backup, String::new()),
+        Subject::Care(key) => (String::new(), key.operation, key.repository.to_string()),
+    };
     ElapseProperties {
-        job_name: Some(elapse.job.to_string()),
+        job_name: Some(job),
+        operation: Some(operation.to_string()),
+        repository_name: Some(repository),
         at_usec: Some(usec(Some(elapse.at))),
         schedule: Some(elapse.schedule.clone()),
         time_zone: Some(elapse.time_zone.clone()),
@@ -132,6 +141,26 @@ fn of_repository(view: &RepositoryView) -> RepositoryProperties {
         url: Some(view.url.clone()),
         engine: Some(view.engine.to_owned()),
         jobs: Some(view.jobs.iter().map(ToString::to_string).collect()),
+        health: Some(view.health.as_str().to_owned()),
+        health_reason: Some(view.reason.clone()),
+        check_care: Some(of_care(&view.check)),
+        prune_care: Some(of_care(&view.prune)),
+    }
+}
+
+fn of_care(view: &CareView) -> CareProperties {
+    let run = |id: Option<backupd_core::name::RunId>| id.map(|id| run_path(&id.to_string()));
+    let time = |time: Option<Timestamp>| time.map(|time| usec(Some(time)));
+    CareProperties {
+        schedule: view.schedule.clone(),
+        next_usec: time(view.next),
+        active_run: run(view.active_run),
+        last_run: run(view.last_run),
+        last_result: view.last_result.map(|result| result.to_string()),
+        last_success_usec: time(view.last_good),
+        late_usec: time(view.late_at),
+        bytes_repository: view.sums.as_ref().map(|sums| sums.bytes_repository),
+        bytes_unused: view.sums.as_ref().map(|sums| sums.bytes_unused),
     }
 }
 
@@ -247,6 +276,14 @@ fn of_statistics(run: &Run, statistics: &Statistics) -> StatisticsProperties {
         bytes_added: Some(statistics.bytes_added),
         bytes_stored: Some(statistics.bytes_stored),
         bytes_restored: Some(statistics.bytes_restored),
+        bytes_checked: Some(statistics.bytes_checked),
+        errors_found: Some(statistics.errors_found),
+        bytes_repository: Some(statistics.bytes_repository),
+        bytes_unused: Some(statistics.bytes_unused),
+        bytes_repacked: Some(statistics.bytes_repacked),
+        bytes_freed: Some(statistics.bytes_freed),
+        snapshots_forgotten: Some(statistics.snapshots_forgotten),
+        snapshots_kept: Some(statistics.snapshots_kept),
         warnings: Some(statistics.warnings),
         compression_ratio: statistics.compression_ratio(),
         bytes_per_second: run.finished.and_then(|finished| run.speed(finished)),

@@ -89,7 +89,7 @@ pub(super) fn audit_query(options: Dictionary) -> Result<AuditQuery, Error> {
     Ok(query)
 }
 
-fn time(filter: &mut Options, key: &'static str) -> Option<Timestamp> {
+pub(super) fn time(filter: &mut Options, key: &'static str) -> Option<Timestamp> {
     let usec: u64 = filter.take(key, "µs since the epoch (`t`)")?;
     // What lies beyond the last time there is matches like the last time there is.
     Some(

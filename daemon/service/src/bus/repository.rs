@@ -1,16 +1,17 @@
 //! `org.backupd.Backup1.Repository`.
 
-use std::{fs::File, path::PathBuf};
+use std::path::PathBuf;
 
 use backupd_core::{
     config::PasswordSource,
     name::RepositoryName,
     protocol::{ListWork, SnapshotFilter, Work},
 };
-use backupd_dbus::{Error, PasswordProperties};
+use backupd_dbus::{CareProperties, Error, PasswordProperties};
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
+    answer::answered,
     arguments::{self, absolute_path, paths, start_options},
     authority::{About, Action},
     errors::{of_question, of_refusal},
@@ -20,8 +21,7 @@ use super::{
 };
 use crate::{
     configuration::Kind,
-    coordinator::{PasswordKept, PasswordRequest, Refusal, RepositoryView, RestoreRequest},
-    ports::AskError,
+    coordinator::{CareWish, PasswordKept, PasswordRequest, PruneWish, RepositoryView, RestoreRequest},
 };
 
 /// See the module.
@@ -36,14 +36,24 @@ impl Repository {
         About::repository(self.name.as_str())
     }
 
+    async fn care(
+        &self,
+        leave: &Leave,
+        wish: CareWish,
+        mut options: Options,
+    ) -> Result<OwnedObjectPath, Error> {
+        let about = start_options(&mut options);
+        options.finish()?;
+        let run = leave
+            .care(self.name.clone(), wish, about)
+            .await
+            .map_err(of_refusal)?;
+        Ok(path_of_run(run))
+    }
+
     async fn ask(&self, leave: &Leave, work: Work) -> Result<OwnedFd, Error> {
         answered(leave.ask(self.name.clone(), work, None).await)
     }
-}
-
-fn answered(answer: Result<Result<File, AskError>, Refusal>) -> Result<OwnedFd, Error> {
-    let answer = answer.map_err(of_refusal)?.map_err(of_question)?;
-    Ok(OwnedFd::from(std::os::fd::OwnedFd::from(answer)))
 }
 
 /// A store of snapshots in restic's format.
@@ -173,6 +183,70 @@ impl Repository {
         Ok(path_of_run(run))
     }
 
+    /// Sees whether the repository is whole: index, packs, snapshots and trees, and as much of the stored data as is asked
+    /// for, where the last check left off. Answers the run.
+    ///
+    /// Options: `read-data` (s), `none`, `all`, a part such as `1/12` or a size such as `10 GiB`, as its file says if not
+    /// given; `description`, `metadata` (s).
+    #[zbus(out_args("run"))]
+    async fn check(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Check, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let wish = CareWish::Check(options.parsed("read-data"));
+        self.care(&leave, wish, options).await
+    }
+
+    /// Removes what no snapshot needs. Packs that are not needed any more are removed a day later, for those who may
+    /// still read them. Answers the run.
+    ///
+    /// Options: `max-unused` (s), how much may stay, such as `5%`, `10 GiB` or `unlimited`, as its file says if not
+    /// given; `max-repack` (t), bytes that are written anew at most; `description`, `metadata` (s).
+    #[zbus(out_args("run"))]
+    async fn prune(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Prune, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let wish = CareWish::Prune(prune_wish(&mut options));
+        self.care(&leave, wish, options).await
+    }
+
+    /// What `Prune` would do now; changes nothing. Answers a file with one JSON record: `snapshots`,
+    /// `bytes_repository`, `bytes_unused`, `packs_repacked`, `bytes_repacked`, `packs_marked`, `packs_removed`,
+    /// `bytes_freed`, `bytes_unused_after`.
+    ///
+    /// Options: `max-unused` (s), `max-repack` (t).
+    #[zbus(out_args("plan"))]
+    async fn open_prune_plan(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Check, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let wish = prune_wish(&mut options);
+        options.finish()?;
+        answered(leave.prune_plan(self.name.clone(), wish).await)
+    }
+
     /// Keeps a password, which a worker reads from `password` to its end, and lets the repository's file name the
     /// place. A pipe or a file in memory will do; the daemon does not read it. A password that does not open the
     /// repository is refused before anything changes, and the one before stays where it is. Answers `Credential` or
@@ -256,6 +330,32 @@ impl Repository {
     fn jobs(&self) -> Vec<String> {
         self.shown.get(|properties| properties.jobs)
     }
+
+    /// `ok`; `degraded` when it could not be checked or pruned; `late` when it was too long ago; `failed` when the last
+    /// check found it damaged.
+    #[zbus(property)]
+    fn health(&self) -> String {
+        self.shown.get(|properties| properties.health)
+    }
+
+    /// Why, for people; empty where it is well.
+    #[zbus(property)]
+    fn health_reason(&self) -> String {
+        self.shown.get(|properties| properties.health_reason)
+    }
+
+    /// How it is checked: `Schedule` (s), `NextUSec` (t), `ActiveRun`, `LastRun` (o), `LastResult` (s),
+    /// `LastSuccessUSec`, `LateUSec`, `BytesRepository`, `BytesUnused` (t); what there is nothing to say of is missing.
+    #[zbus(property)]
+    fn check_care(&self) -> CareProperties {
+        self.shown.get(|properties| properties.check_care)
+    }
+
+    /// How it is pruned; as `CheckCare`.
+    #[zbus(property)]
+    fn prune_care(&self) -> CareProperties {
+        self.shown.get(|properties| properties.prune_care)
+    }
 }
 
 fn of_password(kept: &PasswordKept) -> PasswordProperties {
@@ -271,6 +371,13 @@ fn of_password(kept: &PasswordKept) -> PasswordProperties {
         opens: Some(kept.opens),
         before: Some(kept.before.to_string()),
         revision: Some(kept.revision.clone()),
+    }
+}
+
+fn prune_wish(options: &mut Options) -> PruneWish {
+    PruneWish {
+        max_unused: options.parsed("max-unused"),
+        max_repack: options.take("max-repack", "a number of bytes (`t`)"),
     }
 }
 

@@ -5,6 +5,7 @@ use backupd_dbus::{AttemptProperties, Blocked, Error, ProgressProperties, RunLim
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
+    answer::answered,
     arguments::limits,
     authority::{About, Action},
     errors::of_refusal,
@@ -80,6 +81,55 @@ impl Run {
             ))
         })?;
         Ok(OwnedFd::from(std::os::fd::OwnedFd::from(events)))
+    }
+
+    /// What a run that forgets has decided of each snapshot, before it removed the first: a file with one JSON record a
+    /// line, as `Job.OpenRetentionPreview` answers it.
+    ///
+    /// Options: `attempt` (u), the last if not given.
+    #[zbus(out_args("decisions"))]
+    async fn open_decisions(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let last = self.shown.get(|properties| properties.attempt);
+        let attempt: u32 = options.take("attempt", "a number (`u`)").unwrap_or(last);
+        options.finish()?;
+        let decisions = leave.open_decisions(self.id, attempt).map_err(|error| {
+            Error::Failed(format!(
+                "run {} has decided nothing in attempt {attempt}: {error}",
+                self.id
+            ))
+        })?;
+        Ok(OwnedFd::from(std::os::fd::OwnedFd::from(decisions)))
+    }
+
+    /// Brings back snapshots that this run forgot, as long as no prune has removed what they need. Answers a file with one
+    /// JSON record a line: `id`, `present`, and `reason` where it is not.
+    ///
+    /// Options: `snapshots` (as), full ids, all if not given.
+    #[zbus(out_args("snapshots"))]
+    async fn unforget(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Forget, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let snapshots = options.take("snapshots", "a list of strings (`as`)");
+        options.finish()?;
+        answered(leave.unforget(self.id, snapshots.unwrap_or_default()).await)
     }
 
     /// Changes limits of the run while it is at work, until its end; answers those that are in force then.

@@ -11,7 +11,7 @@ use std::{
 
 use backupd_core::{
     config::{
-        Catalog, EngineName, Entry, Fault, Origin, PasswordSource, Repository, is_configuration_file,
+        Care, Catalog, EngineName, Entry, Fault, Origin, PasswordSource, Repository, is_configuration_file,
         name_from_file, parse_job, parse_repository,
     },
     name::{JobName, NameError, RepositoryName},
@@ -185,6 +185,7 @@ fn add_default_repository(loaded: &mut Loaded) {
             password: PasswordSource::Environment(ENCRYPTION_KEY.to_owned()),
             engine: EngineName::default(),
             description: Some(format!("from `{STORAGE_PATH}`")),
+            care: Care::default(),
             origin: Origin::default(),
         });
 }

@@ -3,7 +3,7 @@
 use backupd_core::{
     audit::Action,
     name::RunId,
-    protocol::{Spec, Work},
+    protocol::{CareWork, Spec, Work},
     run::{Operation, Run, RunEvent, Trigger},
 };
 use jiff::Timestamp;
@@ -68,14 +68,27 @@ impl Coordinator {
 
 /// The run that a worker works for, as far as its spec says.
 fn run_of(spec: &Spec, now: Timestamp) -> Option<Run> {
-    let (operation, restore) = match &spec.work {
-        Work::Backup(_) => (Operation::Backup, None),
-        Work::Restore(work) => (Operation::Restore, Some(work.clone())),
+    let (mut restore, mut care) = (None, None);
+    let operation = match &spec.work {
+        Work::Backup(_) => Operation::Backup,
+        Work::Restore(work) => {
+            restore = Some(work.clone());
+            Operation::Restore
+        }
+        Work::Forget(_) => Operation::Forget,
+        Work::Check(work) => {
+            care = Some(CareWork::Check(work.clone()));
+            Operation::Check
+        }
+        Work::Prune(work) => {
+            care = Some(CareWork::Prune(work.clone()));
+            Operation::Prune
+        }
         _ => return None,
     };
     let (job, repository) = (spec.job.clone(), spec.repository.name.clone());
     let mut run = Run::new(spec.run, job, repository, operation, Trigger::Manual, now);
-    run.restore = restore;
+    (run.restore, run.care) = (restore, care);
     run.apply(RunEvent::Starting, now).ok()?;
     Some(run)
 }

@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use backupd_core::name::{JobName, RunId};
 use jiff::Timestamp;
 
-use crate::dense::pack;
+use crate::{dense::pack, ports::CareKey};
 
 /// One thing to look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Appointment {
     /// The job's schedule elapses, or what has elapsed may start.
     Elapse(JobName),
+    /// A repository is cared for.
+    Care(CareKey),
+    /// What is done to a repository was done too long ago.
+    CareLate(CareKey),
     /// What a job was to start for may be looked at again.
     Trigger(JobName),
     /// The job becomes late.

@@ -29,6 +29,7 @@ impl Coordinator {
         }
         let outside = self.take_room();
         let mut elapsed = outside.clone();
+        let mut cares = BTreeSet::new();
         let due = self.agenda.take_due(self.parts.clock.now());
         for appointment in due {
             match appointment {
@@ -37,6 +38,8 @@ impl Coordinator {
                     self.start_pending(&job).await;
                     pump = true;
                 }
+                Appointment::Care(key) => drop(cares.insert(key)),
+                Appointment::CareLate(key) => self.touch_repository(&key.repository),
                 Appointment::Late(job) => self.touch_job(&job),
                 Appointment::Attempt(_) => pump = true,
                 Appointment::Window(id) => {
@@ -52,6 +55,9 @@ impl Coordinator {
                     pump = true;
                 }
             }
+        }
+        if !cares.is_empty() {
+            self.cares_elapse(cares).await;
         }
         if !elapsed.is_empty() {
             self.elapse(elapsed, &outside).await;
@@ -110,6 +116,9 @@ impl Coordinator {
 
     /// A pause has ended, or was ended.
     pub(super) fn agree_again(&mut self, job: Option<&JobName>) {
+        if job.is_none() {
+            self.agree_on_cares();
+        }
         let names: Vec<JobName> = match job {
             Some(job) => vec![job.clone()],
             None => self.catalog.jobs.keys().cloned().collect(),

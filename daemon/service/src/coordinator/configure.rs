@@ -86,10 +86,12 @@ impl Coordinator {
     }
 
     pub(super) async fn apply_configuration(&mut self) {
-        let before = self.catalog.jobs.clone();
+        let before = self.catalog.clone();
         self.load_configuration();
         self.refresh_histories().await;
-        self.reschedule(&before).await;
+        self.refresh_cares().await;
+        self.reschedule(&before.jobs).await;
+        self.reschedule_cares(&before.repositories).await;
         self.plan_all().await;
         self.rewatch = true;
         self.touch_all();

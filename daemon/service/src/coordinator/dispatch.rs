@@ -29,6 +29,14 @@ impl Coordinator {
                 let outcome = self.restore(*request, &who).await;
                 self.reply(answer, outcome).await;
             }
+            Message::Forget(job, force, options, who, answer) => {
+                let outcome = self.forget(&job, force, options, &who).await;
+                self.reply(answer, outcome).await;
+            }
+            Message::Care(repository, wish, options, who, answer) => {
+                let outcome = self.care(&repository, &wish, options, &who).await;
+                self.reply(answer, outcome).await;
+            }
             Message::Cancel(run, who, answer) => {
                 let outcome = self.cancel(run, &who).await;
                 self.reply(answer, outcome).await;
@@ -94,6 +102,16 @@ impl Coordinator {
             }
             Message::NextSpec(job, answer) => {
                 let _ = answer.send(self.next_spec(&job));
+            }
+            Message::RetentionPreview(job, at, answer) => {
+                let _ = answer.send(self.retention_preview(&job, at).await);
+            }
+            Message::UnforgetWork(run, snapshots, answer) => {
+                let outcome = self.unforget_work(run, snapshots).await;
+                self.reply(answer, outcome).await;
+            }
+            Message::PruneWork(repository, wish, answer) => {
+                let _ = answer.send(self.prune_work(&repository, wish));
             }
             Message::Elapses(query, answer) => {
                 let _ = answer.send(self.elapses(&query));
@@ -184,6 +202,7 @@ impl Coordinator {
     /// Sees to what has come meanwhile, and lets others see what changed.
     pub(super) async fn settle(&mut self) {
         self.attend().await;
+        self.queue_forgets().await;
         // What was seen to may have made something else due; what does so again and again waits for the alarm.
         for _ in 0..ROUNDS {
             if self.agenda.first().is_none_or(|at| at > self.parts.clock.now()) {

@@ -22,11 +22,11 @@ use super::{
 use crate::{
     audit::daemon,
     journal::{messages, of_run},
-    ports::StoreError,
+    ports::{StoreError, Subject},
 };
 
 /// An elapse that is seen to later than this was missed.
-const ON_TIME: SignedDuration = SignedDuration::from_mins(1);
+pub(super) const ON_TIME: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is to be kept in one go.
 #[derive(Default)]
@@ -35,7 +35,7 @@ pub(super) struct Batch {
     /// Runs that end by it.
     ended: Vec<Run>,
     /// Elapses that are seen to.
-    seen: Vec<(JobName, Timestamp)>,
+    pub(super) seen: Vec<(Subject, Timestamp)>,
     entries: Vec<Entry>,
 }
 
@@ -80,7 +80,7 @@ impl Coordinator {
                 "the job `{name}` was to run at {}, which was missed, and its schedule does not catch up",
                 due.last.at
             );
-            batch.seen.push((name.clone(), due.last.at));
+            batch.seen.push((Subject::Job(name.clone()), due.last.at));
             return;
         };
         let Some(schedule) = job.schedules.get(elapse.schedule) else {
@@ -111,7 +111,7 @@ impl Coordinator {
             }
             // One that has not begun does what the elapse asks for.
             Some(_) => {
-                batch.seen.push((name.clone(), elapse.at));
+                batch.seen.push((Subject::Job(name.clone()), elapse.at));
                 return;
             }
             None => {}
@@ -147,7 +147,7 @@ impl Coordinator {
                 if run.apply(RunEvent::Skip(reason), self.parts.clock.now()).is_ok() {
                     let entry = self.end(&mut run);
                     batch.entries.push(entry);
-                    batch.seen.push((name.clone(), elapse.at));
+                    batch.seen.push((Subject::Job(name.clone()), elapse.at));
                     batch.ended.push(run);
                 }
             }
@@ -214,7 +214,7 @@ impl Coordinator {
         }
         for run in &new {
             entries.push(accepted(self.entry(accepting(run.operation), who), run));
-            seen.extend(run.job.clone().zip(run.scheduled));
+            seen.extend(run.job.clone().map(Subject::Job).zip(run.scheduled));
         }
         let kept: Vec<Run> = new.iter().chain(&ended).cloned().collect();
         if let Err(error) = self.parts.store.schedule(kept, seen.clone(), entries).await {
@@ -224,8 +224,10 @@ impl Coordinator {
             );
             self.trouble_with_store(error.to_string());
             let now = self.parts.clock.now();
-            for (job, at) in seen {
-                self.outside.set(Appointment::Elapse(job), Some(at.min(now)));
+            for (subject, at) in seen {
+                if let Subject::Job(job) = subject {
+                    self.outside.set(Appointment::Elapse(job), Some(at.min(now)));
+                }
             }
             for run in new.into_iter().filter(|run| is_kept_in_mind(run.trigger)) {
                 self.pending
@@ -233,8 +235,11 @@ impl Coordinator {
             }
             return Err(error);
         }
-        for (job, elapse) in seen {
-            self.seen_to(&job, elapse);
+        for (subject, elapse) in seen {
+            match subject {
+                Subject::Job(job) => self.seen_to(&job, elapse),
+                Subject::Care(key) => self.care_seen_to(&key, elapse),
+            }
         }
         // Before others end: what waited for that finds the new ones.
         for run in new {
@@ -260,7 +265,7 @@ impl Coordinator {
     }
 }
 
-fn window_of(schedule: &Schedule) -> Option<RunWindow> {
+pub(super) fn window_of(schedule: &Schedule) -> Option<RunWindow> {
     let window = schedule.window.clone()?;
     let zone = schedule
         .zone

@@ -166,6 +166,8 @@ impl Coordinator {
     pub(super) async fn concluded(&mut self, run: Run) {
         log_end(&run);
         self.remember(&run);
+        self.retire_snapshots_after(&run);
+        self.learn_from_forget(&run).await;
         let job = run.job.clone().filter(|_| run.operation == Operation::Backup);
         self.put_back(run);
         self.forget_expired(job.as_ref()).await;
@@ -177,9 +179,19 @@ impl Coordinator {
 
     /// What its job's health follows from: from the run itself, for the store may not have it.
     fn remember(&mut self, run: &Run) {
+        self.remember_care(run);
         let Some(history) = run.job.as_ref().and_then(|job| self.histories.get_mut(job)) else {
             return;
         };
+        if run.operation == Operation::Forget
+            && !matches!(run.result, Some(RunResult::Cancelled | RunResult::Skipped))
+        {
+            let failed = run
+                .failure
+                .as_ref()
+                .filter(|_| !run.result.is_some_and(RunResult::is_good));
+            history.forget_failure = failed.map(|failure| failure.message.clone());
+        }
         if run.operation != Operation::Backup {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead as _, BufReader},
+    io::{self, BufRead as _, BufReader, Seek as _},
     os::fd::OwnedFd,
     sync::Arc,
 };
@@ -11,7 +11,10 @@ use backupd_core::{
     audit::{Action, Entry, Outcome, Who},
     config::{Fault, Repository},
     name::{JobName, RepositoryName, RunId},
-    protocol::{CredentialStores, ReachRecord, RepositorySpec, SPEC_VERSION, Spec, Work},
+    protocol::{
+        CredentialStores, DECISIONS_FILE, ReachRecord, RepositorySpec, SPEC_VERSION, Spec, UnforgetRecord,
+        Work,
+    },
     resources::{Limits, Resources},
     run::{Run, Trigger},
 };
@@ -19,6 +22,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
 
 use super::{
+    care::{CareWish, PruneWish},
     message::{Answer, ComingElapse, ElapseQuery, Inbox, Message, RestoreRequest, StartOptions},
     outbox::Outbox,
     queue::launch_failure,
@@ -155,6 +159,91 @@ impl Handle {
     pub(crate) async fn restore(&self, request: RestoreRequest) -> Result<RunId, Refusal> {
         self.request(|answer| Message::Restore(Box::new(request), self.who(), answer))
             .await
+    }
+
+    /// Checks or prunes a repository.
+    pub(crate) async fn care(
+        &self,
+        repository: RepositoryName,
+        wish: CareWish,
+        options: StartOptions,
+    ) -> Result<RunId, Refusal> {
+        self.request(|answer| Message::Care(repository, wish, options, self.who(), answer))
+            .await
+    }
+
+    /// Applies the retention of a job; whatever the guard says, if it is forced.
+    pub(crate) async fn forget(
+        &self,
+        job: JobName,
+        force: bool,
+        options: StartOptions,
+    ) -> Result<RunId, Refusal> {
+        self.request(|answer| Message::Forget(job, force, options, self.who(), answer))
+            .await
+    }
+
+    /// What a forget would do, now or then; the answer is a file to read from the start.
+    pub(crate) async fn retention_preview(
+        &self,
+        job: JobName,
+        at: Option<Timestamp>,
+    ) -> Result<Result<File, AskError>, Refusal> {
+        let (repository, work) = self
+            .request(|answer| Message::RetentionPreview(job, at, answer))
+            .await?;
+        self.ask(repository, work, None).await
+    }
+
+    /// Brings back snapshots that a run forgot, all of them where none is named; the answer is a file to read from the
+    /// start.
+    pub(crate) async fn unforget(
+        &self,
+        run: RunId,
+        snapshots: Vec<String>,
+    ) -> Result<Result<File, AskError>, Refusal> {
+        let (repository, work) = self
+            .request(|answer| Message::UnforgetWork(run, snapshots, answer))
+            .await?;
+        let entry = self
+            .entry(Action::RunUnforget)
+            .repository(Some(&repository))
+            .run(run);
+        let name = repository.clone();
+        let act = async move {
+            match self.ask(name, work, None).await {
+                Ok(outcome) => outcome.map_err(Ok),
+                Err(refusal) => Err(Err(refusal)),
+            }
+        };
+        let answer = unfold(self.recorded(entry, act, why).await?)?;
+        let Ok(mut file) = answer else { return Ok(answer) };
+        let present = present_of(&mut file).map_err(|error| {
+            Refusal::new(
+                RefusalKind::Failed,
+                format!("the worker's answer cannot be read: {error}"),
+            )
+        })?;
+        self.store.bring_back(repository, run, present).await?;
+        Ok(Ok(file))
+    }
+
+    /// What a run that forgot has decided of each snapshot.
+    pub(crate) fn open_decisions(&self, run: RunId, attempt: u32) -> io::Result<File> {
+        File::open(self.launcher.directory(run, attempt).join(DECISIONS_FILE))
+    }
+
+    /// What a prune would do; the answer is a file to read from the start.
+    pub(crate) async fn prune_plan(
+        &self,
+        repository: RepositoryName,
+        wish: PruneWish,
+    ) -> Result<Result<File, AskError>, Refusal> {
+        let name = repository.clone();
+        let work = self
+            .request(|answer| Message::PruneWork(name, wish, answer))
+            .await?;
+        self.ask(repository, Work::PrunePlan(work), None).await
     }
 
     pub(crate) async fn cancel(&self, run: RunId) -> Result<(), Refusal> {
@@ -349,6 +438,19 @@ impl Handle {
             work,
         }
     }
+}
+
+/// The snapshots that are there again, of an answer that is read from the start afterwards.
+fn present_of(file: &mut File) -> io::Result<Vec<String>> {
+    let mut present = Vec::new();
+    for line in BufReader::new(file.try_clone()?).lines() {
+        let record: UnforgetRecord = serde_json::from_str(&line?)?;
+        if record.present {
+            present.push(record.id);
+        }
+    }
+    file.rewind()?;
+    Ok(present)
 }
 
 /// Why a question that is recorded was not answered, or not put.

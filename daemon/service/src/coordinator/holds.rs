@@ -66,7 +66,11 @@ impl Coordinator {
                 clears,
             },
         };
-        if let Some(pause) = run.job.as_ref().and_then(|job| self.pause_of(job)) {
+        let pause = match &run.job {
+            Some(job) => self.pause_of(job),
+            None => self.pause_of_all(),
+        };
+        if let Some(pause) = pause {
             let what = match &pause.reason {
                 Some(reason) => format!("it is paused: {reason}"),
                 None => "it is paused".to_owned(),
@@ -161,7 +165,7 @@ impl Coordinator {
 
     /// What deletes by the age of things waits for a clock that is right.
     fn doubts_clock(&self, run: &Run, now: Timestamp) -> Option<Hold> {
-        if !run.operation.is_maintenance() {
+        if !run.operation.is_destructive() {
             return None;
         }
         let jobs = self

@@ -8,14 +8,21 @@ use backupd_core::{
     config::{Fault, Repository},
     failure::Failure,
     name::{JobName, RepositoryName, RunId},
-    protocol::{Event, Progress, Spec},
+    protocol::{Event, Progress, PruneWork, Spec, Work},
     run::{Run, Trigger},
 };
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{password::PasswordWish, refusal::Refusal};
-use crate::{configuration::Kind, ports::LaunchError};
+use super::{
+    care::{CareWish, PruneWish},
+    password::PasswordWish,
+    refusal::Refusal,
+};
+use crate::{
+    configuration::Kind,
+    ports::{LaunchError, Subject},
+};
 
 /// Messages that may wait; a flood of calls is refused before it costs memory.
 const QUEUE: usize = 256;
@@ -64,10 +71,11 @@ pub(crate) struct ElapseQuery {
 /// An elapse that comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ComingElapse {
-    pub(crate) job: JobName,
+    /// What begins then.
+    pub(crate) subject: Subject,
     /// Jitter counted.
     pub(crate) at: Timestamp,
-    /// As the job's file says it.
+    /// As its file says it.
     pub(crate) schedule: String,
     /// Of its clock.
     pub(crate) time_zone: String,
@@ -96,6 +104,16 @@ pub(crate) enum Message {
     /// What comes.
     Elapses(ElapseQuery, Answer<Vec<ComingElapse>>),
     Restore(Box<RestoreRequest>, Who, Answer<RunId>),
+    /// Something is to be done to a repository.
+    Care(RepositoryName, CareWish, StartOptions, Who, Answer<RunId>),
+    /// A job's retention is to be applied; whatever the guard says, if the second is set.
+    Forget(JobName, bool, StartOptions, Who, Answer<RunId>),
+    /// What a forget would be told, and where.
+    RetentionPreview(JobName, Option<Timestamp>, Answer<(RepositoryName, Work)>),
+    /// What brings back what a run forgot, and where.
+    UnforgetWork(RunId, Vec<String>, Answer<(RepositoryName, Work)>),
+    /// What a prune would be told.
+    PruneWork(RepositoryName, PruneWish, Answer<PruneWork>),
     Cancel(RunId, Who, Answer<()>),
     /// Makes a run of history an object again.
     Recall(RunId, Answer<()>),

@@ -6,10 +6,12 @@
 mod adopt;
 mod agenda;
 mod attend;
+mod care;
 mod configure;
 mod dispatch;
 mod elapse;
 mod finish;
+mod forget;
 mod handle;
 mod holds;
 mod keep;
@@ -33,6 +35,7 @@ mod state;
 mod triggers;
 mod views;
 
+pub(crate) use care::{CareWish, PruneWish};
 pub(crate) use handle::Handle;
 pub(crate) use message::{ComingElapse, ElapseQuery, Inbox, Message, RestoreRequest, StartOptions};
 pub(crate) use outbox::{Changes, ObjectKey, Outbox};
@@ -40,7 +43,7 @@ pub(crate) use password::{PasswordKept, PasswordRequest};
 pub(crate) use refusal::{Refusal, RefusalKind, shown};
 use state::Live;
 pub(crate) use state::{Coordinator, Parts};
-pub(crate) use views::{JobView, ManagerView, ProgressView, RepositoryView, RunView, View};
+pub(crate) use views::{CareView, JobView, ManagerView, ProgressView, RepositoryView, RunView, View};
 
 #[cfg(test)]
 mod tests;

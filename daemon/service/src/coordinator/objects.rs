@@ -44,7 +44,7 @@ impl Coordinator {
     /// Takes a run off the bus.
     pub(super) fn remove(&mut self, id: RunId) {
         if let Some(live) = self.runs.remove(&id) {
-            self.touch_run(id, live.run.job.as_ref());
+            self.touch_run(&live.run);
         }
     }
 
@@ -70,7 +70,7 @@ impl Coordinator {
         if !active {
             self.agenda.set(Appointment::Window(run.id), None);
         }
-        self.touch_run(run.id, run.job.as_ref());
+        self.touch_run(run);
         self.rewatch_after(run);
     }
 

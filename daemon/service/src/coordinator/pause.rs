@@ -27,6 +27,12 @@ impl Coordinator {
             .max_by_key(ends)
     }
 
+    /// What keeps everything from starting by itself.
+    pub(super) fn pause_of_all(&self) -> Option<&Pause> {
+        let now = self.parts.clock.now();
+        self.pauses.get(&None).filter(|pause| !pause.is_over(now))
+    }
+
     /// Lets a job, or all, not start by themselves for a while.
     pub(super) async fn pause(
         &mut self,

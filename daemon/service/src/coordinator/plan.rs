@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use super::{
     ComingElapse, Coordinator, ElapseQuery, agenda::Appointment, publish::describe, refusal::Refusal,
 };
-use crate::{dense::pack, journal::messages};
+use crate::{dense::pack, journal::messages, ports::Subject};
 
 /// What follows from a job's schedules.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +29,8 @@ pub(super) struct Plan {
     pub(super) max_age: Option<SignedDuration>,
 }
 
-/// That a job's elapses are seen to up to a time.
-type Mark = (JobName, Timestamp);
+/// That the elapses of a schedule are seen to up to a time.
+type Mark = (Subject, Timestamp);
 
 impl Coordinator {
     /// The schedules of a job with all that they depend on.
@@ -71,8 +71,9 @@ impl Coordinator {
         let names: Vec<JobName> = self.catalog.jobs.keys().cloned().collect();
         for name in names {
             let mark = self.plan(&name);
-            marks.extend(mark.map(|mark| (name, mark)));
+            marks.extend(mark.map(|mark| (Subject::Job(name), mark)));
         }
+        marks.extend(self.plan_cares());
         pack(&mut self.plans);
         self.agenda.pack();
         self.keep_marks(marks).await;
@@ -107,8 +108,8 @@ impl Coordinator {
         Some(cursor)
     }
 
-    /// Keeps up to where jobs are seen to, beside any run.
-    async fn keep_marks(&mut self, marks: Vec<Mark>) {
+    /// Keeps up to where schedules are seen to, beside any run.
+    pub(super) async fn keep_marks(&mut self, marks: Vec<Mark>) {
         if marks.is_empty() {
             return;
         }
@@ -130,7 +131,10 @@ impl Coordinator {
             .filter(changed)
             .map(|job| job.name.clone())
             .collect();
-        let marks: Vec<_> = names.iter().map(|name| (name.clone(), now)).collect();
+        let marks: Vec<_> = names
+            .iter()
+            .map(|name| (Subject::Job(name.clone()), now))
+            .collect();
         for name in &names {
             self.after_active.remove(name);
             if let Some(history) = self.histories.get_mut(name) {
@@ -183,34 +187,40 @@ impl Coordinator {
             return Err(self.unknown_job(job.as_str()));
         }
         let from = query.from.unwrap_or_else(|| self.parts.clock.now());
-        let timetable = |name: &JobName| {
-            let job = self.catalog.jobs.get(name).filter(|job| job.enabled)?;
-            Some((job, self.timetable(job, self.plans.get(name)?.seed)))
+        let timetable = |subject: &Subject| match subject {
+            Subject::Job(name) => {
+                let job = self.catalog.jobs.get(name).filter(|job| job.enabled)?;
+                Some(self.timetable(job, self.plans.get(name)?.seed))
+            }
+            Subject::Care(key) => self.care_timetable(key, self.cares.get(key)?.plan?.seed),
         };
-        let wanted = |name: &&JobName| query.job.as_ref().is_none_or(|job| job == *name);
-        // The next one of each job; the first is taken, and that job's next put in its place.
-        let mut heads: BTreeSet<(Timestamp, &JobName, usize)> = BTreeSet::new();
-        for name in self.catalog.jobs.keys().filter(wanted) {
-            let next = timetable(name).and_then(|(_, timetable)| timetable.next_after(from));
-            heads.extend(next.map(|next| (next.at, name, next.schedule)));
+        let jobs = self.catalog.jobs.keys().cloned().map(Subject::Job);
+        let cares = self.cares.keys().cloned().map(Subject::Care);
+        let wanted = |subject: &Subject| match (&query.job, subject) {
+            (None, _) => true,
+            (Some(job), Subject::Job(name)) => job == name,
+            (Some(_), Subject::Care(_)) => false,
+        };
+        // The next one of each; the first is taken, and the next of the same put in its place.
+        let mut heads: BTreeSet<(Timestamp, Subject, usize)> = BTreeSet::new();
+        for subject in jobs.chain(cares).filter(wanted) {
+            let next = timetable(&subject).and_then(|timetable| timetable.next_after(from));
+            heads.extend(next.map(|next| (next.at, subject, next.schedule)));
         }
         let mut coming = Vec::new();
         while coming.len() < query.limit
-            && let Some((at, name, index)) = heads.pop_first()
+            && let Some((at, subject, index)) = heads.pop_first()
             && query.until.is_none_or(|until| at < until)
         {
-            let Some((job, timetable)) = timetable(name) else {
+            let Some(timetable) = timetable(&subject) else {
                 continue;
             };
-            heads.extend(
-                timetable
-                    .next_after(at)
-                    .map(|next| (next.at, name, next.schedule)),
-            );
-            let schedule = job.schedules.get(index);
+            let next = timetable.next_after(at);
+            heads.extend(next.map(|next| (next.at, subject.clone(), next.schedule)));
+            let schedule = timetable.schedules.get(index);
             let zone = schedule.map_or(&self.local, |schedule| schedule.zone_or(&self.local));
             coming.push(ComingElapse {
-                job: name.clone(),
+                subject,
                 at,
                 schedule: schedule.map(describe).unwrap_or_default(),
                 time_zone: zone.iana_name().unwrap_or_default().to_owned(),
@@ -239,9 +249,10 @@ impl Coordinator {
             let known_since = history.known_since.unwrap_or(reading.now);
             if let Some(newest) = history.seen.set_over(known_since, before, reading.now) {
                 history.seen = history.seen.with(newest);
-                marks.push((name.clone(), newest));
+                marks.push((Subject::Job(name.clone()), newest));
             }
         }
+        marks.extend(self.set_cares_over(before, reading.now));
         self.replan(marks).await;
         for id in self.unfinished.clone() {
             self.appoint_attempt(id);

@@ -8,7 +8,7 @@ use std::{
 use backupd_core::{
     health::{Health, JobFacts, overall},
     name::{JobName, RepositoryName, RunId},
-    run::{BlockedBy, PowerUse},
+    run::{BlockedBy, PowerUse, Run, RunResult},
     schedule::Schedule,
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -19,7 +19,7 @@ use crate::{
 };
 
 use super::{
-    Coordinator, JobView, Live, ManagerView, ObjectKey, RepositoryView, RunView, View, agenda::Appointment,
+    Coordinator, JobView, Live, ManagerView, ObjectKey, RunView, View, agenda::Appointment,
     attend::MOST_READY, start::title,
 };
 
@@ -41,10 +41,18 @@ impl Coordinator {
         self.dirty.jobs.insert(job.clone());
     }
 
-    /// A run is another than before, and with it what its job says of itself.
-    pub(super) fn touch_run(&mut self, run: RunId, job: Option<&JobName>) {
-        self.dirty.runs.insert(run);
-        self.dirty.jobs.extend(job.cloned());
+    /// A repository is another than before.
+    pub(super) fn touch_repository(&mut self, repository: &RepositoryName) {
+        self.dirty.repositories.insert(repository.clone());
+    }
+
+    /// A run is another than before, and with it what its job or repository says of itself.
+    pub(super) fn touch_run(&mut self, run: &Run) {
+        self.dirty.runs.insert(run.id);
+        self.dirty.jobs.extend(run.job.clone());
+        if run.care.is_some() {
+            self.touch_repository(&run.repository);
+        }
     }
 
     /// Anything may be another than before.
@@ -80,7 +88,17 @@ impl Coordinator {
             jobs = self.jobs_by_repository();
         }
         for name in dirty.repositories {
-            let view = self.repository_view(&name, jobs.remove(&name).unwrap_or_default());
+            let view = self.repository_view(&name, jobs.remove(&name).unwrap_or_default(), now);
+            match view
+                .as_ref()
+                .map(|view| view.health)
+                .filter(|health| *health > Health::NeverRan)
+            {
+                Some(health) => drop(self.bad_repositories.insert(name.clone(), health)),
+                None => drop(self.bad_repositories.remove(&name)),
+            }
+            self.agree_on_lateness(&name);
+            let view = view.map(|view| View::Repository(Arc::new(view)));
             self.show(ObjectKey::Repository(name), view);
         }
         for name in dirty.jobs {
@@ -141,18 +159,6 @@ impl Coordinator {
         jobs
     }
 
-    fn repository_view(&self, name: &RepositoryName, jobs: Vec<JobName>) -> Option<View> {
-        let repository = self.catalog.repositories.get(name)?;
-        let view = RepositoryView {
-            name: name.clone(),
-            description: repository.description.clone(),
-            url: without_userinfo(&repository.url),
-            engine: repository.engine.as_str(),
-            jobs,
-        };
-        Some(View::Repository(Arc::new(view)))
-    }
-
     fn job_view(&self, name: &JobName, now: Timestamp) -> Option<JobView> {
         let job = self.catalog.jobs.get(name)?;
         let unknown = JobHistory::default();
@@ -167,6 +173,7 @@ impl Coordinator {
             last_good: history.last_good,
             known_since: history.known_since,
             max_age: plan.map_or(job.max_age, |plan| plan.max_age),
+            keeps_too_much: job.retention.is_some() && history.forget_failure.is_some(),
         };
         let mut health = facts.health(now);
         if self.unread.contains(name) {
@@ -185,6 +192,15 @@ impl Coordinator {
             if let Some(why) = &pause.reason {
                 reason = format!("{reason}: {why}");
             }
+        }
+        // What is worse has a reason of its own.
+        let else_well = facts.last_result != Some(RunResult::Partial) && !facts.refused;
+        if let Some(why) = history.forget_failure.as_ref()
+            && facts.keeps_too_much
+            && else_well
+            && health == Health::Degraded
+        {
+            reason = format!("its retention was not applied: {why}");
         }
         if let Some(why) = self.unwatched.get(name).filter(|_| health < Health::Degraded) {
             health = Health::Degraded;
@@ -252,7 +268,10 @@ impl Coordinator {
         if let Some(more) = self.bad.len().checked_sub(MOST_REASONS).filter(|more| *more > 0) {
             reasons.push(format!("{more} more jobs are not well"));
         }
-        let mut health = overall(self.bad.values().copied());
+        let repositories = self.bad_repositories.iter().take(MOST_REASONS);
+        reasons
+            .extend(repositories.map(|(name, health)| format!("repository `{name}` is {}", health.as_str())));
+        let mut health = overall(self.bad.values().chain(self.bad_repositories.values()).copied());
         if !self.faults.is_empty() {
             health = health.max(Health::Degraded);
             let faults = if self.faults.len() == 1 {
@@ -373,7 +392,7 @@ pub(super) fn describe(schedule: &Schedule) -> String {
 }
 
 /// A URL's user name and password are nobody's business.
-fn without_userinfo(url: &str) -> String {
+pub(super) fn without_userinfo(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return url.to_owned();
     };

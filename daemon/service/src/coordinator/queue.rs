@@ -92,7 +92,10 @@ impl Coordinator {
             repository: run.repository.clone(),
             repository_use: run.operation.repository_use(),
             // Somebody waits for a restore.
-            priority: configured.map_or(Priority::High, |job| job.priority),
+            priority: match run.operation {
+                Operation::Restore => Priority::High,
+                _ => configured.map_or(Priority::Normal, |job| job.priority),
+            },
             maintenance: run.operation.is_maintenance(),
             queued: run.queued,
             held: held.into_iter().map(|hold| hold.reason).collect(),
@@ -123,7 +126,12 @@ impl Coordinator {
             self.block(id, vec![store_is_unusable(&error, now)]);
             return true;
         }
-        let outcome = match self.spec(&run) {
+        let known = self.known_snapshots(&run).await;
+        let spec = known.and_then(|known| match run.operation {
+            Operation::Forget => self.forget_spec(&run, known),
+            _ => self.spec(&run),
+        });
+        let outcome = match spec {
             Ok(spec) => match self.parts.launcher.launch(&spec).await {
                 Err(LaunchError::Exists(_)) => {
                     self.parts.launcher.adopt(id, spec.attempt);

@@ -91,6 +91,9 @@ pub(super) fn accepted(entry: Entry, run: &Run) -> Entry {
         let paths: Vec<_> = restore.paths.iter().map(|path| path.to_string_lossy()).collect();
         entry = entry.values("", &paths.join("\n"));
     }
+    if run.forced {
+        entry = entry.values("", "forced");
+    }
     entry
 }
 
@@ -99,6 +102,9 @@ pub(super) fn accepting(operation: Operation) -> Action {
     match operation {
         Operation::Backup => Action::RunStart,
         Operation::Restore => Action::RunRestore,
+        Operation::Forget => Action::RunForget,
+        Operation::Check => Action::RunCheck,
+        Operation::Prune => Action::RunPrune,
     }
 }
 

@@ -4,7 +4,7 @@ use backupd_core::{
     config::Job,
     failure::{Failure, FailureClass},
     name::{JobName, RunId},
-    protocol::{BackupWork, SPEC_VERSION, Spec, Work},
+    protocol::{BackupWork, CareWork, CheckWork, SPEC_VERSION, Spec, Work},
     resources::Resources,
     run::{Operation, Run, Trigger},
 };
@@ -14,6 +14,7 @@ use super::{
     handle::repository_spec,
     refusal::{Refusal, RefusalKind},
 };
+use crate::ports::StoreError;
 
 /// Packages that a snapshot from before an upgrade names.
 const MOST_PACKAGES: usize = 20;
@@ -21,15 +22,9 @@ const MOST_PACKAGES: usize = 20;
 impl Coordinator {
     /// The spec of a run's last attempt, by the configuration as it is now.
     pub(super) fn spec(&self, run: &Run) -> Result<Spec, Failure> {
-        let repository = self.catalog.repositories.get(&run.repository).ok_or_else(|| {
-            gone(&format!(
-                "the repository `{}` is not configured any more",
-                run.repository
-            ))
-        })?;
         let (work, resources) = match run.operation {
             Operation::Backup => {
-                let job = self.job(run)?;
+                let job = self.job_of(run)?;
                 let work = BackupWork {
                     description: upgrade_of(run).or_else(|| job.description.clone()),
                     ..backup(job)
@@ -42,7 +37,24 @@ impl Coordinator {
                 let work = work.ok_or_else(|| gone("what was to be restored is not known any more"))?;
                 (Work::Restore(work), Resources::default())
             }
+            Operation::Forget => return Err(gone("what is to be forgotten is not known yet")),
+            Operation::Check | Operation::Prune => {
+                let work = run.care.clone();
+                let work = work.ok_or_else(|| gone("what was to be done is not known any more"))?;
+                (care(work, run), Resources::default())
+            }
         };
+        self.spec_for(run, work, resources)
+    }
+
+    /// The spec of a run's last attempt that does this.
+    pub(super) fn spec_for(&self, run: &Run, work: Work, resources: Resources) -> Result<Spec, Failure> {
+        let repository = self.catalog.repositories.get(&run.repository).ok_or_else(|| {
+            gone(&format!(
+                "the repository `{}` is not configured any more",
+                run.repository
+            ))
+        })?;
         Ok(Spec {
             version: SPEC_VERSION,
             run: run.id,
@@ -71,7 +83,7 @@ impl Coordinator {
         self.spec(&run).map(Box::new).map_err(refusal)
     }
 
-    fn job(&self, run: &Run) -> Result<&Job, Failure> {
+    pub(super) fn job_of(&self, run: &Run) -> Result<&Job, Failure> {
         let name = run.job.as_ref().ok_or_else(|| gone("the run has no job"))?;
         self.catalog
             .jobs
@@ -90,7 +102,16 @@ pub(super) fn refusal(failure: Failure) -> Refusal {
     }
 }
 
-fn gone(message: &str) -> Failure {
+/// What a worker is to know cannot be read.
+pub(super) fn unknown(error: &StoreError) -> Failure {
+    Failure::new(
+        FailureClass::Engine,
+        format!("what is known of the snapshots cannot be read: {error}"),
+    )
+    .hint("nothing was removed; `backupctl status` says what is wrong with the store")
+}
+
+pub(super) fn gone(message: &str) -> Failure {
     Failure::new(FailureClass::Configuration, message)
         .hint("`backupctl config check` shows what the configuration says now")
 }
@@ -118,6 +139,17 @@ fn upgrade_of(run: &Run) -> Option<String> {
     };
     let more = if count > names.len() as u64 { ", …" } else { "" };
     Some(format!("before a change of {what}: {}{more}", names.join(", ")))
+}
+
+/// An attempt that follows another goes on where that one stopped.
+fn care(work: CareWork, run: &Run) -> Work {
+    match work {
+        CareWork::Check(work) => Work::Check(CheckWork {
+            after: run.read.clone().unwrap_or(work.after),
+            ..work
+        }),
+        CareWork::Prune(work) => Work::Prune(work),
+    }
 }
 
 fn backup(job: &Job) -> BackupWork {

@@ -207,7 +207,7 @@ impl Coordinator {
         Ok(id)
     }
 
-    async fn accept(&mut self, run: Run, who: &Who) -> Result<RunId, Refusal> {
+    pub(super) async fn accept(&mut self, run: Run, who: &Who) -> Result<RunId, Refusal> {
         if self.unfinished.len() >= MOST_UNFINISHED {
             return Err(too_many());
         }
@@ -324,10 +324,11 @@ fn unknown_run(id: RunId) -> Refusal {
         .hint("`backupctl history` lists the runs that are still known")
 }
 
-/// `backup of home`, `restore from nas`.
+/// `backup of home`, `restore from nas`, `check of nas`.
 pub(super) fn title(run: &Run) -> String {
-    match &run.job {
-        Some(job) => format!("{} of `{job}`", run.operation),
-        None => format!("{} from `{}`", run.operation, run.repository),
+    match (&run.job, run.operation) {
+        (Some(job), _) => format!("{} of `{job}`", run.operation),
+        (None, Operation::Restore) => format!("{} from `{}`", run.operation, run.repository),
+        (None, _) => format!("{} of `{}`", run.operation, run.repository),
     }
 }

@@ -12,7 +12,7 @@ use backupd_core::{
     condition::{Condition, Standing},
     config::{Catalog, Fault, Settings},
     health::Health,
-    name::{JobName, RunId},
+    name::{JobName, RepositoryName, RunId},
     pause::Pause,
     protocol::CredentialStores,
     run::Run,
@@ -24,16 +24,16 @@ use tokio::{
 };
 
 use super::{
-    Handle, Inbox, ObjectKey, Outbox, View, agenda::Agenda, message::Message, meter::Meter, plan::Plan,
-    publish::Dirty, triggers::Awaited,
+    Handle, Inbox, ObjectKey, Outbox, View, agenda::Agenda, care::Care, message::Message, meter::Meter,
+    plan::Plan, publish::Dirty, triggers::Awaited,
 };
 use crate::{
     configuration::{self, Editor, Texts},
     ids::Ids,
     notify::Notifier,
     ports::{
-        Clock, JobHistory, Launcher, Pending, Power, STAY, STAY_IN_ALL, Store, StoreError, Surroundings,
-        Watcher, Zones,
+        CareKey, Clock, JobHistory, Launcher, Pending, Power, STAY, STAY_IN_ALL, Store, StoreError,
+        Surroundings, Watcher, Zones,
     },
     settings::Layers,
 };
@@ -102,6 +102,8 @@ pub(crate) struct Coordinator {
     pub(super) dirty: Dirty,
     /// Jobs that are worse than paused.
     pub(super) bad: BTreeMap<JobName, Health>,
+    /// Repositories that are not well.
+    pub(super) bad_repositories: BTreeMap<RepositoryName, Health>,
     pub(super) status: String,
     /// Runs that are not over.
     pub(super) unfinished: BTreeSet<RunId>,
@@ -110,6 +112,8 @@ pub(crate) struct Coordinator {
     /// What is to be looked at, and when.
     pub(super) agenda: Agenda,
     pub(super) plans: BTreeMap<JobName, Plan>,
+    /// How repositories are cared for.
+    pub(super) cares: BTreeMap<CareKey, Care>,
     pub(super) pauses: BTreeMap<Option<JobName>, Pause>,
     /// Jobs of which a run begins when the one at work is over.
     pub(super) after_active: BTreeSet<JobName>,
@@ -117,6 +121,8 @@ pub(crate) struct Coordinator {
     pub(super) outside: Agenda,
     /// Triggers that came while a run was at work, or the job was paused.
     pub(super) pending: BTreeMap<JobName, Pending>,
+    /// Jobs whose retention is to be applied.
+    pub(super) forgets: BTreeSet<JobName>,
     /// What is watched for may be something else now.
     pub(super) rewatch: bool,
     /// What else starts jobs than changes of their sources.
@@ -180,15 +186,18 @@ impl Coordinator {
             published: BTreeMap::new(),
             dirty: Dirty::default(),
             bad: BTreeMap::new(),
+            bad_repositories: BTreeMap::new(),
             status: String::new(),
             unfinished: BTreeSet::new(),
             active: BTreeMap::new(),
             agenda: Agenda::default(),
             plans: BTreeMap::new(),
+            cares: BTreeMap::new(),
             pauses: BTreeMap::new(),
             after_active: BTreeSet::new(),
             outside: Agenda::default(),
             pending: BTreeMap::new(),
+            forgets: BTreeSet::new(),
             rewatch: true,
             awaited: Awaited::default(),
             unwatched: BTreeMap::new(),
@@ -227,6 +236,7 @@ impl Coordinator {
         self.texts = configuration::texts(&self.parts.configuration);
         self.load_configuration();
         self.refresh_histories().await;
+        self.refresh_cares().await;
         let mut runs = self.parts.store.recent(STAY, STAY_IN_ALL).await?;
         runs.extend(self.parts.store.unfinished().await?);
         if let Some(newest) = runs.iter().map(|run| run.id).max() {

@@ -9,7 +9,7 @@ use backupd_core::{
     pause::Pause,
     protocol::Progress,
     queue::Priority,
-    run::{BlockedBy, Run, RunResult},
+    run::{BlockedBy, Run, RunResult, Statistics},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -71,6 +71,25 @@ pub(crate) struct RepositoryView {
     pub(crate) url: String,
     pub(crate) engine: &'static str,
     pub(crate) jobs: Vec<JobName>,
+    pub(crate) health: Health,
+    pub(crate) reason: String,
+    pub(crate) check: CareView,
+    pub(crate) prune: CareView,
+}
+
+/// What is done to a repository to keep it sound.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct CareView {
+    /// As its file says it.
+    pub(crate) schedule: Option<String>,
+    pub(crate) next: Option<Timestamp>,
+    pub(crate) active_run: Option<RunId>,
+    pub(crate) last_run: Option<RunId>,
+    pub(crate) last_result: Option<RunResult>,
+    pub(crate) last_good: Option<Timestamp>,
+    pub(crate) late_at: Option<Timestamp>,
+    /// Of the last good run.
+    pub(crate) sums: Option<Statistics>,
 }
 
 /// A run, and how far it is.

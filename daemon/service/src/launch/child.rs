@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     os::fd::OwnedFd,
+    path::PathBuf,
     process::Stdio,
     sync::{
         Arc, Mutex, PoisonError,
@@ -261,6 +262,10 @@ impl Launcher for ChildLauncher {
 
     fn limit(&self, _run: RunId, _limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {
         Box::pin(async { Err(LimitError::Unsupported) })
+    }
+
+    fn directory(&self, run: RunId, attempt: u32) -> PathBuf {
+        self.base.directory(run, attempt).path().to_owned()
     }
 
     fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<std::fs::File> {

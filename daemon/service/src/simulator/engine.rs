@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     os::fd::OwnedFd,
+    path::PathBuf,
     sync::{Arc, Mutex},
 };
 
@@ -366,6 +367,10 @@ impl Launcher for Engine {
 
     fn limit(&self, _: RunId, _: Limits) -> Reply<'_, Result<Limits, LimitError>> {
         Box::pin(async { Err(LimitError::Unsupported) })
+    }
+
+    fn directory(&self, _: RunId, _: u32) -> PathBuf {
+        PathBuf::new()
     }
 
     fn open_events(&self, _: RunId, _: u32) -> std::io::Result<File> {

@@ -10,20 +10,24 @@ use std::{
 use backupd_core::{
     audit::Entry,
     clock::Seen,
-    name::{JobName, RunId},
+    name::{JobName, RepositoryName, RunId},
     pause::Pause,
+    protocol::KnownSnapshot,
     run::{Operation, Run, RunResult, RunState},
 };
 use jiff::Timestamp;
 
 use super::ground::{Age, Ground};
-use crate::ports::{AuditQuery, JobHistory, Pending, Reply, RunQuery, Store, StoreError};
+use crate::ports::{
+    AuditQuery, CareHistory, CareKey, DataVerdict, JobHistory, Pending, Reply, RunQuery, SnapshotNews, Store,
+    StoreError, Subject,
+};
 
 /// What is on the disk.
 #[derive(Default)]
 pub(super) struct Disk {
     pub(super) runs: BTreeMap<RunId, Run>,
-    jobs: BTreeMap<JobName, (Timestamp, Seen)>,
+    known: BTreeMap<Subject, (Timestamp, Seen)>,
     pub(super) pauses: BTreeMap<Option<JobName>, Pause>,
     pending: BTreeMap<JobName, Pending>,
     pub(super) full: bool,
@@ -81,9 +85,10 @@ impl Disk {
         self.written.push((before, run.clone()));
     }
 
-    fn see_to(&mut self, job: &JobName, elapse: Timestamp) {
+    fn see_to(&mut self, subject: &Subject, elapse: Timestamp) {
         let elapse = whole(elapse);
-        let (_, seen) = self.jobs.entry(job.clone()).or_insert((elapse, Seen::default()));
+        let entry = self.known.entry(subject.clone());
+        let (_, seen) = entry.or_insert((elapse, Seen::default()));
         *seen = seen.with(elapse);
     }
 
@@ -94,7 +99,7 @@ impl Disk {
     }
 
     fn history(&mut self, job: &JobName, now: Timestamp) -> JobHistory {
-        let entry = self.jobs.entry(job.clone());
+        let entry = self.known.entry(Subject::Job(job.clone()));
         let (known_since, seen) = *entry.or_insert((whole(now), Seen::default()));
         let telling = self.of_job(job).find(|run| tells(run));
         let good = self.of_job(job).find(|run| is_good(run));
@@ -110,25 +115,66 @@ impl Disk {
                 .map(|failure| failure.message.clone()),
             last_good: good.and_then(|run| run.finished),
             last_snapshot: good.and_then(|run| run.snapshot.clone()),
+            forget_failure: None,
+        }
+    }
+
+    fn care(&mut self, key: &CareKey, scheduled: bool, now: Timestamp) -> CareHistory {
+        let subject = Subject::Care(key.clone());
+        if scheduled {
+            let entry = self.known.entry(subject.clone());
+            entry.or_insert((whole(now), Seen::default()));
+        }
+        let (known_since, seen) = match self.known.get(&subject) {
+            Some((known_since, seen)) => (*known_since, *seen),
+            None => (whole(now), Seen::default()),
+        };
+        let newest = || {
+            let of_key = |run: &&Run| {
+                run.job.is_none() && run.repository == key.repository && run.operation == key.operation
+            };
+            let finished = |run: &&Run| run.state == RunState::Finished;
+            self.runs.values().rev().filter(of_key).filter(finished)
+        };
+        let telling = newest().find(|run| tells(run));
+        let good = newest().find(|run| is_good(run));
+        CareHistory {
+            known_since: Some(known_since),
+            seen,
+            last_run: newest().next().map(|run| run.id),
+            last_result: telling.and_then(|run| run.result),
+            last_failure: telling.and_then(|run| run.failure.clone()),
+            last_good: good.and_then(|run| run.finished),
+            sums: good.map(|run| run.statistics.clone()),
+            read: newest().find_map(|run| run.read.clone()),
+            damage: newest()
+                .find_map(|run| match DataVerdict::of(run) {
+                    DataVerdict::Well => Some(None),
+                    DataVerdict::Damaged(failure) => Some(Some(failure)),
+                    DataVerdict::Silent => None,
+                })
+                .flatten(),
         }
     }
 
     /// When a job was first known.
     pub(super) fn known_since(&self, job: &JobName) -> Option<Timestamp> {
-        self.jobs.get(job).map(|(known_since, _)| *known_since)
+        self.known
+            .get(&Subject::Job(job.clone()))
+            .map(|(known_since, _)| *known_since)
     }
 
     fn expire(&mut self, job: Option<&JobName>, now: Timestamp, keep: u32) -> Vec<RunId> {
         let mut positions: BTreeMap<Option<&JobName>, u32> = BTreeMap::new();
-        let mut has_good: BTreeSet<Option<&JobName>> = BTreeSet::new();
-        let mut has_telling: BTreeSet<Option<&JobName>> = BTreeSet::new();
+        let mut has_good = BTreeSet::new();
+        let mut has_telling = BTreeSet::new();
         let mut gone = Vec::new();
         for run in self.runs.values().rev() {
             let position = positions.entry(run.job.as_ref()).or_default();
             *position += 1;
-            let is_backup = run.operation == Operation::Backup && run.state == RunState::Finished;
-            let newest_good = is_backup && is_good(run) && has_good.insert(run.job.as_ref());
-            let newest_telling = is_backup && tells(run) && has_telling.insert(run.job.as_ref());
+            let subject = subject_of(run).filter(|_| run.state == RunState::Finished);
+            let newest_good = is_good(run) && subject.clone().is_some_and(|subject| has_good.insert(subject));
+            let newest_telling = tells(run) && subject.is_some_and(|subject| has_telling.insert(subject));
             let speaks = newest_good || newest_telling;
             let expired = run.expires.is_some_and(|expires| whole(expires) <= now);
             let meant = job.is_none() || run.job.as_ref() == job;
@@ -140,6 +186,18 @@ impl Disk {
             self.runs.remove(id);
         }
         gone
+    }
+}
+
+/// Whose health a run tells of.
+fn subject_of(run: &Run) -> Option<Subject> {
+    match (&run.job, run.operation) {
+        (Some(job), Operation::Backup) => Some(Subject::Job(job.clone())),
+        (None, Operation::Check | Operation::Prune) => Some(Subject::Care(CareKey {
+            repository: run.repository.clone(),
+            operation: run.operation,
+        })),
+        _ => None,
     }
 }
 
@@ -214,7 +272,7 @@ impl Store for Memory {
     fn schedule(
         &self,
         runs: Vec<Run>,
-        seen: Vec<(JobName, Timestamp)>,
+        seen: Vec<(Subject, Timestamp)>,
         _: Vec<Entry>,
     ) -> Reply<'_, Result<(), StoreError>> {
         self.write(move |disk| {
@@ -224,8 +282,8 @@ impl Store for Memory {
                     disk.pending.remove(job);
                 }
             }
-            for (job, elapse) in &seen {
-                disk.see_to(job, *elapse);
+            for (subject, elapse) in &seen {
+                disk.see_to(subject, *elapse);
             }
         })
     }
@@ -274,6 +332,32 @@ impl Store for Memory {
         now: Timestamp,
     ) -> Reply<'_, Result<Vec<JobHistory>, StoreError>> {
         self.write(move |disk| jobs.iter().map(|job| disk.history(job, now)).collect())
+    }
+
+    fn care_facts(
+        &self,
+        keys: Vec<(CareKey, bool)>,
+        now: Timestamp,
+    ) -> Reply<'_, Result<Vec<CareHistory>, StoreError>> {
+        self.write(move |disk| {
+            let histories = keys.iter();
+            histories
+                .map(|(key, scheduled)| disk.care(key, *scheduled, now))
+                .collect()
+        })
+    }
+
+    /// No job of a simulated life has retention.
+    fn snapshots(&self, _: RepositoryName, _: JobName) -> Reply<'_, Result<Vec<KnownSnapshot>, StoreError>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn learn_snapshots(&self, _: SnapshotNews) -> Reply<'_, Result<(), StoreError>> {
+        self.read(|_| ())
+    }
+
+    fn bring_back(&self, _: RepositoryName, _: RunId, _: Vec<String>) -> Reply<'_, Result<(), StoreError>> {
+        self.read(|_| ())
     }
 
     fn expire(

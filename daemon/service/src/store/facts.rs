@@ -19,6 +19,11 @@ pub(super) const NEWEST: &str = "SELECT id, result, finished, record FROM runs
 pub(super) const NEWEST_GOOD: &str = "SELECT id, result, finished, record FROM runs
     WHERE job = ?1 AND operation = 'backup' AND result IN ('success', 'partial') ORDER BY id DESC LIMIT 1";
 
+/// The newest that says something.
+pub(super) const NEWEST_FORGET: &str = "SELECT id, result, finished, record FROM runs
+    WHERE job = ?1 AND operation = 'forget' AND state = 'finished' AND result NOT IN ('cancelled', 'skipped')
+    ORDER BY id DESC LIMIT 1";
+
 /// What is known of jobs, in their order; notes of each that it is known since `now` where it was not.
 pub(super) fn job_histories(
     connection: &Connection,
@@ -32,6 +37,7 @@ pub(super) fn job_histories(
         connection.prepare_cached("SELECT known_since, seen_last, seen_newest FROM jobs WHERE name = ?1")?;
     let mut newest = connection.prepare_cached(NEWEST)?;
     let mut newest_good = connection.prepare_cached(NEWEST_GOOD)?;
+    let mut newest_forget = connection.prepare_cached(NEWEST_FORGET)?;
     let mut history_of = |job: &JobName| -> Result<JobHistory> {
         let times = |row: &Row<'_>| {
             let time = |column| -> Result<_> { Ok(row.get::<_, Option<i64>>(column)?.and_then(timestamp)) };
@@ -74,6 +80,11 @@ pub(super) fn job_histories(
             if let Some(good) = good {
                 good.be_the_good_one_of(&mut history);
             }
+        }
+        if history.last_run.is_some() {
+            let forget = newest_forget.query_row([job.as_str()], End::of).optional()?;
+            let failed = forget.filter(|end| !end.result.is_some_and(RunResult::is_good));
+            history.forget_failure = failed.and_then(|end| end.record.failure.map(|failure| failure.message));
         }
         Ok(history)
     };

@@ -9,6 +9,8 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0004_schedule.sql"),
     include_str!("migrations/0005_good.sql"),
     include_str!("migrations/0006_pending.sql"),
+    include_str!("migrations/0007_care.sql"),
+    include_str!("migrations/0008_snapshots.sql"),
 ];
 
 /// The version that this program writes.

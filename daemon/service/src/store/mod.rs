@@ -4,11 +4,13 @@
 //! one begun: backups go on.
 
 mod audit;
+mod care;
 mod facts;
 mod migrate;
 mod open;
 mod pending;
 mod queries;
+mod snapshots;
 mod thread;
 
 pub(crate) use open::OpenError;

@@ -10,6 +10,7 @@ use backupd_core::{
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, ToSql, named_params};
 
+use super::{care, snapshots};
 use crate::ports::RunQuery;
 
 pub(super) fn save(connection: &Connection, run: &Run) -> Result<()> {
@@ -34,8 +35,9 @@ pub(super) fn save(connection: &Connection, run: &Run) -> Result<()> {
             ":finished": run.finished.map(Timestamp::as_microsecond),
             ":expires": run.expires.map(Timestamp::as_microsecond),
             ":record": record,
-        })
-        .map(drop)
+        })?;
+    snapshots::arrive(connection, run)?;
+    care::ended(connection, run)
 }
 
 pub(super) fn unfinished(connection: &Connection) -> Result<Vec<Run>> {
@@ -200,7 +202,8 @@ pub(super) fn timestamp(microseconds: i64) -> Option<Timestamp> {
 }
 
 /// Which finished runs history lets go of, once they have expired: one of which there are `?2` newer ones of its job,
-/// unless health is derived from it: the job's newest good backup, and the newest that was neither cancelled nor skipped.
+/// unless health is derived from it: the newest good backup of a job, and the newest that was neither cancelled nor
+/// skipped; and so of what is done to each repository.
 pub(super) const EXPIRED: &str = "expires <= ?1 AND state = 'finished'
     AND (SELECT count(*) FROM (
         SELECT 1 FROM runs AS newer WHERE newer.job IS runs.job AND newer.id > runs.id LIMIT ?2)) >= ?2
@@ -210,6 +213,19 @@ pub(super) const EXPIRED: &str = "expires <= ?1 AND state = 'finished'
     AND NOT (operation = 'backup' AND result NOT IN ('cancelled', 'skipped') AND NOT EXISTS (
         SELECT 1 FROM runs AS newer WHERE newer.job = runs.job AND newer.id > runs.id
             AND newer.operation = 'backup' AND newer.state = 'finished'
+            AND newer.result NOT IN ('cancelled', 'skipped')))
+    AND NOT (operation = 'forget' AND result NOT IN ('cancelled', 'skipped') AND NOT EXISTS (
+        SELECT 1 FROM runs AS newer WHERE newer.job = runs.job AND newer.id > runs.id
+            AND newer.operation = 'forget' AND newer.state = 'finished'
+            AND newer.result NOT IN ('cancelled', 'skipped')))
+    AND NOT (job IS NULL AND operation IN ('check', 'prune') AND result IN ('success', 'partial') AND NOT EXISTS (
+        SELECT 1 FROM runs AS newer WHERE newer.job IS NULL AND newer.repository = runs.repository
+            AND newer.operation = runs.operation AND newer.id > runs.id
+            AND newer.result IN ('success', 'partial')))
+    AND NOT (job IS NULL AND operation IN ('check', 'prune') AND result NOT IN ('cancelled', 'skipped')
+        AND NOT EXISTS (
+        SELECT 1 FROM runs AS newer WHERE newer.job IS NULL AND newer.repository = runs.repository
+            AND newer.operation = runs.operation AND newer.id > runs.id AND newer.state = 'finished'
             AND newer.result NOT IN ('cancelled', 'skipped')))
     RETURNING id";
 

@@ -239,6 +239,9 @@ fn what_is_asked_all_the_time_is_found_by_an_index() {
         &format!("DELETE FROM runs WHERE job = ?3 AND {}", queries::EXPIRED),
         facts::NEWEST,
         facts::NEWEST_GOOD,
+        facts::NEWEST_FORGET,
+        care::NEWEST,
+        care::NEWEST_GOOD,
     ] {
         let mut plan = opened
             .connection

@@ -8,8 +8,9 @@ use std::{
 
 use backupd_core::{
     audit::{Entry, Head},
-    name::{JobName, RunId},
+    name::{JobName, RepositoryName, RunId},
     pause::Pause,
+    protocol::KnownSnapshot,
     run::{Run, RunState},
 };
 use jiff::Timestamp;
@@ -17,11 +18,14 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    audit, facts,
+    audit, care, facts,
     open::{OpenError, Opened, open},
-    pending, queries,
+    pending, queries, snapshots,
 };
-use crate::ports::{AuditQuery, JobHistory, Pending, Reply, RunQuery, Store, StoreError};
+use crate::ports::{
+    AuditQuery, CareHistory, CareKey, JobHistory, Pending, Reply, RunQuery, SnapshotNews, Store, StoreError,
+    Subject,
+};
 
 /// Statements waiting for their turn; more than the daemon ever has at once.
 const QUEUE: usize = 256;
@@ -194,7 +198,7 @@ impl Store for SqliteStore {
     fn schedule(
         &self,
         runs: Vec<Run>,
-        seen: Vec<(JobName, Timestamp)>,
+        seen: Vec<(Subject, Timestamp)>,
         entries: Vec<Entry>,
     ) -> Reply<'_, Result<(), StoreError>> {
         self.run_with(move |database| {
@@ -204,8 +208,10 @@ impl Store for SqliteStore {
                 begun
                     .filter_map(|run| run.job.as_ref())
                     .try_for_each(|job| pending::keep(connection, job, None))?;
-                seen.iter()
-                    .try_for_each(|(job, elapse)| queries::see_to(connection, job, *elapse))
+                seen.iter().try_for_each(|(subject, elapse)| match subject {
+                    Subject::Job(job) => queries::see_to(connection, job, *elapse),
+                    Subject::Care(key) => care::see_to(connection, key, *elapse),
+                })
             };
             audit::save(database, change, entries)
         })
@@ -248,6 +254,44 @@ impl Store for SqliteStore {
             connection.execute_batch("PRAGMA shrink_memory")?;
             Ok(histories)
         })
+    }
+
+    fn care_facts(
+        &self,
+        keys: Vec<(CareKey, bool)>,
+        now: Timestamp,
+    ) -> Reply<'_, Result<Vec<CareHistory>, StoreError>> {
+        self.run(move |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let histories = care::histories(&transaction, &keys, now)?;
+            transaction.commit()?;
+            Ok(histories)
+        })
+    }
+
+    fn snapshots(
+        &self,
+        repository: RepositoryName,
+        job: JobName,
+    ) -> Reply<'_, Result<Vec<KnownSnapshot>, StoreError>> {
+        self.run(move |connection| snapshots::known(connection, &repository, &job))
+    }
+
+    fn learn_snapshots(&self, news: SnapshotNews) -> Reply<'_, Result<(), StoreError>> {
+        self.run(move |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            snapshots::learn(&transaction, &news)?;
+            transaction.commit()
+        })
+    }
+
+    fn bring_back(
+        &self,
+        repository: RepositoryName,
+        run: RunId,
+        ids: Vec<String>,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        self.run(move |connection| snapshots::bring_back(connection, &repository, run, &ids))
     }
 
     fn expire(

@@ -150,6 +150,8 @@ fn statistics(report: &BackupReport) -> Statistics {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use backupd_core::{protocol::Work, run::RunResult};
     use backupd_engine::{Cancellation, ErrorKind};
 
@@ -169,6 +171,7 @@ mod tests {
         let recorder = Recorder::new();
         let ended = attempt::attempt(
             &spec,
+            Path::new("/no/run/directory"),
             engine,
             &recorder.log,
             &Cancellation::default(),

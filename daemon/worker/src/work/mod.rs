@@ -1,20 +1,28 @@
 //! What a worker can be asked to do.
 
 mod backup;
+mod check;
+mod forget;
+mod prune;
 mod query;
 mod reach;
 mod restore;
 mod store_password;
+mod unforget;
 mod watch;
 
 use backupd_core::protocol::{SnapshotFilter, job_tag};
 use backupd_engine::SnapshotQuery;
 
 pub(crate) use backup::backup;
+pub(crate) use check::check;
+pub(crate) use forget::{forget, retention_preview};
+pub(crate) use prune::{prune, prune_plan};
 pub(crate) use query::{initialize, list, remove_dead_locks, snapshots, test};
 pub(crate) use reach::reach;
 pub(crate) use restore::restore;
 pub(crate) use store_password::store_password;
+pub(crate) use unforget::unforget;
 pub(crate) use watch::watch;
 
 /// The filter in the engine's words, to which a job is a tag.
@@ -30,12 +38,14 @@ fn query(filter: &SnapshotFilter) -> SnapshotQuery {
     }
 }
 
+/// "1 snapshot", "2 snapshots".
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// "3 files could not be read". Which ones stands in the warnings alone: everybody may see a failure.
 fn some_failed(count: u64, what: &str) -> String {
-    match count {
-        1 => format!("1 file could not be {what}"),
-        _ => format!("{count} files could not be {what}"),
-    }
+    format!("{} could not be {what}", counted(count, "file", "files"))
 }
 
 #[cfg(test)]

@@ -212,7 +212,14 @@ mod tests {
         let mut spec = secrets.spec();
         change(&mut spec);
         let recorder = Recorder::new();
-        attempt::attempt(&spec, engine, &recorder.log, &Cancellation::default(), answer)
+        attempt::attempt(
+            &spec,
+            std::path::Path::new("/no/run/directory"),
+            engine,
+            &recorder.log,
+            &Cancellation::default(),
+            answer,
+        )
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub(crate) fn restore(context: &Context<'_>, work: &RestoreWork) -> Ended {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use backupd_core::{protocol::Work, run::RunResult};
     use backupd_engine::{Cancellation, ErrorKind};
 
@@ -71,6 +73,7 @@ mod tests {
         let recorder = Recorder::new();
         let ended = attempt::attempt(
             &spec,
+            Path::new("/no/run/directory"),
             engine,
             &recorder.log,
             &Cancellation::default(),

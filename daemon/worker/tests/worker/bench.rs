@@ -3,9 +3,10 @@
 use std::{
     cell::Cell,
     fs::{self, File},
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, net::UnixDatagram},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use backupd_core::{
@@ -13,8 +14,8 @@ use backupd_core::{
     failure::Failure,
     name::RunId,
     protocol::{
-        BackupWork, CredentialStores, EVENTS_FILE, EVENTS_SCHEMA, Event, EventKind, LOG_FILE, RepositorySpec,
-        RestoreWork, SPEC_FILE, SPEC_VERSION, SnapshotFilter, Spec, Work,
+        BackupWork, CredentialStores, EVENTS_FILE, EVENTS_SCHEMA, Event, EventKind, LOG_FILE, Progress,
+        RepositorySpec, RestoreWork, SPEC_FILE, SPEC_VERSION, SnapshotFilter, Spec, Work,
     },
     resources::Resources,
     run::{RunResult, Statistics},
@@ -142,6 +143,49 @@ impl Bench {
         (Self::worker(&directory).spawn().unwrap(), directory)
     }
 
+    /// Starts a worker, and returns once it has told of something that `is_there`.
+    pub(crate) fn start_until(
+        &self,
+        mut spec: Spec,
+        is_there: impl Fn(&Progress) -> bool,
+    ) -> (Child, PathBuf) {
+        let path = self.path(&format!("progress-{}", spec.run));
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        spec.progress_socket = Some(path);
+        let started = self.start(&spec);
+        let mut buffer = [0; 4096];
+        loop {
+            let length = socket.recv(&mut buffer).unwrap();
+            if is_there(&serde_json::from_slice(&buffer[..length]).unwrap()) {
+                return started;
+            }
+        }
+    }
+
+    /// Stock restic on the repository; it must end well.
+    pub(crate) fn restic(&self, arguments: &[&str]) -> String {
+        let output = Command::new("restic")
+            .args(["--no-cache", "--repo"])
+            .arg(self.path("repository"))
+            .args(arguments)
+            .env("RESTIC_PASSWORD", PASSWORD)
+            .output()
+            .unwrap_or_else(|error| panic!("these tests need the program `restic`: {error}"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "restic {arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Stock restic reads everything and finds nothing wrong, whoever left a lock.
+    pub(crate) fn assert_sound(&self) {
+        self.restic(&["check", "--read-data", "--no-lock"]);
+    }
+
+    pub(crate) fn locks(&self) -> usize {
+        fs::read_dir(self.path("repository/locks")).unwrap().count()
+    }
+
     pub(crate) fn run(&self, spec: &Spec) -> Finished {
         let (child, directory) = self.start(spec);
         Finished::of(child, &directory)
@@ -216,6 +260,7 @@ impl Finished {
             EventKind::Phase { .. } => "phase",
             EventKind::Warning { .. } => "warning",
             EventKind::Snapshot { .. } => "snapshot",
+            EventKind::Read { .. } => "read",
             EventKind::Stats { .. } => "stats",
             EventKind::Failure { .. } => "failure",
             EventKind::Done { .. } => "done",

@@ -70,7 +70,7 @@ pub(super) fn tag(text: &str) -> Result<String, Complaint> {
     Ok(text)
 }
 
-pub(super) fn size(size: Scalar) -> Result<u64, Complaint> {
+pub(in crate::config) fn size(size: Scalar) -> Result<u64, Complaint> {
     match size {
         Scalar::Text(text) => units::parse_size(&text).map_err(Complaint::new),
         Scalar::Integer(number) => {
@@ -107,7 +107,7 @@ pub(super) fn verification(word: &str) -> Result<Verify, Complaint> {
 }
 
 /// A duration; a number is answered with what a text without unit is answered with.
-pub(super) fn duration(value: Scalar) -> Result<SignedDuration, Complaint> {
+pub(in crate::config) fn duration(value: Scalar) -> Result<SignedDuration, Complaint> {
     let text = match value {
         Scalar::Text(text) => text,
         Scalar::Integer(number) => number.to_string(),

@@ -179,6 +179,7 @@ password_command = ["pass"]
 password_credential = "nas"
 engine = "restic"
 check = { calendar = "Sun 04:00" }
+lock = 3
 pasword = "hunter2"
 "#), @"
     2:7: `sftp:` is not supported: this version serves local repositories only
@@ -187,20 +188,18 @@ pasword = "hunter2"
     hint: leave one of them
     6:10: the engine `restic` is not supported: this version serves `embedded` only
     hint: remove the key; the repository is in restic's format all the same
-    7:1: `check` is not supported by this version
-    hint: remove it, and check the repository with stock `restic check`
-    8:1: unknown key `pasword`
+    8:1: `lock` is not supported by this version
+    hint: remove it; locks are kept as restic keeps them
+    9:1: unknown key `pasword`
     hint: did you mean `password_file`?
     ");
-    assert_snapshot!(faults("url = \"/srv\"\npassword_file = \"/a\"\nengine = \"rustic\"\nlimit = 5\n[lock]\n[prune]"), @"
+    assert_snapshot!(faults("url = \"/srv\"\npassword_file = \"/a\"\nengine = \"rustic\"\nlimit = 5\n[lock]"), @"
     3:10: `rustic` is no engine
     hint: write `embedded`
     4:1: `limit` is not supported by this version
     hint: remove it; local repositories are not throttled
     5:2: `lock` is not supported by this version
     hint: remove it; locks are kept as restic keeps them
-    6:2: `prune` is not supported by this version
-    hint: remove it, and prune the repository with stock `restic prune` while no backup runs
     ");
 }
 

@@ -69,14 +69,14 @@ fn a_date_that_somebody_made_up_pushes_nothing_out() {
     };
     assert_snapshot!(told(&guarded(&rules, &history)), @"
     dates-disagree: the snapshot `ffffffff` of 2026-11-20T23:59:00Z came after the snapshot `00000007` of 2026-11-25T02:00:00Z, and one of the two dates is wrong
-      hint: look with `backupctl snapshots` who made them; forget by their ids those that are not what they say, or let an administrator force it if the dates are meant
+      hint: look with `backupctl snapshots` who made them; remove those that are not what they say with stock `restic forget ID`, or let an administrator force it if the dates are meant
       2 snapshots
     ");
     // In the future, as long as it is ahead.
     history[8].time = at("2027-01-01 00:00");
     assert_snapshot!(told(&guarded(&rules, &history)), @"
     future-date: the snapshot `ffffffff` of 2027-01-01T00:00:00Z has a date that has not come
-      hint: look with `backupctl snapshots` who made them; forget by their ids those that are not what they say, or let an administrator force it if the dates are meant
+      hint: look with `backupctl snapshots` who made them; remove those that are not what they say with stock `restic forget ID`, or let an administrator force it if the dates are meant
       1 snapshots
     ");
     // And once the clock has come to it: those that came since have earlier dates.
@@ -84,7 +84,7 @@ fn a_date_that_somebody_made_up_pushes_nothing_out() {
     history[8].arrival = Some(5);
     assert_snapshot!(told(&guarded(&rules, &history)), @"
     dates-disagree: the snapshot `00000006` of 2026-11-24T02:00:00Z came after the snapshot `ffffffff` of 2026-11-25T23:00:00Z, and one of the two dates is wrong; and so with another one
-      hint: look with `backupctl snapshots` who made them; forget by their ids those that are not what they say, or let an administrator force it if the dates are meant
+      hint: look with `backupctl snapshots` who made them; remove those that are not what they say with stock `restic forget ID`, or let an administrator force it if the dates are meant
       3 snapshots
     ");
     // An administrator has looked at it.

@@ -43,6 +43,12 @@ actions! {
     Browse = "browse", "see the files of snapshots and runs";
     /// Write files back.
     Restore = "restore", "restore";
+    /// See whether a repository is whole.
+    Check = "check", "check repositories";
+    /// Remove snapshots, or bring them back.
+    Forget = "forget", "forget snapshots";
+    /// Remove what no snapshot needs.
+    Prune = "prune", "prune repositories";
     /// Change configuration.
     Configure = "configure", "change the configuration";
     /// Make a repository known, create or test it.
@@ -56,8 +62,10 @@ impl Action {
     pub(super) fn can_name(self, about: &About) -> bool {
         match self {
             Self::Read | Self::Configure | Self::Audit => true,
-            Self::Run | Self::Cancel => about.job.is_some(),
-            Self::Browse | Self::Restore | Self::Repository => about.repository.is_some(),
+            Self::Run | Self::Cancel | Self::Forget => about.job.is_some(),
+            Self::Browse | Self::Restore | Self::Check | Self::Prune | Self::Repository => {
+                about.repository.is_some()
+            }
         }
     }
 }

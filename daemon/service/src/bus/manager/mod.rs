@@ -107,7 +107,8 @@ impl Manager {
         leave.resume(None).await.map_err(of_refusal)
     }
 
-    /// When jobs start by themselves, in order: `JobName`, `Schedule`, `TimeZone` (s), `AtUSec` (t).
+    /// When jobs start by themselves, and repositories are cared for, in order: `Operation`, `JobName`,
+    /// `RepositoryName` where there is no job, `Schedule`, `TimeZone` (s), `AtUSec` (t).
     ///
     /// Options: `job` (s); `from-usec` (t), now if not given; `until-usec` (t); `limit` (u), at most 1000, 100 if not
     /// given.

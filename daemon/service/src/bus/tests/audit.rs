@@ -2,7 +2,11 @@
 
 use std::{io::Read as _, sync::atomic::Ordering};
 
-use backupd_core::audit::{Action as AuditAction, Entry, Outcome, Record, Sealed, Verifier};
+use backupd_core::{
+    audit::{Action as AuditAction, Entry, Outcome, Record, Sealed, Verifier},
+    protocol::EventKind,
+    run::RunResult,
+};
 use jiff::SignedDuration;
 use zbus::wire::{Structure, StructureBuilder};
 
@@ -52,10 +56,14 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
             none.add_field("latest").add_field(b"/srv/x".to_vec()),
             Some("run-restore"),
         ),
+        (JOB_INTERFACE, "Forget") => (none, Some("run-forget")),
+        (RUN_INTERFACE, "Unforget") => (none, Some("run-unforget")),
         (JOB_INTERFACE, "SetEnabled") => (none.add_field(false), Some("job-disable")),
         (JOB_INTERFACE, "Delete") => (none, Some("job-delete")),
         (JOB_INTERFACE, "SetConfiguration") => (none.add_field(JOB), Some("job-replace")),
         (REPOSITORY_INTERFACE, "Initialize") => (none, Some("repository-initialize")),
+        (REPOSITORY_INTERFACE, "Check") => (none, Some("run-check")),
+        (REPOSITORY_INTERFACE, "Prune") => (none, Some("run-prune")),
         (REPOSITORY_INTERFACE, "SetPassword") => {
             let nothing = std::fs::File::open("/dev/null").unwrap();
             let nothing = zbus::Fd::from(std::os::fd::OwnedFd::from(nothing));
@@ -64,10 +72,10 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         (REPOSITORY_INTERFACE, "OpenListing") => (none.add_field("latest"), None),
         (RUN_INTERFACE, "Cancel") => (none, Some("run-cancel")),
         (MANAGER_INTERFACE, "GetSettings" | "OpenAudit" | "ListElapses")
-        | (REPOSITORY_INTERFACE, "Test" | "OpenSnapshots")
+        | (REPOSITORY_INTERFACE, "Test" | "OpenSnapshots" | "OpenPrunePlan")
         | (JOB_INTERFACE | REPOSITORY_INTERFACE, "GetConfiguration")
-        | (JOB_INTERFACE, "GetUnit")
-        | (RUN_INTERFACE, "OpenLog") => (none, None),
+        | (JOB_INTERFACE, "GetUnit" | "OpenRetentionPreview")
+        | (RUN_INTERFACE, "OpenLog" | "OpenDecisions") => (none, None),
         (RUN_INTERFACE, "SetLimits") => (none, Some("run-limit")),
         _ => panic!("{interface}.{method} has no entry"),
     }
@@ -98,10 +106,26 @@ async fn every_method_that_changes_something_leaves_one_record_of_who_and_what()
         let node = zbus_xml::Node::from_reader(text.as_bytes()).unwrap();
         for method in node.interfaces().iter().flat_map(zbus_xml::Interface::methods) {
             let bus = bus(true).await;
+            if ["Forget", "Unforget"].contains(&&*method.name()) {
+                let file = bus.stage.configuration("jobs.d/home.toml");
+                let text = crate::testing::read(&file) + "\nretention.keep_last = 3\n";
+                std::fs::write(file, text).unwrap();
+                bus.stage.handle.reload().await.unwrap();
+            }
             let path = match interface {
                 MANAGER_INTERFACE => ROOT_PATH.try_into().unwrap(),
                 JOB_INTERFACE => job_path("home"),
                 REPOSITORY_INTERFACE => repository_path("nas"),
+                _ if method.name() == "Unforget" => {
+                    let handle = &bus.stage.handle;
+                    let run = handle.forget(job("home"), false, StartOptions::default());
+                    let run = run.await.unwrap();
+                    let result = RunResult::Success;
+                    let over = vec![EventKind::Done { result }];
+                    bus.stage.worker_says(run, over, true).await;
+                    bus.stage.stored(run).await;
+                    objects::path_of_run(run)
+                }
                 _ => {
                     let handle = &bus.stage.handle;
                     let run = handle.start(job("home"), StartOptions::default()).await;

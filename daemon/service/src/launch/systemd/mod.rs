@@ -9,6 +9,7 @@ use std::{
     fs::File,
     io::{Seek as _, Write as _},
     os::fd::OwnedFd,
+    path::PathBuf,
 };
 
 use backupd_core::{
@@ -311,6 +312,10 @@ impl Launcher for SystemdLauncher {
     fn limit(&self, run: RunId, limits: Limits) -> Reply<'_, Result<Limits, LimitError>> {
         let unit = run_unit_name(&run.to_string());
         Box::pin(async move { self.systemd.limit(&unit, limits).await })
+    }
+
+    fn directory(&self, run: RunId, attempt: u32) -> PathBuf {
+        self.base.directory(run, attempt).path().to_owned()
     }
 
     fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<File> {

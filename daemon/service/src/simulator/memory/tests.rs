@@ -2,7 +2,10 @@ use backupd_core::run::{RunEvent, Trigger};
 use jiff::SignedDuration;
 
 use super::*;
-use crate::{ports::Clock as _, store::SqliteStore};
+use crate::{
+    ports::{Clock as _, Subject},
+    store::SqliteStore,
+};
 
 /// What both stores know, as a daemon asks for it.
 async fn known(store: &dyn Store, jobs: &[JobName], now: Timestamp) -> String {
@@ -11,14 +14,23 @@ async fn known(store: &dyn Store, jobs: &[JobName], now: Timestamp) -> String {
         ..RunQuery::default()
     };
     format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         store.unfinished().await,
         store.recent(4, 9).await,
         store.list(all).await,
         store.pauses().await,
         store.pending().await,
         store.job_facts(jobs.to_vec(), now).await,
+        store.care_facts(cares(), now).await,
     )
+}
+
+fn cares() -> Vec<(CareKey, bool)> {
+    let key = |operation| CareKey {
+        repository: "nas".parse().unwrap(),
+        operation,
+    };
+    vec![(key(Operation::Check), true), (key(Operation::Prune), false)]
 }
 
 /// A run of some job, somewhere in its life.
@@ -26,7 +38,9 @@ fn some_run(ground: &Ground, jobs: &[JobName], number: u64) -> Run {
     let now = ground.now();
     let id = RunId::from_parts(1_800_000_000_000 + number, ground.bits() >> 49);
     let job = Some(ground.choice(jobs).clone()).filter(|_| ground.chance(0.9));
-    let operation = if job.is_none() || ground.chance(0.1) {
+    let operation = if job.is_none() && ground.chance(0.7) {
+        *ground.choice(&[Operation::Check, Operation::Prune])
+    } else if job.is_none() || ground.chance(0.1) {
         Operation::Restore
     } else {
         Operation::Backup
@@ -69,7 +83,11 @@ async fn it_keeps_what_the_real_one_keeps() {
                 match kind {
                     0 => {
                         store
-                            .schedule(vec![run.clone()], vec![(job.clone(), elapse)], Vec::new())
+                            .schedule(
+                                vec![run.clone()],
+                                vec![(Subject::Job(job.clone()), elapse)],
+                                Vec::new(),
+                            )
                             .await
                     }
                     1 => {

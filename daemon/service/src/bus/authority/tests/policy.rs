@@ -42,6 +42,12 @@ const DEFAULTS: &[(Action, [&str; 3])] = &[
     ),
     (Action::Browse, ["auth_admin_keep"; 3]),
     (Action::Restore, ["auth_admin_keep"; 3]),
+    (
+        Action::Check,
+        ["auth_admin_keep", "auth_admin_keep", "auth_self_keep"],
+    ),
+    (Action::Forget, ["auth_admin"; 3]),
+    (Action::Prune, ["auth_admin"; 3]),
     (Action::Configure, ["auth_admin_keep"; 3]),
     (Action::Repository, ["auth_admin"; 3]),
     (Action::Audit, ["auth_admin_keep"; 3]),

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use backupd_core::config::{MAX_COMPRESSION, Verify};
+use backupd_core::{
+    config::{MAX_COMPRESSION, Template, Verify},
+    retention::Rules,
+};
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 
 use super::{Bytes, Period};
@@ -11,6 +14,7 @@ use super::{Bytes, Period};
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobCommand {
     Create(Box<CreateArgs>),
+    Copy(CopyArgs),
     Show(ShowJobArgs),
     ShowUnit(ShowUnitArgs),
     Validate(ValidateArgs),
@@ -26,9 +30,13 @@ pub(crate) enum JobCommand {
 /// Create a job
 #[derive(Debug, Args)]
 #[command(
-    long_about = "Creates a job: writes its file `jobs.d/NAME.toml`, from options or from a given text. The daemon \
-        checks it before anything is written.",
+    long_about = "Creates a job: writes its file `jobs.d/NAME.toml`, from options, a template or a given text. The daemon \
+        checks it before anything is written.\n\nA template says what most people want for a purpose; options win over \
+        it. `home`: the files of people, each day; `system`: configuration and data of the machine, each night and before \
+        packages are upgraded; `databases`: dumps, each four hours; `documents`: what somebody works on, also soon after \
+        it changes.",
     after_help = "Examples:\n  \
+        backupctl job create home --template home --repository nas\n  \
         backupctl job create home --repository nas --source /home --exclude '**/.cache' --schedule 02:00\n  \
         backupctl job create home --file home.toml"
 )]
@@ -40,14 +48,18 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "repository", "sources", "optional_sources", "exclude", "include", "exclude_if_present", "exclude_caches",
         "exclude_larger_than", "one_file_system", "tags", "host", "description", "compression", "verify",
-        "max_age", "disabled", "schedule", "groups", "after",
+        "max_age", "disabled", "schedule", "groups", "after", "template", "keep_last", "keep_hourly", "keep_daily",
+        "keep_weekly", "keep_monthly", "keep_yearly",
     ])]
     pub(crate) file: Option<PathBuf>,
+    /// What it is for: the rest is filled in for that, as far as nothing else is said
+    #[arg(long, value_name = "TEMPLATE", value_parser = PossibleValuesParser::new(Template::WORDS.map(|(word, _)| word)))]
+    pub(crate) template: Option<String>,
     /// Repository to store into
     #[arg(long, value_name = "REPOSITORY", required_unless_present = "file")]
     pub(crate) repository: Option<String>,
     /// Directory or file to back up; it must exist when the job runs
-    #[arg(long = "source", value_name = "DIR", num_args = 1.., required_unless_present_any = ["file", "optional_sources"])]
+    #[arg(long = "source", value_name = "DIR", num_args = 1.., required_unless_present_any = ["file", "optional_sources", "template"])]
     pub(crate) sources: Vec<PathBuf>,
     /// Directory or file to back up if it exists when the job runs
     #[arg(long = "optional-source", value_name = "DIR", num_args = 1..)]
@@ -98,6 +110,71 @@ pub(crate) struct CreateArgs {
     /// The job is late when its last good snapshot is older; such as `26h` or `8d`
     #[arg(long, value_name = "DURATION")]
     pub(crate) max_age: Option<Period>,
+    #[command(flatten)]
+    pub(crate) keep: KeepRules,
+    /// Create it switched off
+    #[arg(long)]
+    pub(crate) disabled: bool,
+}
+
+/// Which snapshots are kept; all of them without any of these, unless a template says so.
+#[derive(Debug, Clone, Copy, Args)]
+#[allow(clippy::struct_field_names, reason = "as they are in the job's file")]
+pub(crate) struct KeepRules {
+    /// Keep the newest N snapshots
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_last: Option<u32>,
+    /// Keep the newest of each hour, for N hours
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_hourly: Option<u32>,
+    /// Keep the newest of each day, for N days
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_daily: Option<u32>,
+    /// Keep the newest of each week, for N weeks
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_weekly: Option<u32>,
+    /// Keep the newest of each month, for N months
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_monthly: Option<u32>,
+    /// Keep the newest of each year, for N years
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_yearly: Option<u32>,
+}
+
+impl KeepRules {
+    /// The rules, where one is given.
+    pub(crate) fn rules(self) -> Option<Rules> {
+        let rules = Rules {
+            keep_last: self.keep_last.unwrap_or(0),
+            keep_hourly: self.keep_hourly.unwrap_or(0),
+            keep_daily: self.keep_daily.unwrap_or(0),
+            keep_weekly: self.keep_weekly.unwrap_or(0),
+            keep_monthly: self.keep_monthly.unwrap_or(0),
+            keep_yearly: self.keep_yearly.unwrap_or(0),
+            ..Rules::default()
+        };
+        (rules != Rules::default()).then_some(rules)
+    }
+}
+
+/// Create a job that is as another one
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Creates a job with the file of another one, comments and all. With `--repository` the same sources go into \
+        another repository: a second copy, with a schedule of its own once its file says so.",
+    after_help = "Examples:\n  backupctl job copy home home-offsite --repository offsite\n  \
+        backupctl job copy home home-test --disabled"
+)]
+pub(crate) struct CopyArgs {
+    /// The job that is copied
+    #[arg(value_name = "JOB")]
+    pub(crate) from: String,
+    /// Name of the new job
+    #[arg(value_name = "NAME")]
+    pub(crate) to: String,
+    /// Repository that the new one stores into
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) repository: Option<String>,
     /// Create it switched off
     #[arg(long)]
     pub(crate) disabled: bool,

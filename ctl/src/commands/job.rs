@@ -1,11 +1,14 @@
 //! `backupctl job …`
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 use backupd_core::{
     config::{
-        Verify,
-        edit::{JobDraft, render_job},
+        Fault, Template, Verify,
+        edit::{self, JobDraft, render_job},
     },
     name::{JobName, RepositoryName},
 };
@@ -13,15 +16,17 @@ use serde::Serialize;
 
 use super::{Context, text, validate};
 use crate::{
-    cli::{CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs},
+    cli::{CopyArgs, CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs},
     connect::Daemon,
     errors::{Done, Failure, SUCCESS, worst},
     output::json::{self, Document, JobShape},
+    scope::Scope,
 };
 
 pub(super) async fn run(context: &Context<'_>, command: JobCommand) -> Done {
     match command {
         JobCommand::Create(arguments) => create(context, &arguments).await,
+        JobCommand::Copy(arguments) => copy(context, &arguments).await,
         JobCommand::Show(arguments) => show(context, &arguments).await,
         JobCommand::ShowUnit(arguments) => show_unit(context, &arguments.name).await,
         JobCommand::Validate(arguments) => validate::run(context, &arguments).await,
@@ -33,15 +38,53 @@ pub(super) async fn run(context: &Context<'_>, command: JobCommand) -> Done {
 
 async fn create(context: &Context<'_>, arguments: &CreateArgs) -> Done {
     let name: JobName = parsed(&arguments.name)?;
-    let configuration = match &arguments.file {
-        Some(file) => text::read(file)?,
-        None => render_job(&draft(arguments)?),
+    let configuration = if let Some(file) = &arguments.file {
+        text::read(file)?
+    } else {
+        let mut draft = draft(arguments)?;
+        if let Some(Ok(template)) = arguments.template.as_deref().map(str::parse::<Template>) {
+            template.fill(&mut draft, home(context)?.as_deref());
+        }
+        render_job(&draft)
     };
+    make(context, &name, &configuration).await
+}
+
+/// The home of the person whose daemon it is; the machine has none.
+fn home(context: &Context<'_>) -> Result<Option<PathBuf>, Failure> {
+    match context.scope {
+        Scope::System => Ok(None),
+        Scope::User => std::env::var_os("HOME")
+            .map(|home| Some(PathBuf::from(home)))
+            .ok_or_else(|| Failure::failed("`HOME` is not set: nobody knows where your files are")),
+    }
+}
+
+async fn copy(context: &Context<'_>, arguments: &CopyArgs) -> Done {
+    let name: JobName = parsed(&arguments.to)?;
+    let daemon = Daemon::connect(context).await?;
+    let objects = daemon.objects().await?;
+    objects.known_job(&arguments.from)?;
+    let proxy = daemon.job(&arguments.from).await?;
+    let file = proxy.get_configuration(&[].into()).await;
+    let (mut configuration, _) = file.map_err(|error| daemon.failure(error))?;
+    let unreadable = |fault: Fault| Failure::failed(format!("the file of `{}`: {fault}", arguments.from));
+    if let Some(repository) = &arguments.repository {
+        objects.known_repository(repository)?;
+        let repository: RepositoryName = parsed(repository)?;
+        configuration = edit::set_repository(&configuration, &repository).map_err(unreadable)?;
+    }
+    if arguments.disabled {
+        configuration = edit::set_enabled(&configuration, false).map_err(unreadable)?;
+    }
+    make(context, &name, &configuration).await
+}
+
+/// Has the daemon write the file of a new job.
+async fn make(context: &Context<'_>, name: &JobName, configuration: &str) -> Done {
     let daemon = Daemon::connect(context).await?;
     let manager = daemon.manager().await?;
-    let created = manager
-        .create_job(name.as_str(), &configuration, &[].into())
-        .await;
+    let created = manager.create_job(name.as_str(), configuration, &[].into()).await;
     created.map_err(|error| daemon.failure(error))?;
     let output = context.output;
     if output.json {
@@ -90,6 +133,7 @@ fn draft(arguments: &CreateArgs) -> Result<JobDraft, Failure> {
             .map(|(_, level)| level),
         enabled: arguments.disabled.then_some(false),
         max_age: arguments.max_age.map(|age| age.0),
+        retention: arguments.keep.rules(),
         ..JobDraft::default()
     })
 }

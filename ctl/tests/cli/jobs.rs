@@ -71,6 +71,9 @@ async fn a_job_is_made_from_options() {
     # The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.
     max_age = "26h"
 
+    # Which snapshots are kept; all of them without this. `backupctl retention preview` shows what goes.
+    #retention = { keep_daily = 7, keep_weekly = 5, keep_monthly = 12 }
+
     # A job that is not enabled is never started.
     enabled = false
     "#);
@@ -79,6 +82,214 @@ async fn a_job_is_made_from_options() {
     created the job `new`
     --- stderr
     start it with `backupctl start new`
+    ");
+}
+
+/// The file of a job that a template has filled.
+async fn created(world: &World, arguments: &[&str]) -> String {
+    let arguments = [
+        &["job", "create", "new", "--repository", "nas", "--json"],
+        arguments,
+    ]
+    .concat();
+    let json = world.run(&arguments).await.json();
+    let home = world.home.path().to_str().unwrap();
+    json["configuration"].as_str().unwrap().replace(home, "HOME")
+}
+
+#[tokio::test]
+async fn a_template_asks_for_a_repository_alone() {
+    let world = World::new().await;
+    assert_snapshot!(created(&world, &["--template", "home"]).await, @r#"
+    description = "The files of people"
+
+    # Where the snapshots go: the name of a file in `repositories.d`.
+    repository = "nas"
+
+    # What is backed up; one of `optional_sources` may be missing.
+    sources = ["HOME"]
+
+    # What is left out.
+    exclude = [
+        "**/.cache",
+        "**/.local/share/Trash",
+        "**/.Trash-*",
+        "**/node_modules",
+        "**/.venv",
+        "**/target/debug",
+        "**/target/release",
+        "**/.gvfs",
+        "**/.thumbnails",
+        "*.tmp",
+    ]
+    exclude_caches = true
+
+    # When it starts by itself: a time, `daily`, `weekdays at 18:00`, `every 4h`, or a list of them.
+    schedule = "daily at 12:30"
+
+    # The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.
+    #max_age = "26h"
+
+    # Which snapshots are kept; all of them without this. `backupctl retention preview` shows what goes.
+    retention = { keep_daily = 14, keep_weekly = 8, keep_monthly = 12, keep_yearly = 5 }
+    "#);
+    assert_snapshot!(created(&world, &["--template", "documents", "--keep-last", "3", "--schedule", "20:00"]).await, @r#"
+    description = "Documents and pictures, also soon after they change"
+
+    # Where the snapshots go: the name of a file in `repositories.d`.
+    repository = "nas"
+
+    # What is backed up; one of `optional_sources` may be missing.
+    optional_sources = [
+        "HOME/Desktop",
+        "HOME/Documents",
+        "HOME/Music",
+        "HOME/Pictures",
+        "HOME/Videos",
+    ]
+
+    # What is left out.
+    exclude = ["**/.Trash-*", ".~lock.*", "~$*", "*.tmp"]
+    exclude_caches = true
+
+    # When it starts by itself: a time, `daily`, `weekdays at 18:00`, `every 4h`, or a list of them.
+    schedule = "20:00"
+
+    # The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.
+    #max_age = "26h"
+
+    # Which snapshots are kept; all of them without this. `backupctl retention preview` shows what goes.
+    retention = { keep_last = 3 }
+
+    # What else starts it.
+    [triggers]
+    path_change = { quiet = "1m", distance = "30m" }
+    "#);
+}
+
+#[tokio::test]
+async fn templates_know_machines_and_databases_too() {
+    let world = World::new().await;
+    assert_snapshot!(created(&world, &["--template", "system"]).await, @r#"
+    description = "Configuration and data of this machine"
+
+    # Where the snapshots go: the name of a file in `repositories.d`.
+    repository = "nas"
+
+    # What is backed up; one of `optional_sources` may be missing.
+    sources = ["/etc"]
+    optional_sources = ["/opt", "/root", "/srv", "/usr/local", "/var/lib", "/var/spool"]
+
+    # What is left out.
+    exclude = [
+        "/var/lib/backupd",
+        "/var/lib/containerd",
+        "/var/lib/containers",
+        "/var/lib/docker",
+        "/var/lib/machines",
+        "/var/lib/systemd/coredump",
+        "/srv/backup",
+        "*.tmp",
+    ]
+    exclude_caches = true
+
+    # When it starts by itself: a time, `daily`, `weekdays at 18:00`, `every 4h`, or a list of them.
+    schedule = "daily at 02:30"
+
+    # The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.
+    #max_age = "26h"
+
+    # Which snapshots are kept; all of them without this. `backupctl retention preview` shows what goes.
+    retention = { keep_daily = 7, keep_weekly = 5, keep_monthly = 6 }
+
+    # What else starts it.
+    [triggers]
+    package_upgrade = true
+    "#);
+    assert_snapshot!(created(&world, &["--template", "databases", "--source", "/var/dumps"]).await, @r#"
+    description = "Dumps of databases: the files of a database at work are not whole"
+
+    # Where the snapshots go: the name of a file in `repositories.d`.
+    repository = "nas"
+
+    # What is backed up; one of `optional_sources` may be missing.
+    sources = ["/var/dumps"]
+
+    # What is left out.
+    exclude = ["*.tmp", "*.partial"]
+
+    # When it starts by itself: a time, `daily`, `weekdays at 18:00`, `every 4h`, or a list of them.
+    schedule = "every 4h"
+
+    # The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.
+    #max_age = "26h"
+
+    # Which snapshots are kept; all of them without this. `backupctl retention preview` shows what goes.
+    retention = { keep_last = 12, keep_daily = 14, keep_weekly = 8, keep_monthly = 12, keep_yearly = 5 }
+    "#);
+    assert_snapshot!(world.shown(&["job", "create", "new", "--repository", "nas", "--template", "hme"]).await, @"
+    --- stderr
+    error: invalid value 'hme' for '--template <TEMPLATE>'
+      [possible values: home, system, databases, documents]
+
+      tip: a similar value exists: 'home'
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
+    assert_snapshot!(world.shown(&["job", "create", "new", "--repository", "nas"]).await, @"
+    --- stderr
+    error: the following required arguments were not provided:
+      --source <DIR>...
+
+    Usage: backupctl job create --repository <REPOSITORY> --source <DIR>... <NAME>
+
+    For more information, try '--help'.
+    --- exit 2
+    ");
+}
+
+#[tokio::test]
+async fn a_copy_is_the_same_but_for_where_it_stores() {
+    let world = World::new().await;
+    let file = Answer::File(
+        "# mine\nrepository = \"nas\"\nsources = [\"/home\"]\n".to_owned(),
+        "5f".to_owned(),
+    );
+    world.fake.answer("GetConfiguration", file);
+    let copy = [
+        "job",
+        "copy",
+        "home",
+        "home-usb",
+        "--repository",
+        "usb",
+        "--disabled",
+        "--json",
+    ];
+    let json = world.run(&copy).await.json();
+    assert_snapshot!(json["configuration"].as_str().unwrap(), @r#"
+    # mine
+    repository = "usb"
+    sources = ["/home"]
+    enabled = false
+    "#);
+    assert_snapshot!(world.shown(&["job", "copy", "home", "home-usb"]).await, @"
+    created the job `home-usb`
+    --- stderr
+    start it with `backupctl start home-usb`
+    ");
+    assert_snapshot!(world.shown(&["job", "copy", "hoem", "x"]).await, @"
+    --- stderr
+    error: there is no job `hoem`
+    hint: did you mean `home`?
+    --- exit 6
+    ");
+    assert_snapshot!(world.shown(&["job", "copy", "home", "x", "--repository", "ubs"]).await, @"
+    --- stderr
+    error: there is no repository `ubs`
+    hint: did you mean `usb`?
+    --- exit 6
     ");
 }
 

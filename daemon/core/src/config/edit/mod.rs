@@ -2,6 +2,8 @@
 
 mod render;
 
+use std::ops::Range;
+
 use sha2::{Digest, Sha256};
 use toml_edit::{Document, Item};
 
@@ -12,6 +14,7 @@ use super::{
     place::Places,
     repository::{PASSWORD_KEYS, PasswordSource},
 };
+use crate::name::RepositoryName;
 
 /// Names the content of a file: an edit that was made for another revision is refused.
 pub fn revision(text: &str) -> String {
@@ -41,20 +44,31 @@ pub fn set_enabled(text: &str, enabled: bool) -> Result<String, Fault> {
         });
     };
     let span = item.as_bool().and_then(|_| item.span());
-    span.and_then(|span| {
-        Some(format!(
-            "{}{enabled}{}",
-            text.get(..span.start)?,
-            text.get(span.end..)?
-        ))
-    })
-    .ok_or_else(|| {
-        let position = item.span().map(|span| Places::new(text).of(span.start));
-        Fault::new("".as_ref(), "`enabled` is not a boolean")
-            .at(position)
-            .key("enabled")
-            .hint("write `true` or `false`, without quotes")
-    })
+    span.and_then(|span| put(text, span, &enabled.to_string()))
+        .ok_or_else(|| {
+            let position = item.span().map(|span| Places::new(text).of(span.start));
+            Fault::new("".as_ref(), "`enabled` is not a boolean")
+                .at(position)
+                .key("enabled")
+                .hint("write `true` or `false`, without quotes")
+        })
+}
+
+/// Sets the `repository` of a job's file. Nothing else changes, not a byte; the text must be valid TOML.
+#[allow(
+    clippy::result_large_err,
+    reason = "on the cold path, and boxed it would be a nuisance to all"
+)]
+pub fn set_repository(text: &str, repository: &RepositoryName) -> Result<String, Fault> {
+    let document = parse(text)?;
+    let value = toml_edit::Value::from(repository.as_str()).to_string();
+    let span = document
+        .as_table()
+        .get("repository")
+        .and_then(|item| item.as_value()?.span());
+    Ok(span
+        .and_then(|span| put(text, span, &value))
+        .unwrap_or_else(|| insert(text, &document, &format!("repository = {value}"))))
 }
 
 /// Lets a repository's file name another source of its password, in the place of the one that it names. Nothing
@@ -69,10 +83,10 @@ pub fn set_password(text: &str, source: &PasswordSource) -> Result<String, Fault
     let table = document.as_table();
     let place = PASSWORD_KEYS.into_iter().find_map(|name| {
         let (key, item) = table.get_key_value(name)?;
-        Some((key.span()?.start, item.as_value()?.span()?.end))
+        Some(key.span()?.start..item.as_value()?.span()?.end)
     });
     Ok(place
-        .and_then(|(start, end)| Some(format!("{}{line}{}", text.get(..start)?, text.get(end..)?)))
+        .and_then(|place| put(text, place, &line))
         .unwrap_or_else(|| insert(text, &document, &line)))
 }
 
@@ -82,6 +96,15 @@ fn parse(text: &str) -> Result<Document<&str>, Fault> {
         let position = error.span().map(|span| Places::new(text).of(span.start));
         Fault::new("".as_ref(), error.message()).at(position)
     })
+}
+
+/// The text with something else in a place.
+fn put(text: &str, place: Range<usize>, new: &str) -> Option<String> {
+    Some(format!(
+        "{}{new}{}",
+        text.get(..place.start)?,
+        text.get(place.end..)?
+    ))
 }
 
 /// Adds a line below the last plain key, so that it is in no `[table]` and parts no comment from its key.

@@ -12,6 +12,7 @@ use crate::{
         units,
     },
     name::RepositoryName,
+    retention::Rules,
 };
 
 /// What is known of a job before it has a file; what is not set is not written, or as a commented example.
@@ -38,6 +39,11 @@ pub struct JobDraft {
     pub verify: Option<Verify>,
     pub enabled: Option<bool>,
     pub max_age: Option<SignedDuration>,
+    pub retention: Option<Rules>,
+    /// Start before packages are upgraded.
+    pub package_upgrade: bool,
+    /// Start when files change.
+    pub path_change: bool,
     pub metadata: Map<String, Value>,
 }
 
@@ -105,10 +111,51 @@ pub fn render_job(draft: &JobDraft) -> String {
         draft.max_age.map(units::format_duration).as_deref(),
         "\"26h\"",
     );
+    page.heading(
+        "Which snapshots are kept; all of them without this. `backupctl retention preview` shows what goes.",
+    );
+    match draft.retention.as_ref().and_then(retention_line) {
+        Some(line) => page.push(&line),
+        None => page.example(
+            "retention",
+            "{ keep_daily = 7, keep_weekly = 5, keep_monthly = 12 }",
+        ),
+    }
     page.heading("A job that is not enabled is never started.");
     page.flag("enabled", draft.enabled);
+    if draft.package_upgrade || draft.path_change {
+        page.heading("What else starts it.");
+        page.push("[triggers]");
+        if draft.package_upgrade {
+            page.flag("package_upgrade", Some(true));
+        }
+        if draft.path_change {
+            page.line("path_change", "{ quiet = \"1m\", distance = \"30m\" }");
+        }
+    }
     page.metadata(&draft.metadata);
     page.done()
+}
+
+/// `retention = { keep_daily = 7 }`; of rules that say nothing, nothing.
+fn retention_line(rules: &Rules) -> Option<String> {
+    let counts = [
+        ("keep_last", rules.keep_last),
+        ("keep_hourly", rules.keep_hourly),
+        ("keep_daily", rules.keep_daily),
+        ("keep_weekly", rules.keep_weekly),
+        ("keep_monthly", rules.keep_monthly),
+        ("keep_quarterly", rules.keep_quarterly),
+        ("keep_yearly", rules.keep_yearly),
+    ];
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+    let mut keys: Vec<String> = counts.map(|(key, count)| format!("{key} = {count}")).collect();
+    let within = rules.keep_within.map(units::format_duration);
+    keys.extend(within.map(|span| format!("keep_within = \"{span}\"")));
+    keys.extend(rules.max_count.map(|count| format!("max_count = {count}")));
+    let size = rules.max_size.map(units::format_size);
+    keys.extend(size.map(|size| format!("max_size = \"{size}\"")));
+    (!keys.is_empty()).then(|| format!("retention = {{ {} }}", keys.join(", ")))
 }
 
 /// Writes a repository's file.

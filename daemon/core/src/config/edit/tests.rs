@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{EngineName, PasswordSource, Verify, parse_job, parse_repository};
+use crate::retention::Rules;
 
 #[test]
 fn a_revision_is_the_beginning_of_the_sha_256() {
@@ -88,6 +89,9 @@ fn a_new_file_explains_itself() {
 
     # The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.
     #max_age = "26h"
+
+    # Which snapshots are kept; all of them without this. `backupctl retention preview` shows what goes.
+    #retention = { keep_daily = 7, keep_weekly = 5, keep_monthly = 12 }
     "#);
     assert_snapshot!(render_repository(&RepositoryDraft::default()), @r#"
     # Where the repository is: the absolute path of a folder.
@@ -143,6 +147,9 @@ fn a_new_file_explains_itself() {
 
     # The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.
     max_age = "26h"
+
+    # Which snapshots are kept; all of them without this. `backupctl retention preview` shows what goes.
+    #retention = { keep_daily = 7, keep_weekly = 5, keep_monthly = 12 }
 
     # A job that is not enabled is never started.
     enabled = false
@@ -247,6 +254,7 @@ proptest! {
         size in prop::option::of(1..i64::MAX.unsigned_abs()),
         age in prop::option::of((0..10_000_000_i64, 1..1_000_000_000_i32)),
         metadata in metadata(),
+        keep in prop::option::of((1..9_u32, 1..9_u32, 20..99_u32)),
         schedule in prop::sample::subsequence(vec!["02:00", "weekdays at 18:00", "every 4h", "*-*~01"], 0..=4),
     ) {
         let strings = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
@@ -264,6 +272,16 @@ proptest! {
             enabled: other,
             exclude_larger_than: size,
             max_age: age.map(|(seconds, nanoseconds)| SignedDuration::new(seconds, nanoseconds)),
+            retention: keep.map(|(keep_last, keep_daily, max_count)| Rules {
+                keep_last,
+                keep_daily,
+                max_count: Some(max_count),
+                keep_within: Some(SignedDuration::from_hours(48)),
+                max_size: Some(1 << 30),
+                ..Rules::default()
+            }),
+            package_upgrade: flag == Some(true),
+            path_change: other == Some(true),
         };
         let text = render_job(&draft);
         let job = parse_job(Path::new("x"), &"x".parse().unwrap(), &text);
@@ -291,6 +309,9 @@ proptest! {
             compression: job.compression,
             verify: draft.verify.map(|_| job.verify),
             max_age: job.max_age,
+            retention: job.retention,
+            package_upgrade: job.triggers.package_upgrade,
+            path_change: job.triggers.path_change.is_some(),
             metadata: job.metadata,
         };
         prop_assert_eq!(read, draft);
@@ -367,4 +388,14 @@ proptest! {
         prop_assert_eq!(kept, expected.lines().collect::<Vec<_>>());
         prop_assert_eq!(set_enabled(&edited, enabled).unwrap(), edited);
     }
+}
+
+#[test]
+fn another_repository_takes_the_place_of_the_one_before() {
+    let other = "offsite".parse().unwrap();
+    let text = "# mine\nrepository = 'nas' # the old one\nsources = [\"/home\"]\n";
+    let expected = "# mine\nrepository = \"offsite\" # the old one\nsources = [\"/home\"]\n";
+    assert_eq!(set_repository(text, &other).unwrap(), expected);
+    assert_eq!(set_repository("", &other).unwrap(), "repository = \"offsite\"\n");
+    set_repository("repository = ", &other).unwrap_err();
 }

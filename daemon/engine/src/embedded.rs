@@ -1,5 +1,6 @@
 //! The embedded engine: `rustic_core`, with the locks, cancellation and honesty that it leaves to its callers.
 
+mod backend;
 mod backup;
 mod bars;
 mod catalog;

@@ -12,6 +12,7 @@ mod maintenance;
 mod observe;
 mod report;
 mod request;
+mod store;
 
 pub use access::{Access, Password};
 pub use check::{CheckError, CheckReport, CheckRequest, Damage, ReadData, Remedy};

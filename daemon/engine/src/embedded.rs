@@ -44,7 +44,7 @@ use crate::{
 
 pub use wanted::Wanted;
 
-/// Works on local repositories inside this process.
+/// Works on repositories inside this process, on this machine or on a remote place.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Embedded;
 

@@ -14,7 +14,7 @@ mod report;
 mod request;
 mod store;
 
-pub use access::{Access, Password};
+pub use access::{Access, Options, Password, Secrets};
 pub use check::{CheckError, CheckReport, CheckRequest, Damage, ReadData, Remedy};
 pub use embedded::{Embedded, Wanted};
 pub use engine::Engine;
@@ -25,3 +25,4 @@ pub use report::{
     BackupReport, Deletion, Entry, EntryKind, RepositoryInfo, RestoreReport, SnapshotInfo, VerifyReport,
 };
 pub use request::{BackupRequest, ListRequest, ParentQuery, RestoreRequest, SnapshotQuery, VerifyLevel};
+pub use store::{Direction, Pace};

@@ -2,13 +2,30 @@
 //!
 //! What is answered is whole or an error: a list that is cut short, or a file with bytes missing, is never handed on.
 
+mod address;
+mod fault;
+mod http;
 mod local;
+mod object;
+mod open;
+mod program;
+mod rclone;
+mod remote;
+mod rest;
+mod sftp;
+mod throttle;
 
-use std::{fmt, io, time::SystemTime};
+use std::{fmt, io, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 
+use crate::Cancellation;
+
+pub(crate) use address::Address;
+pub(crate) use fault::Fault;
 pub(crate) use local::Local;
+pub(crate) use open::open;
+pub use throttle::{Direction, Pace};
 
 /// The kinds of files in a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,6 +114,12 @@ pub(crate) enum Found {
 pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Where it is, for people: no secret is in it.
     fn location(&self) -> String;
+
+    /// Whether each call is a request over a network.
+    fn is_remote(&self) -> bool;
+
+    /// The same files, where reading and writing end when somebody asks.
+    fn until(&self, cancellation: &Cancellation) -> Arc<dyn Store>;
 
     /// What is there before a repository is opened.
     fn look(&self) -> io::Result<Found>;

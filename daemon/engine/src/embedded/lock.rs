@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -29,6 +29,9 @@ use super::{
 /// How often a lock is written anew, and when one that was not is nobody's any more; as restic has it.
 const REFRESH: Duration = Duration::from_mins(5);
 const STALE: Duration = Duration::from_mins(30);
+
+/// How long a lock that was seen at a remote place is taken to be there.
+const SEEN_FOR: Duration = Duration::from_secs(10);
 
 /// Whom a lock lets be there beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +117,8 @@ fn our_host() -> String {
 pub(super) struct Held {
     shared: Arc<Shared>,
     refresher: Option<JoinHandle<()>>,
+    /// When the file was seen last.
+    seen: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -146,6 +151,7 @@ impl Held {
         let mut held = Self {
             shared: Arc::clone(&shared),
             refresher: None,
+            seen: Mutex::default(),
         };
         // Whoever writes first and looks second is seen by at least one of two that come at once.
         refuse_if_excluded(name, &shared.directory, claim, Some(&shared.file()))?;
@@ -170,9 +176,16 @@ impl Held {
         if age >= STALE.as_secs().cast_signed() {
             return Ok(false);
         }
+        // A prune removes thousands of files, and each look is a request where the place is remote.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shared.directory.is_remote() && seen.is_some_and(|seen| seen.elapsed() < SEEN_FOR) {
+            return Ok(true);
+        }
         // A refresh may have put another in its place while we asked.
         let file = self.shared.file();
-        Ok(self.shared.directory.holds(&file)? || self.shared.file() != file)
+        let is_there = self.shared.directory.holds(&file)? || self.shared.file() != file;
+        *seen = is_there.then(Instant::now);
+        Ok(is_there)
     }
 }
 

@@ -36,6 +36,10 @@ impl LockDirectory {
         }
     }
 
+    pub(super) fn is_remote(&self) -> bool {
+        self.store.is_remote()
+    }
+
     /// Writes a lock so that it is there whole or not at all; answers its name.
     pub(super) fn write(&self, lock: &Lock) -> io::Result<String> {
         let text = serde_json::to_vec(lock)?;

@@ -1,13 +1,10 @@
 //! Where a repository lies, and what is there before it is opened.
 
-use std::{
-    path::{Component, Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     Access, EngineError, ErrorKind, Result,
-    store::{Found, Local, Store},
+    store::{self, Address, Found, Store},
 };
 
 use super::failure;
@@ -31,23 +28,16 @@ impl Place {
                 format!("cannot use repository `{}`: {why}", access.name),
             )
         };
-        let path = match access.url.split_once(':') {
-            Some(("local", path)) => path,
-            Some((scheme, _)) if is_scheme(scheme) => {
-                return Err(refuse(&format!(
-                    "remote places (`{scheme}:`) are not served by this build"
-                )));
-            }
-            _ => access.url.as_str(),
+        let address = Address::parse(&access.url).map_err(|why| refuse(&why))?;
+        let root = match &address {
+            Address::Local(root) => Some(root.clone()),
+            _ => None,
         };
-        let root: PathBuf = Path::new(path).components().collect();
-        if !root.is_absolute() || root.components().any(|part| part == Component::ParentDir) {
-            return Err(refuse("its path is not absolute"));
-        }
+        let store = store::open(access, address).map_err(|fault| refuse(&fault.to_string()))?;
         Ok(Self {
             name: access.name.clone(),
-            store: Arc::new(Local::new(root.clone())),
-            root: Some(root),
+            store,
+            root,
         })
     }
 
@@ -100,12 +90,4 @@ impl Place {
             )
         })
     }
-}
-
-/// As RFC 3986 spells schemes; what else stands before a colon is part of a path.
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }

@@ -219,7 +219,11 @@ impl<P: ProgressBars> ProgressBars for Shared<P> {
 
 /// The files of a place as the library sees them, behind our guard.
 pub(super) fn guard(place: &Place, cancellation: &Cancellation) -> Guard {
-    Guard::new(backend(place), Arc::clone(&place.store), cancellation.clone())
+    let place = Place {
+        store: place.store.until(cancellation),
+        ..place.clone()
+    };
+    Guard::new(backend(&place), place.store, cancellation.clone())
 }
 
 /// The files of a place as the library sees them.

@@ -5,9 +5,12 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use bytes::Bytes;
+
+use crate::Cancellation;
 
 use super::{Entry, Found, Kind, Object, Store, is_pack_directory};
 
@@ -40,6 +43,15 @@ impl Local {
 impl Store for Local {
     fn location(&self) -> String {
         self.root.display().to_string()
+    }
+
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// A call for a file of this machine is short.
+    fn until(&self, _cancellation: &Cancellation) -> Arc<dyn Store> {
+        Arc::new(self.clone())
     }
 
     fn look(&self) -> io::Result<Found> {

@@ -18,6 +18,7 @@ mod failures;
 mod forget;
 mod interop;
 mod locks;
+mod places;
 mod prune;
 mod prune_faults;
 mod restore;

@@ -37,7 +37,9 @@ pub(crate) struct Site {
     pub(crate) proxy: Option<Proxy>,
     pub(crate) access: Access,
     pub(crate) ssh: Option<Ssh>,
-    _server: Option<Server>,
+    /// Ends with the site.
+    #[expect(dead_code, reason = "it is there to be dropped")]
+    server: Option<Server>,
     /// How restic is called.
     restic: Vec<(&'static str, String)>,
 }
@@ -70,7 +72,7 @@ impl Site {
                 },
             },
             ssh: None,
-            _server: None,
+            server: None,
             restic: Vec::new(),
         };
         match place {
@@ -137,7 +139,7 @@ impl Site {
             "RESTIC_REPOSITORY",
             format!("rest:http://{USER}:{login}@127.0.0.1:{}/repository/", server.port),
         )];
-        self._server = Some(server);
+        self.server = Some(server);
     }
 
     fn s3(&mut self) {
@@ -153,7 +155,7 @@ impl Site {
             ("AWS_ACCESS_KEY_ID", key),
             ("AWS_SECRET_ACCESS_KEY", secret),
         ];
-        self._server = Some(server);
+        self.server = Some(server);
     }
 
     fn rclone(&mut self, stored: &Path) {
@@ -178,7 +180,7 @@ impl Site {
             "RESTIC_REPOSITORY",
             stored.join("repository").display().to_string(),
         )];
-        self._server = Some(server);
+        self.server = Some(server);
     }
 
     pub(crate) fn init(&self) {

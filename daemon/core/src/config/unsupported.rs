@@ -19,7 +19,7 @@ pub(super) const JOB: [(&str, &str); 3] = [
 ];
 
 /// For a repository's file.
-pub(super) const REPOSITORY: [(&str, &str); 4] = [
+pub(super) const REPOSITORY: [(&str, &str); 3] = [
     (
         "check",
         "remove it, and check the repository with stock `restic check`",
@@ -29,5 +29,4 @@ pub(super) const REPOSITORY: [(&str, &str); 4] = [
         "remove it, and prune the repository with stock `restic prune` while no backup runs",
     ),
     ("lock", "remove it; locks are kept as restic keeps them"),
-    ("limit", "remove it; local repositories are not throttled"),
 ];

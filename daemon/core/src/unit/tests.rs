@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::{
-    config::{EngineName, PasswordSource, Verify},
+    config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
     name::RunId,
     protocol::{
         BackupWork, CredentialStores, Keep, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,
@@ -62,6 +62,8 @@ fn spec(work: Work) -> Spec {
             engine: EngineName::Embedded,
             credentials: CredentialStores::system(),
             cache: None,
+            secrets: Credentials::new(),
+            reach: Reach::default(),
         },
         resources: Resources::default(),
         progress_socket: Some("/run/backupd/progress.sock".into()),
@@ -103,7 +105,7 @@ fn request<'a>(manager: ServiceManager, spec: &'a Spec, directory: &'a Path) -> 
         directory,
         grace: SignedDuration::from_secs(30),
         grounds: &[],
-        credential: None,
+        credentials: spec.credentials(|_| false),
         foreign: false,
     }
 }
@@ -134,8 +136,18 @@ fn kinds() -> Vec<(&'static str, Unit)> {
     let credential = with(&|spec| {
         spec.repository.password = PasswordSource::Credential("backupd-repository-nas".parse().unwrap());
     });
+    let remote = with(&|spec| {
+        spec.repository.url = "sftp:nas:/backup".into();
+        spec.repository.cache = Some("/var/cache/backupd/repositories".into());
+        spec.repository.reach.ssh_key = Some("/root/.ssh/backup".into());
+    });
+    let login = with(&|spec| {
+        spec.repository.url = "rest:https://nas/".into();
+        let source = PasswordSource::Credential("nas-login".parse().unwrap());
+        spec.repository.secrets = Credentials::from([("password".to_owned(), Secret::From(source))]);
+    });
     let stored = |path: &str| Request {
-        credential: credential.repository.credential(|there| there == Path::new(path)),
+        credentials: credential.credentials(|there| there == Path::new(path)),
         ..request(ServiceManager::System, &credential, &run)
     };
     let store = spec(Work::StorePassword(StorePasswordWork {
@@ -154,6 +166,8 @@ fn kinds() -> Vec<(&'static str, Unit)> {
                 ..request(ServiceManager::System, &spec(backup()), &run)
             }),
         ),
+        ("backup-remote", system(&remote, &run)),
+        ("backup-remote-login", system(&login, &run)),
         ("backup-resources", system(&all_resources, &run)),
         ("backup-command", system(&command, &run)),
         (

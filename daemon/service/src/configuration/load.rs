@@ -182,6 +182,8 @@ fn add_default_repository(loaded: &mut Loaded) {
             password: PasswordSource::Environment(ENCRYPTION_KEY.to_owned()),
             engine: EngineName::default(),
             description: Some(format!("from `{STORAGE_PATH}`")),
+            credentials: backupd_core::config::Credentials::new(),
+            reach: backupd_core::config::Reach::default(),
             origin: Origin::default(),
         });
 }

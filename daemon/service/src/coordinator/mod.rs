@@ -33,7 +33,7 @@ mod state;
 mod triggers;
 mod views;
 
-pub(crate) use handle::Handle;
+pub(crate) use handle::{Common, Handle};
 pub(crate) use message::{ComingElapse, ElapseQuery, Inbox, Message, RestoreRequest, StartOptions};
 pub(crate) use outbox::{Changes, ObjectKey, Outbox};
 pub(crate) use password::{PasswordKept, PasswordRequest};

@@ -57,6 +57,10 @@ fn the_keys_are_those_that_are_read() {
     let inner = |table: &str| format!("[{table}]\n{UNKNOWN} = 1\n");
     let job = |text: &str| parse_job(file, &"x".parse().unwrap(), text).unwrap_err();
     let tables = |section, heading, faults| ("backupd.job.5", section, heading, faults);
+    let of_repository = |section, heading, table: &str| {
+        let faults = parse_repository(file, &"x".parse().unwrap(), &inner(table)).unwrap_err();
+        ("backupd.repository.5", section, heading, faults)
+    };
     for (name, section, heading, faults) in [
         (
             "backupd.toml.5",
@@ -70,6 +74,15 @@ fn the_keys_are_those_that_are_read() {
             "`repositories.d/NAME.toml`",
             parse_repository(file, &"x".parse().unwrap(), &top).unwrap_err(),
         ),
+        of_repository("CREDENTIALS", "`[credentials]` of a repository", "credentials"),
+        of_repository("LIMIT", "`[limit]` of a repository", "limit"),
+        of_repository(
+            "TIMES OF LIMITS",
+            "`[[limit.times]]` of a repository",
+            "[limit.times]",
+        ),
+        of_repository("SSH", "`[ssh]` of a repository", "ssh"),
+        of_repository("RCLONE", "`[rclone]` of a repository", "rclone"),
         ("backupd.job.5", "KEYS", "`jobs.d/NAME.toml`", job(&top)),
         tables("SCHEDULE", "`schedule` of a job", job(&inner("schedule"))),
         tables("RETRY", "`[retry]` of a job", job(&inner("retry"))),

@@ -110,6 +110,31 @@ fn request<'a>(manager: ServiceManager, spec: &'a Spec, directory: &'a Path) -> 
     }
 }
 
+fn store_password() -> Work {
+    Work::StorePassword(StorePasswordWork {
+        keep: Keep::Auto,
+        secrets: "/etc/backupd/secrets".into(),
+        unchecked: false,
+    })
+}
+
+/// Those that need a network.
+fn remote(run: &Path) -> [(&'static str, Unit); 2] {
+    let mut behind_ssh = spec(backup());
+    behind_ssh.repository.url = "sftp:nas:/backup".into();
+    behind_ssh.repository.cache = Some("/var/cache/backupd/repositories".into());
+    behind_ssh.repository.reach.ssh_key = Some("/root/.ssh/backup".into());
+    let mut login = spec(backup());
+    login.repository.url = "rest:https://nas/".into();
+    let source = PasswordSource::Credential("nas-login".parse().unwrap());
+    login.repository.secrets = Credentials::from([("password".to_owned(), Secret::From(source))]);
+    let system = |spec: &Spec| unit(&request(ServiceManager::System, spec, run));
+    [
+        ("backup-remote", system(&behind_ssh)),
+        ("backup-remote-login", system(&login)),
+    ]
+}
+
 /// Every kind of unit, each under the name of its file in `expected`.
 fn kinds() -> Vec<(&'static str, Unit)> {
     let run = PathBuf::from(format!("/var/lib/backupd/runs/{RUN}/attempt-1"));
@@ -136,28 +161,15 @@ fn kinds() -> Vec<(&'static str, Unit)> {
     let credential = with(&|spec| {
         spec.repository.password = PasswordSource::Credential("backupd-repository-nas".parse().unwrap());
     });
-    let remote = with(&|spec| {
-        spec.repository.url = "sftp:nas:/backup".into();
-        spec.repository.cache = Some("/var/cache/backupd/repositories".into());
-        spec.repository.reach.ssh_key = Some("/root/.ssh/backup".into());
-    });
-    let login = with(&|spec| {
-        spec.repository.url = "rest:https://nas/".into();
-        let source = PasswordSource::Credential("nas-login".parse().unwrap());
-        spec.repository.secrets = Credentials::from([("password".to_owned(), Secret::From(source))]);
-    });
     let stored = |path: &str| Request {
         credentials: credential.credentials(|there| there == Path::new(path)),
         ..request(ServiceManager::System, &credential, &run)
     };
-    let store = spec(Work::StorePassword(StorePasswordWork {
-        keep: Keep::Auto,
-        secrets: "/etc/backupd/secrets".into(),
-        unchecked: false,
-    }));
+    let store = spec(store_password());
     let strange = with(&|spec| spec.repository.url = "/mnt/My \"disk\" 100%\\$HOME".into());
     let into_home = spec(restore("/home/alice/back/here"));
-    vec![
+    let mut kinds: Vec<_> = remote(&run).into();
+    kinds.extend([
         ("backup", system(&spec(backup()), &run)),
         (
             "backup-foreign",
@@ -166,8 +178,6 @@ fn kinds() -> Vec<(&'static str, Unit)> {
                 ..request(ServiceManager::System, &spec(backup()), &run)
             }),
         ),
-        ("backup-remote", system(&remote, &run)),
-        ("backup-remote-login", system(&login, &run)),
         ("backup-resources", system(&all_resources, &run)),
         ("backup-command", system(&command, &run)),
         (
@@ -223,7 +233,8 @@ fn kinds() -> Vec<(&'static str, Unit)> {
         ("watch", system(&watch(), &question)),
         ("dead-locks", system(&spec(Work::RemoveDeadLocks), &question)),
         ("reach", system(&reach(), &question)),
-    ]
+    ]);
+    kinds
 }
 
 /// `UPDATE_UNITS=1` writes the files anew.

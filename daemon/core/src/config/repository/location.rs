@@ -43,6 +43,16 @@ impl PlaceKind {
             .map_or(Self::Local, |(_, kind)| kind)
     }
 
+    /// What its credentials call who logs in, and what shows it; nothing where there are none.
+    pub fn login(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Rest | Self::WebDav => Some(("username", "password")),
+            Self::S3 => Some(("access_key_id", "secret_access_key")),
+            Self::B2 => Some(("application_key_id", "application_key")),
+            Self::Local | Self::Sftp | Self::Rclone => None,
+        }
+    }
+
     /// An address of the kind, for hints.
     fn example(self) -> &'static str {
         match self {

@@ -129,7 +129,7 @@ pub(super) fn reach(reader: &mut Reader<'_>, kind: Option<PlaceKind>) -> Reach {
     let timeout = reader.scalar("timeout");
     let timeout = timeout.and_then(|value| reader.checked(value, patience));
     let retries = reader.scalar("retries");
-    let retries = retries.and_then(|value| reader.checked(value, tries));
+    let retries = retries.and_then(|value| reader.checked(value, |value| tries(&value)));
     let limit = reader.table("limit", limit);
     let ca_file = reader.parsed("ca_file", |text| path::absolute(text, "/etc/ssl/nas.pem"));
     let region = reader.parsed("region", |text| plain(text, "eu-central-1"));
@@ -260,10 +260,10 @@ fn patience(value: Scalar) -> Result<SignedDuration, Complaint> {
     }
 }
 
-fn tries(value: Scalar) -> Result<u32, Complaint> {
+fn tries(value: &Scalar) -> Result<u32, Complaint> {
     let wrong = || Complaint::new("this is no number of retries").hint("write a number from 0 to 100");
     match value {
-        Scalar::Integer(number @ 0..=MOST_RETRIES) => u32::try_from(number).map_err(|_| wrong()),
+        Scalar::Integer(number @ 0..=MOST_RETRIES) => u32::try_from(*number).map_err(|_| wrong()),
         _ => Err(wrong()),
     }
 }

@@ -38,7 +38,6 @@ pub(crate) struct Site {
     pub(crate) access: Access,
     pub(crate) ssh: Option<Ssh>,
     /// Ends with the site.
-    #[expect(dead_code, reason = "it is there to be dropped")]
     server: Option<Server>,
     /// How restic is called.
     restic: Vec<(&'static str, String)>,

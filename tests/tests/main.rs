@@ -34,6 +34,7 @@ mod manual;
 mod objects;
 mod packages;
 mod passwords;
+mod places;
 mod planning;
 mod power;
 mod progress;

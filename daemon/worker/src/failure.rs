@@ -105,7 +105,9 @@ pub(crate) fn about(spec: &Spec, what: &str) -> String {
 fn class(kind: ErrorKind) -> FailureClass {
     match kind {
         ErrorKind::RepositoryNotFound | ErrorKind::NotARepository => FailureClass::RepositoryNotFound,
-        ErrorKind::WrongPassword | ErrorKind::AccessRefused => FailureClass::Credentials,
+        ErrorKind::WrongPassword | ErrorKind::AccessRefused | ErrorKind::Untrusted => {
+            FailureClass::Credentials
+        }
         ErrorKind::Locked => FailureClass::Locked,
         ErrorKind::NoSpace => FailureClass::NoSpace,
         ErrorKind::Corrupt => FailureClass::Corrupt,
@@ -114,10 +116,9 @@ fn class(kind: ErrorKind) -> FailureClass {
         ErrorKind::Network => FailureClass::Network,
         ErrorKind::RepositoryExists => FailureClass::RepositoryExists,
         ErrorKind::SnapshotNotFound | ErrorKind::PathNotFound => FailureClass::SnapshotNotFound,
-        ErrorKind::PermissionDenied
-        | ErrorKind::TargetUnusable
-        | ErrorKind::InvalidRequest
-        | ErrorKind::Untrusted => FailureClass::Configuration,
+        ErrorKind::PermissionDenied | ErrorKind::TargetUnusable | ErrorKind::InvalidRequest => {
+            FailureClass::Configuration
+        }
         ErrorKind::Cancelled => FailureClass::Cancelled,
         ErrorKind::Other => FailureClass::Engine,
     }
@@ -316,7 +317,7 @@ mod tests {
             FailureClass::Credentials,
             "`[credentials]`",
         ),
-        (ErrorKind::Untrusted, FailureClass::Configuration, "`ca_file`"),
+        (ErrorKind::Untrusted, FailureClass::Credentials, "`ca_file`"),
         (
             ErrorKind::SnapshotNotFound,
             FailureClass::SnapshotNotFound,

@@ -3,11 +3,13 @@
 use std::{
     io::{Read, Write},
     net::TcpListener,
+    num::NonZeroU64,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use backupd_engine::{Access, Embedded, Engine, EngineError, ErrorKind, Options, Secrets};
+use backupd_engine::{Access, Direction, Embedded, Engine, EngineError, ErrorKind, Options, Pace, Secrets};
 use tempfile::TempDir;
 
 use super::{
@@ -209,6 +211,33 @@ fn a_full_disk_behind_the_server_is_told_as_one() {
         site.write("large", "");
         site.write("new", "");
         goes_on(&site);
+    }
+}
+
+/// So many bytes a second, both ways.
+#[derive(Debug)]
+struct Slow(u64);
+
+impl Pace for Slow {
+    fn limit(&self, _: Direction) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.0)
+    }
+}
+
+#[test]
+fn bandwidth_is_limited_on_every_way() {
+    for place in [Place::Sftp, Place::Rest, Place::S3, Place::Rclone] {
+        let site = Site::new(place);
+        site.init();
+        site.write("new", noise(3_000_000, 1));
+        let mut access = site.access.clone();
+        access.options.pace = Some(Arc::new(Slow(1_500_000)));
+        let begun = Instant::now();
+        site.backup_as(&access).unwrap();
+        let took = begun.elapsed();
+        // A quarter of a second goes free.
+        assert!(took > Duration::from_millis(1700), "{place:?}: {took:?}");
+        site.is_sound();
     }
 }
 

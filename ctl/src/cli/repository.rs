@@ -50,7 +50,7 @@ pub(crate) struct AddArgs {
     /// Name of the new repository: letters, digits, `-`, `_` and `.`
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// Directory of the repository, or an address as restic writes it (sftp:, rest:, s3:, webdav:, b2:, rclone:)
+    /// Directory of the repository, or an address as restic writes it (sftp:, rest:, s3:, webdav:, rclone:)
     #[arg(long, value_name = "PATH|URL")]
     pub(crate) url: String,
     #[command(flatten)]
@@ -72,7 +72,7 @@ pub(crate) struct AddArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Remote places")]
 pub(crate) struct PlaceArgs {
-    /// Who logs in: user name or id of a key (rest:, webdav:, s3:, b2:)
+    /// Who logs in: user name or id of a key (rest:, webdav:, s3:)
     #[arg(long, value_name = "NAME")]
     pub(crate) login: Option<String>,
     /// File that holds what shows it
@@ -101,9 +101,6 @@ pub(crate) struct PlaceArgs {
     /// Region of the server (s3:)
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
-    /// Id of the bucket (b2:)
-    #[arg(long, value_name = "ID")]
-    pub(crate) bucket_id: Option<String>,
     /// No more bytes a second to the place, such as `5MiB`
     #[arg(long, value_name = "SIZE", value_parser = rate)]
     pub(crate) limit_upload: Option<u64>,

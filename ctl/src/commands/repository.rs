@@ -186,7 +186,7 @@ fn place(arguments: &AddArgs, url: &str) -> Result<(Credentials, Reach), Failure
     let mut credentials = Credentials::new();
     if let Some(login) = &asked.login {
         let (name, secret) = PlaceKind::of(url).login().ok_or_else(|| {
-            Failure::usage("`--login` is for `rest:`, `webdav:`, `s3:` and `b2:`")
+            Failure::usage("`--login` is for `rest:`, `webdav:` and `s3:`")
                 .hint("`sftp:` logs in with a key: give `--ssh-key`")
         })?;
         let source = match (&asked.secret_file, &asked.secret_credential) {
@@ -214,7 +214,6 @@ fn place(arguments: &AddArgs, url: &str) -> Result<(Credentials, Reach), Failure
     let reach = Reach {
         ca_file: path(&asked.ca_file)?,
         region: asked.region.clone(),
-        bucket_id: asked.bucket_id.clone(),
         ssh_key: path(&asked.ssh_key)?,
         ssh_known_hosts: path(&asked.ssh_known_hosts)?,
         rclone_config: path(&asked.rclone_config)?,

@@ -33,7 +33,7 @@ pub struct Access {
 /// Credentials of a remote place, by the names that its kind has for them; none shows itself in a log.
 ///
 /// `rest:` and `webdav:` have `username` and `password`; `s3:` has `access_key_id`, `secret_access_key` and perhaps
-/// `session_token`; `b2:` has `application_key_id` and `application_key`.
+/// `session_token`.
 #[derive(Clone, Default)]
 pub struct Secrets(BTreeMap<String, Zeroizing<String>>);
 
@@ -67,8 +67,6 @@ pub struct Options {
     pub ca_file: Option<PathBuf>,
     /// The region of an S3 server that asks for one.
     pub region: Option<String>,
-    /// The id of a bucket at Backblaze.
-    pub bucket_id: Option<String>,
     /// `sftp:`: the private key; those that `ssh` finds by itself without.
     pub ssh_key: Option<PathBuf>,
     /// `sftp:`: the only keys that hosts may have; those that `ssh` knows without.
@@ -85,7 +83,6 @@ impl Default for Options {
             pace: None,
             ca_file: None,
             region: None,
-            bucket_id: None,
             ssh_key: None,
             ssh_known_hosts: None,
             rclone_config: None,

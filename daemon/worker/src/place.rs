@@ -17,7 +17,6 @@ pub(crate) fn options(reach: &Reach) -> Options {
         pace: limit.map(|limit| std::sync::Arc::new(Limited(limit.clone())) as _),
         ca_file: reach.ca_file.clone(),
         region: reach.region.clone(),
-        bucket_id: reach.bucket_id.clone(),
         ssh_key: reach.ssh_key.clone(),
         ssh_known_hosts: reach.ssh_known_hosts.clone(),
         rclone_config: reach.rclone_config.clone(),

@@ -19,8 +19,6 @@ pub(crate) enum Address {
         bucket: String,
         path: String,
     },
-    /// `b2:bucket:path`.
-    B2(Bucket),
     /// `rclone:remote:path`.
     Rclone(String),
     /// `webdav:https://host/path`.
@@ -34,13 +32,6 @@ pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) port: Option<u16>,
     /// One that does not begin with `/` is below the user's home.
-    pub(crate) path: String,
-}
-
-/// A bucket, or container, and a path in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Bucket {
-    pub(crate) name: String,
     pub(crate) path: String,
 }
 
@@ -59,7 +50,6 @@ impl Address {
             "rest" => web(rest).map(Self::Rest),
             "webdav" => web(rest).map(Self::WebDav),
             "s3" => s3(rest),
-            "b2" => bucket(rest).map(Self::B2),
             "rclone" => rclone(rest).map(Self::Rclone),
             _ => Err(format!("places of the kind `{scheme}:` are not served")),
         }
@@ -163,18 +153,6 @@ fn s3(rest: &str) -> Result<Address, Unusable> {
     })
 }
 
-/// `bucket:path`, or a bucket alone.
-fn bucket(rest: &str) -> Result<Bucket, Unusable> {
-    let (name, path) = rest.split_once(':').unwrap_or((rest, ""));
-    if name.is_empty() || name.contains(['/', '@']) {
-        return Err("its address has no bucket".to_owned());
-    }
-    Ok(Bucket {
-        name: name.to_owned(),
-        path: path.trim_matches('/').to_owned(),
-    })
-}
-
 /// The first part of a path, and what is behind it.
 fn named(path: &str) -> Result<(String, String), Unusable> {
     let path = percent_decoded(path.trim_matches('/'));
@@ -273,13 +251,6 @@ mod tests {
             (
                 "webdav:https://dav.example/x",
                 Address::WebDav(web("https://dav.example/x")),
-            ),
-            (
-                "b2:bucket:a/b",
-                Address::B2(Bucket {
-                    name: "bucket".to_owned(),
-                    path: "a/b".to_owned(),
-                }),
             ),
         ] {
             assert_eq!(Address::parse(text), Ok(expected), "{text}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use opendal::services;
 use url::Url;
 
-use crate::{Access, ErrorKind, access::Options};
+use crate::{Access, access::Options};
 
 use super::{
     Address, Fault, Local, Store,
@@ -48,19 +48,6 @@ pub(crate) fn open(access: &Access, address: Address) -> Result<Arc<dyn Store>, 
             false,
         )?),
         Address::WebDav(url) => Arc::new(Objects::new(webdav(access, &url), http()?, location, true)?),
-        Address::B2(bucket) => {
-            let id = options
-                .bucket_id
-                .as_deref()
-                .ok_or_else(|| Fault::new(ErrorKind::InvalidRequest, "the id of its bucket is not known"))?;
-            let builder = services::B2::default()
-                .bucket(&bucket.name)
-                .bucket_id(id)
-                .root(&bucket.path)
-                .application_key_id(secret(access, "application_key_id"))
-                .application_key(secret(access, "application_key"));
-            Arc::new(Objects::new(builder, http()?, location, false)?)
-        }
     };
     let patience = Patience {
         timeout: options.timeout,
@@ -111,14 +98,24 @@ fn s3(access: &Access, endpoint: &str, bucket: &str, path: &str) -> services::S3
     }
 }
 
-/// That of Amazon stands in the name of the host; others do not care, or are told.
+/// Those that have regions, and name them in their hosts as Amazon does.
+const REGIONAL: [&str; 5] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".backblazeb2.com",
+    ".scw.cloud",
+    ".wasabisys.com",
+];
+
+/// Others do not care, or are told.
 fn region(options: &Options, endpoint: &str) -> String {
     if let Some(region) = &options.region {
         return region.clone();
     }
     let host = endpoint.split("://").nth(1).unwrap_or_default();
-    host.strip_suffix(".amazonaws.com")
-        .or_else(|| host.strip_suffix(".amazonaws.com.cn"))
+    REGIONAL
+        .iter()
+        .find_map(|provider| host.strip_suffix(provider))
         .and_then(|host| host.strip_prefix("s3.").or_else(|| host.strip_prefix("s3-")))
         .map(|region| region.trim_start_matches("dualstack."))
         .filter(|region| !region.is_empty())
@@ -143,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regions_are_read_from_amazons_hosts() {
+    fn regions_are_read_from_hosts() {
         let region = |endpoint: &str| region(&Options::default(), endpoint);
         assert_eq!(region("https://s3.amazonaws.com"), "us-east-1");
         assert_eq!(region("https://s3.eu-central-1.amazonaws.com"), "eu-central-1");
@@ -151,6 +148,8 @@ mod tests {
             region("https://s3.dualstack.eu-west-2.amazonaws.com"),
             "eu-west-2"
         );
+        assert_eq!(region("https://s3.us-west-004.backblazeb2.com"), "us-west-004");
+        assert_eq!(region("https://s3.nas.example.com"), "us-east-1");
         assert_eq!(region("http://127.0.0.1:9000"), "us-east-1");
     }
 

@@ -16,8 +16,6 @@ pub enum PlaceKind {
     Rest,
     /// `s3:https://HOST/BUCKET/PATH`.
     S3,
-    /// Backblaze: `b2:BUCKET:PATH`.
-    B2,
     /// `webdav:https://HOST/PATH`.
     WebDav,
     /// What rclone reaches: `rclone:REMOTE:PATH`.
@@ -26,11 +24,10 @@ pub enum PlaceKind {
 
 impl PlaceKind {
     /// Those that are not local, with what stands before the first `:`.
-    pub const REMOTE: [(&'static str, Self); 6] = [
+    pub const REMOTE: [(&'static str, Self); 5] = [
         ("sftp", Self::Sftp),
         ("rest", Self::Rest),
         ("s3", Self::S3),
-        ("b2", Self::B2),
         ("webdav", Self::WebDav),
         ("rclone", Self::Rclone),
     ];
@@ -48,7 +45,6 @@ impl PlaceKind {
         match self {
             Self::Rest | Self::WebDav => Some(("username", "password")),
             Self::S3 => Some(("access_key_id", "secret_access_key")),
-            Self::B2 => Some(("application_key_id", "application_key")),
             Self::Local | Self::Sftp | Self::Rclone => None,
         }
     }
@@ -60,7 +56,6 @@ impl PlaceKind {
             Self::Sftp => "sftp:backup@nas:/srv/backup",
             Self::Rest => "rest:https://nas:8000/backup/",
             Self::S3 => "s3:https://s3.example.com/bucket/path",
-            Self::B2 => "b2:bucket:path",
             Self::WebDav => "webdav:https://dav.example.com/backup",
             Self::Rclone => "rclone:remote:path",
         }
@@ -68,7 +63,18 @@ impl PlaceKind {
 }
 
 /// Kinds that restic has and this version does not serve.
-const LATER: [&str; 5] = ["azure", "gs", "swift", "opendal", "ftp"];
+const LATER: [(&str, &str); 6] = [
+    (
+        "b2",
+        "Backblaze speaks S3 too: `url = \"s3:https://s3.REGION.backblazeb2.com/BUCKET/PATH\"`",
+    ),
+    ("azure", BY_RCLONE),
+    ("gs", BY_RCLONE),
+    ("swift", BY_RCLONE),
+    ("opendal", BY_RCLONE),
+    ("ftp", BY_RCLONE),
+];
+const BY_RCLONE: &str = "rclone reaches it: `url = \"rclone:REMOTE:PATH\"`";
 
 /// Checks an address; what follows its scheme may hold a secret, and is not repeated.
 pub(super) fn check(text: &str) -> Result<String, Complaint> {
@@ -78,11 +84,8 @@ pub(super) fn check(text: &str) -> Result<String, Complaint> {
             .map(|_| text.to_owned());
     };
     let lower = scheme.to_ascii_lowercase();
-    if LATER.contains(&&*lower) {
-        return Err(
-            Complaint::new(format!("`{lower}:` is not supported by this version"))
-                .hint("rclone reaches it: `url = \"rclone:REMOTE:PATH\"`"),
-        );
+    if let Some((_, hint)) = LATER.iter().find(|(name, _)| *name == lower) {
+        return Err(Complaint::new(format!("`{lower}:` is not supported by this version")).hint(*hint));
     }
     if kind == PlaceKind::Local {
         // It may be a mistyped scheme, with a secret behind it.
@@ -105,12 +108,6 @@ pub(super) fn check(text: &str) -> Result<String, Complaint> {
     match kind {
         PlaceKind::Local => {}
         PlaceKind::Sftp => return sftp(rest, wrong).map(|()| text.to_owned()),
-        PlaceKind::B2 => {
-            let bucket = rest.split(':').next().unwrap_or_default();
-            if bucket.is_empty() || bucket.contains(['/', '@']) {
-                return wrong("names no bucket");
-            }
-        }
         PlaceKind::Rclone => {
             let (remote, _) = rest.split_once(':').unwrap_or_default();
             if remote.is_empty() || remote.starts_with('-') || remote.contains([',', '/']) {

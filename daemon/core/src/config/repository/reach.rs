@@ -32,8 +32,6 @@ pub struct Reach {
     pub ca_file: Option<PathBuf>,
     /// The region of an S3 server.
     pub region: Option<String>,
-    /// The id of a bucket at Backblaze.
-    pub bucket_id: Option<String>,
     /// The private key with which `ssh` logs in.
     pub ssh_key: Option<PathBuf>,
     /// The file of the only keys that hosts may have.
@@ -102,24 +100,22 @@ const MOST_RETRIES: i64 = 100;
 /// Slower than this nothing ends.
 const SLOWEST: u64 = 1024;
 
-const HTTP: &[PlaceKind] = &[PlaceKind::Rest, PlaceKind::S3, PlaceKind::B2, PlaceKind::WebDav];
+const HTTP: &[PlaceKind] = &[PlaceKind::Rest, PlaceKind::S3, PlaceKind::WebDav];
 const REMOTE: &[PlaceKind] = &[
     PlaceKind::Sftp,
     PlaceKind::Rest,
     PlaceKind::S3,
-    PlaceKind::B2,
     PlaceKind::WebDav,
     PlaceKind::Rclone,
 ];
 
 /// Keys, and the kinds of places for which they mean something.
-const KINDS: [(&str, &[PlaceKind]); 8] = [
+const KINDS: [(&str, &[PlaceKind]); 7] = [
     ("timeout", REMOTE),
     ("retries", REMOTE),
     ("limit", REMOTE),
     ("ca_file", HTTP),
     ("region", &[PlaceKind::S3]),
-    ("bucket_id", &[PlaceKind::B2]),
     ("ssh", &[PlaceKind::Sftp]),
     ("rclone", &[PlaceKind::Rclone]),
 ];
@@ -133,7 +129,6 @@ pub(super) fn reach(reader: &mut Reader<'_>, kind: Option<PlaceKind>) -> Reach {
     let limit = reader.table("limit", limit);
     let ca_file = reader.parsed("ca_file", |text| path::absolute(text, "/etc/ssl/nas.pem"));
     let region = reader.parsed("region", |text| plain(text, "eu-central-1"));
-    let bucket_id = reader.parsed("bucket_id", |text| plain(text, "e73ede9969c64427a54e"));
     let (ssh_key, ssh_known_hosts) = reader.table("ssh", |reader| {
         (
             reader.parsed("ssh.key", |text| path::absolute(text, "/root/.ssh/backup")),
@@ -156,17 +151,12 @@ pub(super) fn reach(reader: &mut Reader<'_>, kind: Option<PlaceKind>) -> Reach {
             reader.fault(key, position, Complaint::new(message).hint("remove it"));
         }
     }
-    if kind == Some(PlaceKind::B2) && bucket_id.is_none() && !reader.has_faults_in(&["bucket_id"]) {
-        let hint = "write the id that Backblaze shows beside the bucket";
-        reader.missing("bucket_id", "`bucket_id` is missing", hint);
-    }
     Reach {
         timeout: value(timeout),
         retries: value(retries),
         limit,
         ca_file: value(ca_file),
         region: value(region),
-        bucket_id: value(bucket_id),
         ssh_key: value(ssh_key),
         ssh_known_hosts: value(ssh_known_hosts),
         rclone_config: value(rclone_config),

@@ -67,31 +67,20 @@ struct Login {
     proof: Proof,
     /// What may come with it.
     extra: Option<Proof>,
-    /// Whether nobody gets in without.
-    required: bool,
 }
 
-const LOGINS: [Login; 3] = [
+const LOGINS: [Login; 2] = [
     Login {
         kinds: &[PlaceKind::Rest, PlaceKind::WebDav],
         name: name!("username"),
         proof: proof!("password"),
         extra: None,
-        required: false,
     },
     Login {
         kinds: &[PlaceKind::S3],
         name: name!("access_key_id"),
         proof: proof!("secret_access_key"),
         extra: Some(proof!("session_token")),
-        required: false,
-    },
-    Login {
-        kinds: &[PlaceKind::B2],
-        name: name!("application_key_id"),
-        proof: proof!("application_key"),
-        extra: None,
-        required: true,
     },
 ];
 
@@ -121,14 +110,6 @@ pub(super) fn credentials(reader: &mut Reader<'_>, kind: Option<PlaceKind>) -> C
                 let message = format!("`credentials` is without effect for {}", location::said(kind));
                 reader.fault("credentials", position, Complaint::new(message).hint(hint));
             }
-        }
-        Some(login) if login.required && !given => {
-            let message = format!("the credentials for {} are missing", location::said(kind));
-            let hint = format!(
-                "write `{}` and `{}_file` below `[credentials]`",
-                login.name.name, login.proof.name
-            );
-            reader.missing("credentials", &message, &hint);
         }
         _ => {}
     }

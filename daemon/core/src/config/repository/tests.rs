@@ -147,7 +147,7 @@ fn a_wrong_password_source_is_answered_with_a_right_one() {
     "#);
 }
 
-const PLACES: [(&str, PlaceKind); 10] = [
+const PLACES: [(&str, PlaceKind); 9] = [
     ("sftp:backup@nas:/srv/backup", PlaceKind::Sftp),
     ("sftp://backup@nas:2222//srv/backup", PlaceKind::Sftp),
     ("sftp:nas:backup", PlaceKind::Sftp),
@@ -157,19 +157,12 @@ const PLACES: [(&str, PlaceKind); 10] = [
     ("s3:http://[::1]:9000/bucket", PlaceKind::S3),
     ("webdav:https://dav.example.com/backup", PlaceKind::WebDav),
     ("rclone:cloud:backup", PlaceKind::Rclone),
-    ("b2:bucket:path", PlaceKind::B2),
 ];
 
 #[test]
 fn addresses_are_those_of_restic() {
     for (url, kind) in PLACES {
-        let more = match kind {
-            PlaceKind::B2 => {
-                "bucket_id = \"e73\"\n[credentials]\napplication_key_id = \"a\"\napplication_key_file = \"/k\"\n"
-            }
-            _ => "",
-        };
-        let text = format!("url = \"{url}\"\npassword_file = \"/p\"\n{more}");
+        let text = format!("url = \"{url}\"\npassword_file = \"/p\"\n");
         let repository = parse(&text).unwrap_or_else(|faults| panic!("{url}: {faults:#?}"));
         assert_eq!((&*repository.url, PlaceKind::of(url)), (url, kind));
         assert_eq!(repository.local_path(), None);
@@ -195,6 +188,7 @@ fn addresses_that_are_none_are_refused_and_never_repeated() {
         ("s3:https://hunter2", "names no bucket"),
         ("rclone::sftp,pass=hunter2:x", "names no remote"),
         ("azure:hunter2:/x", "`azure:` is not supported"),
+        ("b2:hunter2:x", "`b2:` is not supported"),
         ("ssftp:hunter2:/x", "the value is not an absolute path"),
     ] {
         let faults = parse(&format!("url = \"{url}\"\npassword_file = \"/p\"\n")).expect_err(url);

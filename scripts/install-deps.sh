@@ -31,6 +31,7 @@ script       bsdutils        check                   the tests of completion fai
 ssh          openssh-client  check                   the tests of remote repositories fail
 /usr/sbin/sshd  openssh-server  check                the tests of remote repositories fail
 rclone       rclone          check                   the tests of remote repositories fail
+openssl      openssl         check                   the tests of remote repositories fail
 python3      python3-venv    check                   the tests of remote repositories fail
 python3      python3         bench                   must
 /usr/bin/time  time          bench                   must

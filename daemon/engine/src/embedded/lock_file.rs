@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::store::{Kind, Object, Store};
+use crate::store::{Fault, Kind, Object, Store};
 
 use super::{
     crypto::{self, Seal},
@@ -69,8 +69,9 @@ impl LockDirectory {
             match self.read(&entry.name) {
                 Ok(lock) => locks.push((entry.name, lock)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                // What is wrong with the way there says nothing of the lock.
                 Err(error)
-                    if error.kind() == io::ErrorKind::InvalidData
+                    if Fault::within(&error).is_none()
                         && entry.modified.is_some_and(|time| is_older(time, grace)) =>
                 {
                     tracing::warn!(lock = entry.name, %error, "ignoring an old lock that cannot be read");

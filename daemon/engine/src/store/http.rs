@@ -59,7 +59,9 @@ impl Http {
                 unusable(format!("cannot read the certificates in `{path_text}`: {error}"))
             })?;
             let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .map_err(|_| unusable(format!("`{path_text}` holds no certificates")))?;
+                .ok()
+                .filter(|found| !found.is_empty())
+                .ok_or_else(|| unusable(format!("`{path_text}` holds no certificates")))?;
             client = client.tls_certs_merge(certificates);
         }
         let client = client
@@ -129,17 +131,13 @@ impl Http {
 fn broken(error: &(dyn Error + 'static)) -> Fault {
     let mut next = Some(error);
     while let Some(error) = next {
-        let tls = error.downcast_ref::<rustls::Error>().or_else(|| {
-            let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-            inner.downcast_ref::<rustls::Error>()
-        });
-        if let Some(rustls::Error::InvalidCertificate(why)) = tls {
+        if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
             return Fault::new(
                 ErrorKind::Untrusted,
                 format!("the server's certificate is not trusted: {why}"),
             );
         }
-        next = error.source();
+        next = below(error);
     }
     Fault::network(deepest(error))
 }
@@ -147,11 +145,22 @@ fn broken(error: &(dyn Error + 'static)) -> Fault {
 /// The last cause says what happened; those before it name the address, in which there may be a secret.
 fn deepest(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
-    while let Some(below) = error.source() {
-        error = below;
+    while let Some(cause) = below(error) {
+        error = cause;
     }
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+/// What an error came from. One of the system that wraps another passes over it when it is asked.
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+    {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
 }
 
 /// A body that is sent piece by piece.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::{
     proxy::Proxy,
-    servers::LOGIN,
+    servers::{self, LOGIN},
     site::{Place, Site},
 };
 use crate::{
@@ -185,6 +185,25 @@ fn hosts_that_are_not_known_are_not_believed() {
         plain(Place::Sftp, &error, ErrorKind::Untrusted);
         assert_eq!(std::fs::read_to_string(&hosts).unwrap(), line);
     }
+}
+
+#[test]
+fn certificates_are_trusted_that_somebody_vouches_for() {
+    let site = Site::new(Place::Rest);
+    let (server, certificate) = servers::rclone_tls(site.directory.path());
+    let mut access = Access {
+        url: format!("rest:https://127.0.0.1:{}/repository/", server.port),
+        ..site.access.clone()
+    };
+    let error = Embedded::new().init(&access).unwrap_err();
+    plain(Place::Rest, &error, ErrorKind::Untrusted);
+    access.options.ca_file = Some(certificate);
+    Embedded::new().init(&access).unwrap();
+    site.write("file", "x");
+    site.backup_as(&access).unwrap();
+    access.options.ca_file = Some(site.source().join("file"));
+    let error = Embedded::new().probe(&access).unwrap_err();
+    plain(Place::Rest, &error, ErrorKind::InvalidRequest);
 }
 
 #[test]

@@ -61,9 +61,9 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// The port in `http://127.0.0.1:PORT/`.
+/// The port in `http://127.0.0.1:PORT/`, or with TLS.
 fn port_in(line: &str) -> u16 {
-    let (_, rest) = line.split_once("http://127.0.0.1:").unwrap();
+    let (_, rest) = line.split_once("://127.0.0.1:").unwrap();
     rest.trim_end_matches('/').parse().unwrap()
 }
 
@@ -131,6 +131,49 @@ pub(crate) const LOGIN: &str = "hush: a secret";
 
 /// rclone serves a directory; `protocol` is `restic` or `webdav`.
 pub(crate) fn rclone(protocol: &str, directory: &Path) -> Server {
+    rclone_with(protocol, directory, &[])
+}
+
+/// The same with TLS, by a certificate that vouches for itself: it is in the file that is answered.
+pub(crate) fn rclone_tls(directory: &Path) -> (Server, PathBuf) {
+    let path = |name: &str| directory.join(name).display().to_string();
+    let (key, certificate) = (path("tls.key"), path("tls.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ])
+        .args([
+            "-days",
+            "2",
+            "-subj",
+            "/CN=test",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+        ])
+        .args([
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let stored = directory.join("server");
+    let server = rclone_with("restic", &stored, &["--cert", &certificate, "--key", &key]);
+    (server, certificate.into())
+}
+
+fn rclone_with(protocol: &str, directory: &Path, more: &[&str]) -> Server {
     fs::create_dir_all(directory).unwrap();
     let ready = match protocol {
         "restic" => "Serving restic REST API on",
@@ -161,6 +204,7 @@ pub(crate) fn rclone(protocol: &str, directory: &Path) -> Server {
         } else {
             &[]
         })
+        .args(more)
         .arg(directory);
     let (child, said) = start(&mut command, true, ready);
     let port = port_in(&said);

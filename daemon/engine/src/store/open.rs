@@ -56,12 +56,19 @@ pub(crate) fn open(access: &Access, address: Address) -> Result<Arc<dyn Store>, 
     Ok(Arc::new(Remote::new(service, patience)))
 }
 
-/// The address as people may see it: what stands before an `@` in the form of a URL is left out.
+/// The address as people may see it: who logs in is left out.
 fn shown(url: &str) -> String {
-    match (url.split_once("//"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) if !url.starts_with('/') => format!("{scheme}//{host}"),
-        _ => url.to_owned(),
+    if url.starts_with('/') {
+        return url.to_owned();
     }
+    let (scheme, rest) = match (url.split_once("://"), url.strip_prefix("sftp:")) {
+        (Some((scheme, rest)), _) => (format!("{scheme}://"), rest),
+        (None, Some(rest)) => ("sftp:".to_owned(), rest),
+        (None, None) => return url.to_owned(),
+    };
+    let login = rest.split('/').next().unwrap_or_default();
+    let host = login.rfind('@').map_or(0, |at| at + 1);
+    format!("{scheme}{}", rest.get(host..).unwrap_or_default())
 }
 
 fn secret<'a>(access: &'a Access, name: &str) -> &'a str {
@@ -157,7 +164,9 @@ mod tests {
     fn who_logs_in_is_not_shown() {
         assert_eq!(shown("sftp://me@nas:22//srv"), "sftp://nas:22//srv");
         assert_eq!(shown("rest:https://me:hush@nas/x"), "rest:https://nas/x");
-        assert_eq!(shown("sftp:me@nas:/srv"), "sftp:me@nas:/srv");
-        assert_eq!(shown("/srv//a@b"), "/srv//a@b");
+        assert_eq!(shown("sftp:me@nas:/srv/a@b"), "sftp:nas:/srv/a@b");
+        assert_eq!(shown("sftp:me@[::1]:/srv"), "sftp:[::1]:/srv");
+        assert_eq!(shown("rclone:cloud:a@b"), "rclone:cloud:a@b");
+        assert_eq!(shown("/srv/a@b"), "/srv/a@b");
     }
 }

@@ -28,6 +28,11 @@ groff        groff-base      check                   the tests of the manual pag
 zsh          zsh             check                   the tests of completion fail
 fish         fish            check                   the tests of completion fail
 script       bsdutils        check                   the tests of completion fail
+ssh          openssh-client  check                   the tests of remote repositories fail
+/usr/sbin/sshd  openssh-server  check                the tests of remote repositories fail
+rclone       rclone          check                   the tests of remote repositories fail
+openssl      openssl         check                   the tests of remote repositories fail
+python3      python3-venv    check                   the tests of remote repositories fail
 python3      python3         bench                   must
 /usr/bin/time  time          bench                   must
 "
@@ -53,6 +58,10 @@ install() {
 }
 
 mapfile -t packages < <(missing | awk '{ print $2 }' | sort -u)
+# Its service would listen from then on: on a machine with services that is for its owner to decide.
+if [[ -d /run/systemd/system ]]; then
+    mapfile -t packages < <(printf '%s\n' "${packages[@]}" | grep -vx -e openssh-server -e '')
+fi
 ((${#packages[@]} == 0)) || install "${packages[@]}"
 
 lacking=0

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Prints the directory in which cargo-nextest and cargo-deny are, after installing those that are not on PATH in a
-# version new enough. They stay outside of the checkout, so that each version is built once.
+# version new enough, and an S3 server for tests. They stay outside of the checkout, so that each version is built once.
 set -euo pipefail
 
 nextest=0.9.151
 nextest_oldest=0.9.100
 deny=0.20.2
+moto=5.2.5
 deny_oldest=0.19.0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/backupd-tools
 export PATH="$cache/bin:$PATH"
@@ -30,4 +31,13 @@ provide() {
 
 provide nextest "$nextest" "$nextest_oldest" --no-default-features --features default-no-update
 provide deny "$deny" "$deny_oldest"
+# An S3 server for tests, in Python; the folder has the version in its name.
+s3=$cache/s3-moto-$moto
+if [[ ! -e $s3/ready ]]; then
+    echo "installing moto $moto into $s3" >&2
+    rm -rf "$s3"
+    python3 -m venv "$s3" >&2
+    "$s3/bin/pip" install --quiet --disable-pip-version-check "moto[s3,iam]==$moto" flask flask-cors >&2
+    touch "$s3/ready"
+fi
 echo "$cache/bin"

@@ -19,6 +19,7 @@ mod conditions;
 mod credentials;
 mod journal;
 mod package;
+mod places;
 mod power;
 mod reload;
 mod restart;

@@ -35,6 +35,7 @@ mod manual;
 mod objects;
 mod packages;
 mod passwords;
+mod places;
 mod planning;
 mod power;
 mod progress;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use backupd_core::config::parse_size;
 use clap::{Args, Subcommand};
 
 /// `backupctl repository …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum RepositoryCommand {
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// Create a repository at its place
     #[command(after_help = "Examples:\n  backupctl repository init nas")]
     Init(RepositoryName),
@@ -40,15 +41,20 @@ pub(crate) struct RepositoryName {
         backupctl repository add nas --url /srv/backup --generate-password --init\n  \
         backupctl repository add new --url /srv/new && backupctl repository set-password new\n  \
         backupctl repository add old --url /mnt/restic --password-file /root/restic-password\n  \
+        backupctl repository add nas --url sftp:backup@nas:/srv/backup --ssh-key /root/.ssh/nas --generate-password\n  \
+        backupctl repository add s3 --url s3:https://s3.example.com/bucket --login AKIA --secret-file /root/s3 \\\n    \
+        --generate-password --init\n  \
         backupctl repository add safe --url /srv/safe --password-command pass show backup/safe"
 )]
 pub(crate) struct AddArgs {
     /// Name of the new repository: letters, digits, `-`, `_` and `.`
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// Directory of the repository
-    #[arg(long, value_name = "PATH")]
+    /// Directory of the repository, or an address as restic writes it (sftp:, rest:, s3:, webdav:, rclone:)
+    #[arg(long, value_name = "PATH|URL")]
     pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
     #[command(flatten)]
     pub(crate) password: PasswordArgs,
     /// What reads and writes it
@@ -60,6 +66,51 @@ pub(crate) struct AddArgs {
     /// Also create the repository at its place
     #[arg(long)]
     pub(crate) init: bool,
+}
+
+/// How a remote place is reached.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Remote places")]
+pub(crate) struct PlaceArgs {
+    /// Who logs in: user name or id of a key (rest:, webdav:, s3:)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) login: Option<String>,
+    /// File that holds what shows it
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "login",
+        conflicts_with = "secret_credential"
+    )]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// Name of a systemd credential that holds it
+    #[arg(long, value_name = "NAME", requires = "login")]
+    pub(crate) secret_credential: Option<String>,
+    /// Private key with which `ssh` logs in (sftp:)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ssh_key: Option<PathBuf>,
+    /// The only keys that hosts may have (sftp:)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ssh_known_hosts: Option<PathBuf>,
+    /// Configuration of rclone (rclone:)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rclone_config: Option<PathBuf>,
+    /// Certificates that are trusted beside the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Region of the server (s3:)
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    /// No more bytes a second to the place, such as `5MiB`
+    #[arg(long, value_name = "SIZE", value_parser = rate)]
+    pub(crate) limit_upload: Option<u64>,
+    /// No more bytes a second from the place
+    #[arg(long, value_name = "SIZE", value_parser = rate)]
+    pub(crate) limit_download: Option<u64>,
+}
+
+fn rate(text: &str) -> Result<u64, String> {
+    parse_size(text.strip_suffix("/s").unwrap_or(text))
 }
 
 /// Where the password of a new repository comes from.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use backupd_core::{
     config::{
-        EngineName, PasswordSource,
+        Credentials, EngineName, Limit, PasswordSource, PlaceKind, Rate, Reach, Secret,
         edit::{RepositoryDraft, render_repository},
     },
     name::{CredentialName, InvalidCredentialName, NameError, RepositoryName as Name},
@@ -169,12 +169,62 @@ fn draft(arguments: &AddArgs, generated: Option<&Path>) -> Result<RepositoryDraf
     } else {
         arguments.url.clone()
     };
+    let (credentials, reach) = place(arguments, &url)?;
     Ok(RepositoryDraft {
         url: Some(url),
         password: Some(password),
         engine: arguments.engine.as_ref().map(|_| EngineName::Embedded),
         description: arguments.description.clone(),
+        credentials,
+        reach,
     })
+}
+
+/// What was said of a remote place; the daemon looks whether it fits.
+fn place(arguments: &AddArgs, url: &str) -> Result<(Credentials, Reach), Failure> {
+    let asked = &arguments.place;
+    let mut credentials = Credentials::new();
+    if let Some(login) = &asked.login {
+        let (name, secret) = PlaceKind::of(url).login().ok_or_else(|| {
+            Failure::usage("`--login` is for `rest:`, `webdav:` and `s3:`")
+                .hint("`sftp:` logs in with a key: give `--ssh-key`")
+        })?;
+        let source = match (&asked.secret_file, &asked.secret_credential) {
+            (Some(file), _) => PasswordSource::File(text::absolute_text(file)?.into()),
+            (None, Some(credential)) => PasswordSource::Credential(
+                credential
+                    .parse()
+                    .map_err(|error: InvalidCredentialName| Failure::usage(error.to_string()))?,
+            ),
+            (None, None) => {
+                return Err(
+                    Failure::usage("`--login` needs `--secret-file` or `--secret-credential`")
+                        .hint("secrets are not given on the command line, where others can see them"),
+                );
+            }
+        };
+        credentials.insert(name.to_owned(), Secret::Name(login.clone()));
+        credentials.insert(secret.to_owned(), Secret::From(source));
+    }
+    let path = |path: &Option<PathBuf>| -> Result<Option<PathBuf>, Failure> {
+        path.as_deref()
+            .map(|path| Ok(text::absolute_text(path)?.into()))
+            .transpose()
+    };
+    let reach = Reach {
+        ca_file: path(&asked.ca_file)?,
+        region: asked.region.clone(),
+        ssh_key: path(&asked.ssh_key)?,
+        ssh_known_hosts: path(&asked.ssh_known_hosts)?,
+        rclone_config: path(&asked.rclone_config)?,
+        limit: Limit {
+            upload: asked.limit_upload.map(Rate::Bytes),
+            download: asked.limit_download.map(Rate::Bytes),
+            ..Limit::default()
+        },
+        ..Reach::default()
+    };
+    Ok((credentials, reach))
 }
 
 async fn initialize(context: &Context<'_>, daemon: &Daemon, name: &str) -> Done {

@@ -140,7 +140,7 @@ async fn a_repository_is_added_with_a_password_from_elsewhere() {
         .unwrap()
         .replace(world.home.path().to_str().unwrap(), "HERE");
     assert_snapshot!(configuration, @r#"
-    # Where the repository is: the absolute path of a folder.
+    # Where the repository is: the absolute path of a folder, or an address as restic writes it.
     url = "HERE/r"
 
     # Where its password comes from; secrets never stand in this file.

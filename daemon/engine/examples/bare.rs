@@ -80,5 +80,7 @@ fn access(url: &str) -> Access {
         url: url.to_owned(),
         password: Password::new(env::var("RESTIC_PASSWORD").unwrap_or_default()),
         cache: None,
+        secrets: backupd_engine::Secrets::default(),
+        options: backupd_engine::Options::default(),
     }
 }

@@ -5,22 +5,89 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use rustic_core::repofile::MasterKey;
 use zeroize::Zeroizing;
+
+use crate::store::Pace;
 
 /// Everything needed to open a repository.
 #[derive(Debug, Clone)]
 pub struct Access {
     /// What people call the repository; used in messages only.
     pub name: String,
-    /// A local path, or (later) a URL as the backend reads it.
+    /// A local path, or a URL as restic writes it, without credentials.
     pub url: String,
     /// Opens the key file.
     pub password: Password,
     /// Directory of the engine's cache; `None` works without one.
     pub cache: Option<PathBuf>,
+    /// What a remote place asks for before it lets anybody in.
+    pub secrets: Secrets,
+    /// How a remote place is reached.
+    pub options: Options,
+}
+
+/// Credentials of a remote place, by the names that its kind has for them; none shows itself in a log.
+///
+/// `rest:` and `webdav:` have `username` and `password`; `s3:` has `access_key_id`, `secret_access_key` and perhaps
+/// `session_token`.
+#[derive(Clone, Default)]
+pub struct Secrets(BTreeMap<String, Zeroizing<String>>);
+
+impl Secrets {
+    /// Takes over a value.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<Zeroizing<String>>) {
+        self.0.insert(name.into(), value.into());
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.as_str())
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// How a remote place is reached. The defaults are good for most.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long a request may stand still before it is given up.
+    pub timeout: Duration,
+    /// How often a request that was cut off or given up is made again.
+    pub retries: u32,
+    /// Limits of bandwidth; none without.
+    pub pace: Option<Arc<dyn Pace>>,
+    /// Certificates in PEM that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The region of an S3 server that asks for one.
+    pub region: Option<String>,
+    /// `sftp:`: the private key; those that `ssh` finds by itself without.
+    pub ssh_key: Option<PathBuf>,
+    /// `sftp:`: the only keys that hosts may have; those that `ssh` knows without.
+    pub ssh_known_hosts: Option<PathBuf>,
+    /// `rclone:`: its configuration; the one that it finds by itself without.
+    pub rclone_config: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_mins(2),
+            retries: 4,
+            pace: None,
+            ca_file: None,
+            region: None,
+            ssh_key: None,
+            ssh_known_hosts: None,
+            rclone_config: None,
+        }
+    }
 }
 
 /// A password that never shows itself in a log.

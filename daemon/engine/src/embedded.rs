@@ -1,5 +1,6 @@
 //! The embedded engine: `rustic_core`, with the locks, cancellation and honesty that it leaves to its callers.
 
+mod backend;
 mod backup;
 mod bars;
 mod catalog;
@@ -43,7 +44,7 @@ use crate::{
 
 pub use wanted::Wanted;
 
-/// Works on local repositories inside this process.
+/// Works on repositories inside this process, on this machine or on a remote place.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Embedded;
 

@@ -30,6 +30,10 @@ pub enum ErrorKind {
     PermissionDenied,
     /// The network or the server on it.
     Network,
+    /// The server of the repository refuses our credentials.
+    AccessRefused,
+    /// The server cannot show that it is the one that it should be.
+    Untrusted,
     /// No such snapshot, or more than one with that prefix.
     SnapshotNotFound,
     /// No such path in the snapshot.

@@ -12,8 +12,9 @@ mod maintenance;
 mod observe;
 mod report;
 mod request;
+mod store;
 
-pub use access::{Access, Password};
+pub use access::{Access, Options, Password, Secrets};
 pub use check::{CheckError, CheckReport, CheckRequest, Damage, ReadData, ReadUpTo, Remedy};
 pub use embedded::{Embedded, Wanted};
 pub use engine::Engine;
@@ -24,3 +25,4 @@ pub use report::{
     BackupReport, Deletion, Entry, EntryKind, RepositoryInfo, RestoreReport, SnapshotInfo, VerifyReport,
 };
 pub use request::{BackupRequest, ListRequest, ParentQuery, RestoreRequest, SnapshotQuery, VerifyLevel};
+pub use store::{Direction, Pace};

@@ -17,7 +17,7 @@ use crate::{
     clock::SystemClock,
     conditions::{self, Conditions, Sources},
     configuration::ENCRYPTION_KEY,
-    coordinator::{Coordinator, Inbox, Message, Outbox, Parts},
+    coordinator::{Common, Coordinator, Inbox, Message, Outbox, Parts},
     failure::Failure,
     ids::Ids,
     journal::messages,
@@ -151,7 +151,10 @@ async fn start(
         zones: Box::new(SystemZones),
         machine: machine(),
         configuration: directories.configuration.clone(),
-        credentials: directories.credentials.clone(),
+        common: Common {
+            credentials: directories.credentials.clone(),
+            cache: directories.repositories(),
+        },
         progress_socket: Some(socket_path),
         alarm: asked,
         settings_changed: Box::new(move |settings| {

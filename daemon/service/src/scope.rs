@@ -101,6 +101,11 @@ impl Directories {
         })
     }
 
+    /// Where workers keep what they have seen of remote repositories.
+    pub(crate) fn repositories(&self) -> PathBuf {
+        self.cache.join("repositories")
+    }
+
     /// Makes those that the daemon writes to, for its own eyes only, and tries that it can write there.
     ///
     /// A configuration that is not there is an empty one; one that cannot be read must not look like that.
@@ -119,6 +124,7 @@ impl Directories {
             ("state", &self.state),
             ("cache", &self.cache),
             ("runtime", &self.runtime),
+            ("cache of repositories", &self.repositories()),
         ] {
             DirBuilder::new()
                 .recursive(true)

@@ -29,8 +29,8 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::{
     coordinator::{
-        Changes, Coordinator, Handle, Inbox, JobView, ManagerView, ObjectKey, Outbox, Parts, ProgressView,
-        RepositoryView, View,
+        Changes, Common, Coordinator, Handle, Inbox, JobView, ManagerView, ObjectKey, Outbox, Parts,
+        ProgressView, RepositoryView, View,
     },
     ids::Ids,
     notify::Notifier,
@@ -477,7 +477,10 @@ impl Stage {
             zones: Box::new(SteadyZone(TimeZone::UTC)),
             machine: "machine".to_owned(),
             configuration: directory.path().join("etc"),
-            credentials: CredentialStores::system(),
+            common: Common {
+                credentials: CredentialStores::system(),
+                cache: "/var/cache/backupd/repositories".into(),
+            },
             progress_socket: None,
             alarm: alarm_times,
             settings_changed: Box::new(|_| {}),

@@ -20,7 +20,7 @@ use crate::{
     VERSION,
     deadline::Deadline,
     events::EventLog,
-    failure, log, password,
+    failure, log, password, place,
     progress::Progress,
     rundir::{Rejected, RunDir},
     surroundings,
@@ -205,11 +205,20 @@ fn work(
     if cancellation.is_cancelled() {
         return failure::cancelled(spec).into();
     }
+    let secrets = match password::secrets(repository, events, cancellation) {
+        Ok(secrets) => secrets,
+        Err(mut failure) => {
+            failure.message = failure::about(spec, &failure.message);
+            return failure.into();
+        }
+    };
     let access = Access {
         name: repository.name.to_string(),
         url: repository.url.clone(),
         password,
         cache: repository.cache.clone(),
+        secrets,
+        options: place::options(&repository.reach),
     };
     let context = Context {
         spec,

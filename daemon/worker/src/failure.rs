@@ -3,6 +3,7 @@
 use std::{io, path::Path};
 
 use backupd_core::{
+    config::PlaceKind,
     failure::{Failure, FailureClass},
     protocol::{Spec, Work},
 };
@@ -104,7 +105,9 @@ pub(crate) fn about(spec: &Spec, what: &str) -> String {
 fn class(kind: ErrorKind) -> FailureClass {
     match kind {
         ErrorKind::RepositoryNotFound | ErrorKind::NotARepository => FailureClass::RepositoryNotFound,
-        ErrorKind::WrongPassword => FailureClass::Credentials,
+        ErrorKind::WrongPassword | ErrorKind::AccessRefused | ErrorKind::Untrusted => {
+            FailureClass::Credentials
+        }
         ErrorKind::Locked => FailureClass::Locked,
         ErrorKind::NoSpace => FailureClass::NoSpace,
         ErrorKind::Corrupt => FailureClass::Corrupt,
@@ -187,6 +190,8 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
             "see whether {} can be reached; transient failures are tried again",
             place(spec)
         ),
+        ErrorKind::AccessRefused => access_hint(spec),
+        ErrorKind::Untrusted => trust_hint(spec),
         ErrorKind::SnapshotNotFound => {
             let list = format!("list what is there: `backupctl snapshots{of_job}`");
             match &spec.work {
@@ -212,6 +217,34 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
                  the worker's log says more"
             )
         }
+    }
+}
+
+/// What its kind of place is let in by.
+fn access_hint(spec: &Spec) -> String {
+    let repository = &spec.repository.name;
+    let what = match PlaceKind::of(&spec.repository.url) {
+        PlaceKind::Sftp => {
+            "see whether the server lets the key in: `ssh.key` names it, and the server's `authorized_keys` has to hold it"
+        }
+        PlaceKind::Rclone => "see whether rclone gets in: `rclone lsd REMOTE:`",
+        _ => "correct `[credentials]`, or what the server allows them",
+    };
+    format!("{what}; then test it: `backupctl repository test {repository}`")
+}
+
+/// Who has to vouch for the server.
+fn trust_hint(spec: &Spec) -> String {
+    let repository = &spec.repository.name;
+    match PlaceKind::of(&spec.repository.url) {
+        PlaceKind::Sftp => {
+            "compare the key of the host with what its administrator says, and put it into the file that \
+             `ssh.known_hosts` names, or into that of the user that backupd runs as"
+                .to_owned()
+        }
+        _ => format!(
+            "see who answers there; a certificate of your own is trusted when `ca_file` of repository `{repository}` names it"
+        ),
     }
 }
 
@@ -283,6 +316,12 @@ mod tests {
             "`/srv/nas`",
         ),
         (ErrorKind::Network, FailureClass::Network, "reached"),
+        (
+            ErrorKind::AccessRefused,
+            FailureClass::Credentials,
+            "`[credentials]`",
+        ),
+        (ErrorKind::Untrusted, FailureClass::Credentials, "`ca_file`"),
         (
             ErrorKind::SnapshotNotFound,
             FailureClass::SnapshotNotFound,

@@ -9,6 +9,7 @@ mod events;
 mod failure;
 mod log;
 mod password;
+mod place;
 mod progress;
 mod rundir;
 mod signals;

@@ -1,4 +1,5 @@
-//! The password of the repository, from where the specification says. No message holds any of it.
+//! The password of the repository and what its place asks for, from where the specification says. No message holds any
+//! of it.
 
 use std::{
     env,
@@ -16,12 +17,12 @@ use std::{
 };
 
 use backupd_core::{
-    config::PasswordSource,
+    config::{PasswordSource, Secret},
     failure::{Failure, FailureClass},
-    name::RepositoryName,
+    name::{CredentialName, RepositoryName},
     protocol::{RepositorySpec, StoredCredential, undecryptable},
 };
-use backupd_engine::{Cancellation, Password};
+use backupd_engine::{Cancellation, Password, Secrets};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -58,21 +59,64 @@ impl From<Fault> for Without {
 
 type Bytes = Zeroizing<Vec<u8>>;
 
+/// What a source is asked on behalf of.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    repository: &'a RepositorySpec,
+    events: &'a EventLog,
+    cancellation: &'a Cancellation,
+    /// Whether it is for the password of the repository, and not for what its place asks for.
+    of_password: bool,
+}
+
 /// Gets the password.
 pub(crate) fn obtain(
     repository: &RepositorySpec,
     events: &EventLog,
     cancellation: &Cancellation,
 ) -> Result<Password, Failure> {
-    let (name, source) = (&repository.name, &repository.password);
+    let asking = Asking {
+        repository,
+        events,
+        cancellation,
+        of_password: true,
+    };
+    Ok(Password::new(secret(asking, &repository.password)?))
+}
+
+/// Gets what the place of the repository asks for.
+pub(crate) fn secrets(
+    repository: &RepositorySpec,
+    events: &EventLog,
+    cancellation: &Cancellation,
+) -> Result<Secrets, Failure> {
+    let asking = Asking {
+        repository,
+        events,
+        cancellation,
+        of_password: false,
+    };
+    let mut secrets = Secrets::default();
+    for (name, value) in &repository.secrets {
+        match value {
+            Secret::Name(text) => secrets.set(name, text.clone()),
+            Secret::From(source) => secrets.set(name, secret(asking, source)?),
+        }
+    }
+    Ok(secrets)
+}
+
+/// Gets one secret.
+fn secret(asking: Asking<'_>, source: &PasswordSource) -> Result<String, Failure> {
+    let name = &asking.repository.name;
     let bytes = match source {
-        PasswordSource::File(path) => from_file(path, events).map_err(Without::from),
-        PasswordSource::Command(words) => from_command(words, events, cancellation),
-        PasswordSource::Credential(_) => from_credential(repository, events, cancellation),
+        PasswordSource::File(path) => from_file(path, asking.events).map_err(Without::from),
+        PasswordSource::Command(words) => from_command(words, asking.events, asking.cancellation),
+        PasswordSource::Credential(credential) => from_credential(asking, credential),
         PasswordSource::Environment(variable) => from_environment(variable).map_err(Without::from),
     };
     bytes
-        .and_then(|bytes| Ok(password(&bytes, source)?))
+        .and_then(|bytes| Ok(text(&bytes, source)?))
         .map_err(|without| match without {
             Without::Cancelled => Failure::new(
                 FailureClass::Cancelled,
@@ -120,7 +164,7 @@ pub(crate) fn given(name: &RepositoryName, cancellation: &Cancellation) -> Resul
     Ok(Password::new(text.to_owned()))
 }
 
-fn password(bytes: &[u8], source: &PasswordSource) -> Result<Password, Fault> {
+fn text(bytes: &[u8], source: &PasswordSource) -> Result<String, Fault> {
     let text = str::from_utf8(bytes).map_err(|_| {
         fault(
             "gives something that is no UTF-8",
@@ -135,7 +179,7 @@ fn password(bytes: &[u8], source: &PasswordSource) -> Result<Password, Fault> {
     if text.is_empty() {
         return Err(fault("gives an empty password", "write the password there"));
     }
-    Ok(Password::new(text.to_owned()))
+    Ok(text.to_owned())
 }
 
 fn from_file(path: &Path, events: &EventLog) -> Result<Bytes, Fault> {
@@ -242,18 +286,21 @@ fn from_command(words: &[String], events: &EventLog, cancellation: &Cancellation
     Err(fault(&format!("failed ({})", finished.status), hint).into())
 }
 
-fn from_credential(
-    repository: &RepositorySpec,
-    events: &EventLog,
-    cancellation: &Cancellation,
-) -> Result<Bytes, Without> {
-    let PasswordSource::Credential(name) = &repository.password else {
-        return Err(fault("is no credential", "correct `password_credential`").into());
+fn from_credential(asking: Asking<'_>, name: &CredentialName) -> Result<Bytes, Without> {
+    let Asking {
+        repository,
+        events,
+        cancellation,
+        of_password,
+    } = asking;
+    let set = if of_password {
+        format!(
+            "set the password with `backupctl repository set-password {}`",
+            repository.name
+        )
+    } else {
+        format!("store it: `systemd-creds encrypt --name={name} - /etc/credstore.encrypted/{name}`")
     };
-    let set = format!(
-        "set the password with `backupctl repository set-password {}`",
-        repository.name
-    );
     let stores = &repository.credentials;
     let file = match credential::find(name, stores) {
         Some(StoredCredential::Plain(path)) => return Ok(from_file(&path, events)?),
@@ -275,7 +322,7 @@ fn from_credential(
             if let Some(line) = line {
                 events.private_warning(Some(&file), &format!("`systemd-creds` said: {line}"));
             }
-            Without::Undecryptable(undecryptable(&repository.name, name, &file))
+            Without::Undecryptable(undecryptable(&repository.name, name, &file, of_password))
         }
     })
 }

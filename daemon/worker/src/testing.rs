@@ -41,6 +41,8 @@ pub(crate) fn backup_spec() -> Spec {
             engine: EngineName::Embedded,
             credentials: CredentialStores::default(),
             cache: None,
+            secrets: backupd_core::config::Credentials::new(),
+            reach: backupd_core::config::Reach::default(),
         },
         resources: Resources::default(),
         progress_socket: None,

@@ -59,6 +59,10 @@ fn the_keys_are_those_that_are_read() {
     let repository = |text: &str| parse_repository(file, &"x".parse().unwrap(), text).unwrap_err();
     let cares = |section, heading, faults| ("backupd.repository.5", section, heading, faults);
     let tables = |section, heading, faults| ("backupd.job.5", section, heading, faults);
+    let of_repository = |section, heading, table: &str| {
+        let faults = parse_repository(file, &"x".parse().unwrap(), &inner(table)).unwrap_err();
+        ("backupd.repository.5", section, heading, faults)
+    };
     for (name, section, heading, faults) in [
         (
             "backupd.toml.5",
@@ -72,6 +76,15 @@ fn the_keys_are_those_that_are_read() {
             "`repositories.d/NAME.toml`",
             repository(&top),
         ),
+        of_repository("CREDENTIALS", "`[credentials]` of a repository", "credentials"),
+        of_repository("LIMIT", "`[limit]` of a repository", "limit"),
+        of_repository(
+            "TIMES OF LIMITS",
+            "`[[limit.times]]` of a repository",
+            "[limit.times]",
+        ),
+        of_repository("SSH", "`[ssh]` of a repository", "ssh"),
+        of_repository("RCLONE", "`[rclone]` of a repository", "rclone"),
         cares("CHECK", "`[check]` of a repository", repository(&inner("check"))),
         cares("PRUNE", "`[prune]` of a repository", repository(&inner("prune"))),
         ("backupd.job.5", "KEYS", "`jobs.d/NAME.toml`", job(&top)),

@@ -33,7 +33,10 @@ pub use files::{is_configuration_file, name_from_file};
 pub use job::{Job, MAX_COMPRESSION, PathChange, Triggers, Verify, parse_job, repository_of};
 pub use origin::Origin;
 pub use place::Position;
-pub use repository::{EngineName, PasswordSource, Repository, local_path, parse_repository};
+pub use repository::{
+    Credentials, EngineName, Limit, LimitTime, PasswordSource, PlaceKind, Rate, Reach, Repository, Secret,
+    local_path, parse_repository,
+};
 pub use settings::{LauncherChoice, MOST_PARALLEL_RUNS, Settings, SettingsLayer, parse_settings};
 pub use template::{Template, UnknownTemplate};
 pub use units::{format_duration, format_size, parse_duration, parse_size};

@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
 
     /// Refuses a key for a reason of its own; the value is not looked at.
     pub(super) fn refuse(&mut self, key: &'static str, message: &str, hint: &str) {
-        if let Some((written, _)) = self.table.remove_entry(key) {
+        if let Some((written, _)) = self.table.remove_entry(self.inner(key)) {
             let position = self.position(&written.span());
             self.fault(key, position, Complaint::new(message).hint(hint));
         }

@@ -12,10 +12,21 @@ use super::{
     fault::{Complaint, Fault, quoted},
     origin::Origin,
     path,
-    reader::{Located, Reader},
+    reader::Reader,
     unsupported, words,
 };
-use crate::name::{CredentialName, InvalidCredentialName, RepositoryName};
+use crate::name::{CredentialName, RepositoryName};
+
+mod location;
+mod reach;
+mod secrets;
+mod source;
+
+pub use location::PlaceKind;
+pub use reach::{Limit, LimitTime, Rate, Reach};
+pub use secrets::{Credentials, Secret};
+
+use source::Keys;
 
 /// Which engine reads and writes a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -35,7 +46,7 @@ impl EngineName {
     }
 }
 
-/// Where the password of a repository comes from; never the password itself.
+/// Where a secret, such as the password of a repository, comes from; never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PasswordSource {
@@ -70,7 +81,7 @@ impl fmt::Display for PasswordSource {
 pub struct Repository {
     /// Its name: the file's, without `.toml`.
     pub name: RepositoryName,
-    /// Where it is, as written: `/path` or `local:/path`. See [`Repository::local_path`].
+    /// Where it is, as written. See [`PlaceKind`] and [`Repository::local_path`].
     pub url: String,
     /// Where its password comes from.
     pub password: PasswordSource,
@@ -80,6 +91,10 @@ pub struct Repository {
     pub description: Option<String>,
     /// How it is cared for by itself.
     pub care: Care,
+    /// What a remote place asks for.
+    pub credentials: Credentials,
+    /// How a remote place is reached.
+    pub reach: Reach,
     /// Where the keys stand in the file.
     #[serde(skip)]
     pub origin: Origin,
@@ -98,11 +113,6 @@ pub fn local_path(url: &str) -> Option<PathBuf> {
     path.is_absolute().then(|| path::normal(path))
 }
 
-/// Beginnings of the locations that the published format has and this version does not serve.
-const REMOTE: [&str; 9] = [
-    "sftp", "rest", "s3", "rclone", "opendal", "b2", "azure", "gs", "swift",
-];
-
 /// Reads a repository's file; on failure all that is wrong with it.
 pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Result<Repository, Vec<Fault>> {
     let mut reader = Reader::new(file, text);
@@ -113,11 +123,14 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
             "write where the repository is, such as `url = \"/srv/backup\"`",
         );
     }
-    let url = reader.parsed("url", url);
+    let url = reader.parsed("url", location::check);
+    let kind = url.as_ref().map(|url| PlaceKind::of(&url.value));
     let password = password(&mut reader);
     let engine = reader.parsed("engine", engine);
     let description = reader.string("description");
     let care = care(&mut reader);
+    let credentials = secrets::credentials(&mut reader, kind);
+    let reach = reach::reach(&mut reader, kind);
 
     let repository = url.zip(password).map(|(url, password)| Repository {
         name: name.clone(),
@@ -126,124 +139,31 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
         engine: engine.map_or_else(EngineName::default, |engine| engine.value),
         description: description.map(|text| text.value),
         care,
+        credentials,
+        reach,
         origin: Origin::default(),
     });
     let (repository, origin) = reader.finish(repository, &unsupported::REPOSITORY, name.as_str())?;
     Ok(Repository { origin, ..repository })
 }
 
-fn url(text: &str) -> Result<String, Complaint> {
-    if let Some(remote) = REMOTE
-        .iter()
-        .find(|name| scheme(text).is_some_and(|s| s.eq_ignore_ascii_case(name)))
-    {
-        // What follows may be a user name and a password, so only the beginning is repeated.
-        return Err(Complaint::new(format!(
-            "`{remote}:` is not supported: this version serves local repositories only"
-        ))
-        .hint("write the absolute path of a folder, such as `/srv/backup`"));
-    }
-    let local = text.strip_prefix("local:").unwrap_or(text);
-    // An unknown scheme may be followed by a secret too.
-    let check = if scheme(local).is_some() {
-        path::absolute_unseen
-    } else {
-        path::absolute
-    };
-    check(local, "/srv/backup").map(|_| text.to_owned())
-}
-
-/// What stands before the first `:`, unless it is part of a path.
-fn scheme(text: &str) -> Option<&str> {
-    text.split_once(':')
-        .map(|(scheme, _)| scheme)
-        .filter(|scheme| !scheme.contains('/'))
-}
-
 /// Keys of which exactly one says where the password comes from.
 pub(super) const PASSWORD_KEYS: [&str; 3] = ["password_file", "password_command", "password_credential"];
 
-/// Exactly one source of the password. No value is repeated here: people put the secret into the wrong key.
 fn password(reader: &mut Reader<'_>) -> Option<PasswordSource> {
-    let plain = reader.has("password");
-    reader.refuse(
-        "password",
-        "`password` is refused: secrets never stand in this file",
-        "write the password into a file that only its owner can read, and name it with `password_file`",
-    );
-    let given: Vec<&str> = PASSWORD_KEYS.into_iter().filter(|key| reader.has(key)).collect();
-    let file = reader.parsed("password_file", password_file);
-    let command = command(reader);
-    let credential = reader.parsed("password_credential", credential);
-    if let [_, .., last] = given.as_slice()
-        && let Some(position) = reader.position_of(last)
-    {
-        let keys = words::listed(given.iter().copied(), "and");
-        let hint = if given.len() == 2 {
-            "remove one of the two"
-        } else {
-            "leave one of them"
-        };
-        let complaint = Complaint::new(format!("{keys} exclude each other")).hint(hint);
-        reader.fault(last, position, complaint);
-    }
-    if given.is_empty() && !plain {
+    let [file, command, credential] = PASSWORD_KEYS;
+    let keys = Keys {
+        plain: "password",
+        file,
+        command,
+        credential,
+    };
+    let found = source::source(reader, keys);
+    if !found.is_given {
         let hint = "write `password_file = \"/etc/backupd/secrets/NAME\"`, a `password_credential` or a `password_command`";
         reader.missing("password_file", "the source of the password is missing", hint);
     }
-    command
-        .map(PasswordSource::Command)
-        .or_else(|| file.map(|file| PasswordSource::File(file.value)))
-        .or_else(|| credential.map(|name| PasswordSource::Credential(name.value)))
-}
-
-fn credential(text: &str) -> Result<CredentialName, Complaint> {
-    text.parse().map_err(|error: InvalidCredentialName| {
-        Complaint::new(error.to_string()).hint(if text.starts_with('/') {
-            "write the name of its file alone; a plain file is named with `password_file`"
-        } else {
-            "write the name of a file in `/etc/credstore.encrypted` or `/etc/credstore`"
-        })
-    })
-}
-
-fn password_file(text: &str) -> Result<PathBuf, Complaint> {
-    path::absolute_unseen(text, "/etc/backupd/secrets/NAME")
-}
-
-fn command(reader: &mut Reader<'_>) -> Option<Vec<String>> {
-    let hint = "write a list of the program and its arguments, \
-                such as `password_command = [\"/usr/bin/pass\", \"show\", \"backup\"]`";
-    let words: Vec<Located<String>> = reader.strings_or("password_command", hint)?;
-    let position = reader.position_of("password_command")?;
-    let Some(program) = words.first() else {
-        if !reader.has_faults_in(&["password_command"]) {
-            let complaint = Complaint::new("`password_command` must not be empty").hint(hint);
-            reader.fault("password_command", position, complaint);
-        }
-        return None;
-    };
-    if let Err(complaint) = check_program(&program.value) {
-        reader.fault("password_command", program.position, complaint);
-    }
-    Some(words.into_iter().map(|word| word.value).collect())
-}
-
-fn check_program(program: &str) -> Result<(), Complaint> {
-    if program.trim().is_empty() {
-        return Err(Complaint::new("the program must not be empty"));
-    }
-    if program.contains(char::is_whitespace) && !program.starts_with('/') {
-        return Err(Complaint::new("the program's name has a space in it")
-            .hint("no shell is used: write each argument as an item of its own"));
-    }
-    if program.contains('/') && !program.starts_with('/') {
-        return Err(
-            Complaint::new("the program is neither an absolute path nor a bare name")
-                .hint("write it as `/usr/bin/pass` or `pass`"),
-        );
-    }
-    Ok(())
+    found.source
 }
 
 fn engine(word: &str) -> Result<EngineName, Complaint> {

@@ -15,7 +15,4 @@ pub(super) const JOB: [(&str, &str); 2] = [
 ];
 
 /// For a repository's file.
-pub(super) const REPOSITORY: [(&str, &str); 2] = [
-    ("lock", "remove it; locks are kept as restic keeps them"),
-    ("limit", "remove it; local repositories are not throttled"),
-];
+pub(super) const REPOSITORY: [(&str, &str); 1] = [("lock", "remove it; locks are kept as restic keeps them")];

@@ -64,12 +64,17 @@ impl CredentialStores {
 }
 
 /// What is there and cannot be decrypted.
-pub fn undecryptable(repository: &RepositoryName, name: &CredentialName, file: &Path) -> Failure {
+pub fn undecryptable(
+    repository: &RepositoryName,
+    name: &CredentialName,
+    file: &Path,
+    of_password: bool,
+) -> Failure {
     let why = format!(
         "cannot be decrypted from `{}`: it was encrypted on another machine or under another name",
         file.display()
     );
-    failure(repository, name, &why)
+    failure(repository, name, &why, of_password)
 }
 
 /// What systemd could not load for a worker, from where it was found.
@@ -77,22 +82,28 @@ pub fn unloadable(
     repository: &RepositoryName,
     name: &CredentialName,
     stored: Option<&StoredCredential>,
+    of_password: bool,
 ) -> Failure {
     match stored {
-        Some(StoredCredential::Encrypted(file)) => undecryptable(repository, name, file),
+        Some(StoredCredential::Encrypted(file)) => undecryptable(repository, name, file, of_password),
         Some(StoredCredential::Plain(file)) => {
             let why = format!("cannot be loaded from `{}`", file.display());
-            failure(repository, name, &why)
+            failure(repository, name, &why, of_password)
         }
-        None => failure(repository, name, "cannot be loaded: it is not there"),
+        None => failure(repository, name, "cannot be loaded: it is not there", of_password),
     }
 }
 
-fn failure(repository: &RepositoryName, name: &CredentialName, why: &str) -> Failure {
+/// `of_password`: whether the password of the repository is in it, and not what its place asks for.
+fn failure(repository: &RepositoryName, name: &CredentialName, why: &str, of_password: bool) -> Failure {
     let message = format!("repository `{repository}`: credential `{name}` {why}");
+    let set = if of_password {
+        format!("set the password with `backupctl repository set-password {repository}`")
+    } else {
+        format!("store it: `systemd-creds encrypt --name={name} - /etc/credstore.encrypted/{name}`")
+    };
     Failure::new(FailureClass::Credentials, message).hint(format!(
-        "set the password with `backupctl repository set-password {repository}`, then test it: `backupctl repository \
-         test {repository}`"
+        "{set}, then test it: `backupctl repository test {repository}`"
     ))
 }
 

@@ -12,8 +12,8 @@ use super::{
     CheckWork, CredentialStores, ForgetWork, PruneWork, RetentionPreview, StoredCredential, UnforgetWork,
 };
 use crate::{
-    config::{EngineName, PasswordSource, Verify},
-    name::{JobName, RepositoryName, RunId},
+    config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
+    name::{CredentialName, JobName, RepositoryName, RunId},
     resources::Resources,
 };
 
@@ -43,6 +43,37 @@ pub struct Spec {
     pub work: Work,
 }
 
+impl Spec {
+    /// Where the secrets come from that the worker has to have.
+    pub fn sources(&self) -> Vec<&PasswordSource> {
+        if !self.work.opens_repository() {
+            return Vec::new();
+        }
+        // A new password comes from nowhere but standard input.
+        let password = (!matches!(self.work, Work::StorePassword(_))).then_some(&self.repository.password);
+        password
+            .into_iter()
+            .chain(self.repository.sources_of_secrets())
+            .collect()
+    }
+
+    /// The credentials of systemd among them, each once, with where they are; nothing for one that is in no folder.
+    pub fn credentials(
+        &self,
+        exists: impl Fn(&Path) -> bool,
+    ) -> Vec<(CredentialName, Option<StoredCredential>)> {
+        let mut found: Vec<(CredentialName, Option<StoredCredential>)> = Vec::new();
+        for source in self.sources() {
+            if let PasswordSource::Credential(name) = source
+                && !found.iter().any(|(known, _)| known == name)
+            {
+                found.push((name.clone(), self.repository.credentials.find(name, &exists)));
+            }
+        }
+        found
+    }
+}
+
 /// A repository and how it is opened. The password itself never stands here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +90,12 @@ pub struct RepositorySpec {
     pub credentials: CredentialStores,
     /// Directory for the engine's cache.
     pub cache: Option<PathBuf>,
+    /// What a remote place asks for before it lets anybody in.
+    #[serde(default)]
+    pub secrets: Credentials,
+    /// How a remote place is reached.
+    #[serde(default)]
+    pub reach: Reach,
 }
 
 impl RepositorySpec {
@@ -71,6 +108,8 @@ impl RepositorySpec {
             engine: EngineName::Embedded,
             credentials: CredentialStores::default(),
             cache: None,
+            secrets: Credentials::new(),
+            reach: Reach::default(),
         }
     }
 
@@ -79,12 +118,12 @@ impl RepositorySpec {
         crate::config::local_path(&self.url)
     }
 
-    /// Where the credential with its password is; nothing where it has another source, or is in no folder.
-    pub fn credential(&self, exists: impl Fn(&Path) -> bool) -> Option<StoredCredential> {
-        match &self.password {
-            PasswordSource::Credential(name) => self.credentials.find(name, exists),
-            _ => None,
-        }
+    /// The sources of what its place asks for.
+    pub fn sources_of_secrets(&self) -> impl Iterator<Item = &PasswordSource> {
+        self.secrets.values().filter_map(|secret| match secret {
+            Secret::From(source) => Some(source),
+            Secret::Name(_) => None,
+        })
     }
 }
 

@@ -13,7 +13,10 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 
 pub use self::setting::{Capability, Section, Setting, Value};
-use crate::protocol::{Spec, StoredCredential, Work};
+use crate::{
+    name::CredentialName,
+    protocol::{Spec, StoredCredential, Work},
+};
 
 /// All workers of a scope are in this slice.
 pub const SLICE: &str = "backupd.slice";
@@ -50,8 +53,8 @@ pub struct Request<'a> {
     pub grace: SignedDuration,
     /// What exists of the way to each directory that the work may have to make: its own path where it is there.
     pub grounds: &'a [PathBuf],
-    /// Where the repository's credential is, if it has one and it is there: see [`RepositorySpec::credential`](crate::protocol::RepositorySpec::credential).
-    pub credential: Option<StoredCredential>,
+    /// The credentials of systemd that the work needs, with where they are: see [`Spec::credentials`].
+    pub credentials: Vec<(CredentialName, Option<StoredCredential>)>,
     /// Whether the repository belongs to another user than the worker's.
     pub foreign: bool,
 }

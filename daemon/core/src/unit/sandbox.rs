@@ -40,9 +40,8 @@ const CREDENTIAL_KEY: &str = "/var/lib/systemd";
 
 /// Whether a program of the user's choice runs in the unit, of which nobody knows what it needs.
 fn has_command(spec: &Spec) -> bool {
-    // A new password comes from nowhere but standard input.
-    let obtains = spec.work.opens_repository() && !matches!(spec.work, Work::StorePassword(_));
-    obtains && matches!(spec.repository.password, PasswordSource::Command(_))
+    let is_command = |source: &&PasswordSource| matches!(source, PasswordSource::Command(_));
+    spec.sources().iter().any(is_command)
 }
 
 /// A user's manager can make no mounts, and takes nothing away that the user could not get back.
@@ -157,10 +156,21 @@ fn needed(request: &Request<'_>) -> Vec<PathBuf> {
         Work::Restore(work) => paths.push(work.target.clone()),
         _ => {}
     }
-    if let PasswordSource::File(path) = &request.spec.repository.password
-        && request.spec.work.opens_repository()
-    {
-        paths.push(path.clone());
+    if request.spec.work.opens_repository() {
+        let repository = &request.spec.repository;
+        for source in std::iter::once(&repository.password).chain(repository.sources_of_secrets()) {
+            if let PasswordSource::File(path) = source {
+                paths.push(path.clone());
+            }
+        }
+        let reach = &repository.reach;
+        let files = [
+            &reach.ca_file,
+            &reach.ssh_key,
+            &reach.ssh_known_hosts,
+            &reach.rclone_config,
+        ];
+        paths.extend(files.into_iter().flatten().cloned());
     }
     paths
 }
@@ -277,10 +287,12 @@ fn surroundings(spec: &Spec) -> Vec<Setting> {
         Setting::new("ProtectProc", Value::Word("invisible")),
         Setting::new("ProcSubset", Value::Word("pid")),
     ]);
-    if matches!(spec.work, Work::Reach { .. }) {
+    let is_remote = spec.work.opens_repository() && spec.repository.local_path().is_none();
+    if is_remote || matches!(spec.work, Work::Reach { .. }) {
+        // Routes are asked for over netlink when a name is looked up.
         let families = vec!["AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"];
         settings.push(Setting::new("RestrictAddressFamilies", Value::Only(families)));
-    } else if spec.repository.local_path().is_some() || !spec.work.opens_repository() {
+    } else {
         // The progress socket is a path, which a network of its own does not hide.
         settings.push(yes("PrivateNetwork"));
         settings.push(Setting::new(

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::{
-    config::{EngineName, PasswordSource, Verify},
+    config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
     name::RunId,
     protocol::{
         BackupWork, CheckWork, CredentialStores, FORGOTTEN_DIRECTORY, ForgetWork, Keep, PruneWork, ReadData,
@@ -67,6 +67,8 @@ fn spec(work: Work) -> Spec {
             engine: EngineName::Embedded,
             credentials: CredentialStores::system(),
             cache: None,
+            secrets: Credentials::new(),
+            reach: Reach::default(),
         },
         resources: Resources::default(),
         progress_socket: Some("/run/backupd/progress.sock".into()),
@@ -132,9 +134,34 @@ fn request<'a>(manager: ServiceManager, spec: &'a Spec, directory: &'a Path) -> 
         directory,
         grace: SignedDuration::from_secs(30),
         grounds: &[],
-        credential: None,
+        credentials: spec.credentials(|_| false),
         foreign: false,
     }
+}
+
+fn store_password() -> Work {
+    Work::StorePassword(StorePasswordWork {
+        keep: Keep::Auto,
+        secrets: "/etc/backupd/secrets".into(),
+        unchecked: false,
+    })
+}
+
+/// Those that need a network.
+fn remote(run: &Path) -> [(&'static str, Unit); 2] {
+    let mut behind_ssh = spec(backup());
+    behind_ssh.repository.url = "sftp:nas:/backup".into();
+    behind_ssh.repository.cache = Some("/var/cache/backupd/repositories".into());
+    behind_ssh.repository.reach.ssh_key = Some("/root/.ssh/backup".into());
+    let mut login = spec(backup());
+    login.repository.url = "rest:https://nas/".into();
+    let source = PasswordSource::Credential("nas-login".parse().unwrap());
+    login.repository.secrets = Credentials::from([("password".to_owned(), Secret::From(source))]);
+    let system = |spec: &Spec| unit(&request(ServiceManager::System, spec, run));
+    [
+        ("backup-remote", system(&behind_ssh)),
+        ("backup-remote-login", system(&login)),
+    ]
 }
 
 /// Every kind of unit, each under the name of its file in `expected`.
@@ -201,17 +228,14 @@ fn kinds_for_jobs() -> Vec<(&'static str, Unit)> {
         spec.repository.password = PasswordSource::Credential("backupd-repository-nas".parse().unwrap());
     });
     let stored = |path: &str| Request {
-        credential: credential.repository.credential(|there| there == Path::new(path)),
+        credentials: credential.credentials(|there| there == Path::new(path)),
         ..request(ServiceManager::System, &credential, &run)
     };
-    let store = spec(Work::StorePassword(StorePasswordWork {
-        keep: Keep::Auto,
-        secrets: "/etc/backupd/secrets".into(),
-        unchecked: false,
-    }));
+    let store = spec(store_password());
     let strange = with(&|spec| spec.repository.url = "/mnt/My \"disk\" 100%\\$HOME".into());
     let into_home = spec(restore("/home/alice/back/here"));
-    vec![
+    let mut kinds: Vec<_> = remote(&run).into();
+    kinds.extend([
         ("backup", system(&spec(backup()), &run)),
         (
             "backup-foreign",
@@ -275,7 +299,8 @@ fn kinds_for_jobs() -> Vec<(&'static str, Unit)> {
         ("watch", system(&watch(), &question)),
         ("dead-locks", system(&spec(Work::RemoveDeadLocks), &question)),
         ("reach", system(&reach(), &question)),
-    ]
+    ]);
+    kinds
 }
 
 /// `UPDATE_UNITS=1` writes the files anew.

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, io};
 
 use rustic_core::RusticError;
 
-use crate::{EngineError, ErrorKind};
+use crate::{EngineError, ErrorKind, store::Fault};
 
 /// What an error of the library, or of the system, says, without its banners and links.
 #[derive(Debug, Clone)]
@@ -20,6 +20,9 @@ impl Cause {
         let rustic = error
             .downcast_ref::<RusticError>()
             .or_else(|| error.downcast_ref::<Box<RusticError>>().map(AsRef::as_ref));
+        if let Some(fault) = error.downcast_ref::<io::Error>().and_then(Fault::within) {
+            return Self::said(fault.kind(), &fault.to_string());
+        }
         let (kind, text) = match rustic {
             Some(error) => (rustic_kind(error), plain(&error.display_log())),
             None => (system_kind(error), error.to_string()),

@@ -5,9 +5,7 @@ mod listing;
 mod removal;
 
 use std::{
-    fs::File,
     io,
-    path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak, atomic::Ordering},
 };
 
@@ -16,7 +14,7 @@ use rustic_core::{
     BytesList, ErrorKind as Rustic, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend,
 };
 
-use crate::{Cancellation, ErrorKind};
+use crate::{Cancellation, ErrorKind, store::Store};
 
 use super::{failure::Cause, feed::Feed, lock::Held};
 
@@ -24,7 +22,7 @@ use super::{failure::Cause, feed::Feed, lock::Held};
 #[derive(Debug)]
 pub(super) struct Guard {
     inner: Arc<dyn WriteBackend>,
-    root: PathBuf,
+    store: Arc<dyn Store>,
     cancellation: Cancellation,
     /// Set at the end of the operation; writes hold it shared, so that none outlives the operation.
     ended: RwLock<bool>,
@@ -43,10 +41,14 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(inner: Arc<dyn WriteBackend>, root: PathBuf, cancellation: Cancellation) -> Self {
+    pub(super) fn new(
+        inner: Arc<dyn WriteBackend>,
+        store: Arc<dyn Store>,
+        cancellation: Cancellation,
+    ) -> Self {
         Self {
             inner,
-            root,
+            store,
             cancellation,
             ended: RwLock::new(false),
             failure: Mutex::new(None),
@@ -106,8 +108,27 @@ impl Guard {
             return Err(refused("an earlier write failed"));
         }
         match self.lock.get() {
-            Some(lock) if !lock.upgrade().is_some_and(|lock| lock.is_alive()) => Err(self.lost_lock()),
-            _ => Ok(()),
+            Some(lock) => match lock.upgrade() {
+                Some(lock) => self.check_alive(&lock),
+                None => Err(self.lost_lock()),
+            },
+            None => Ok(()),
+        }
+    }
+
+    /// A lock that cannot be seen may be gone.
+    fn check_alive(&self, lock: &Held) -> RusticResult<()> {
+        match lock.is_alive() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.lost_lock()),
+            Err(error) => {
+                self.remember(Cause::of(&error));
+                Err(RusticError::with_source(
+                    Rustic::Backend,
+                    "cannot see whether the repository's lock is still there",
+                    error,
+                ))
+            }
         }
     }
 
@@ -122,25 +143,6 @@ impl Guard {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get_or_insert(cause);
-    }
-
-    /// A renamed file survives a power cut only when its directory was written too.
-    fn sync_directory(&self, tpe: FileType, id: &Id) -> io::Result<()> {
-        File::open(self.directory(tpe, id))?.sync_all()
-    }
-
-    /// Where a file is, or would be.
-    fn directory(&self, tpe: FileType, id: &Id) -> PathBuf {
-        match tpe {
-            FileType::Config => self.root.clone(),
-            FileType::Pack => {
-                let name = id.to_hex();
-                self.root
-                    .join(tpe.dirname())
-                    .join(name.get(..2).unwrap_or_default())
-            }
-            _ => self.root.join(tpe.dirname()),
-        }
     }
 }
 
@@ -216,15 +218,6 @@ impl WriteBackend for Guard {
         self.changes.about_to_write(tpe, *id);
         self.inner
             .write_bytes(tpe, id, cacheable, content)
-            .and_then(|()| {
-                self.sync_directory(tpe, id).map_err(|error| {
-                    RusticError::with_source(
-                        Rustic::Backend,
-                        "cannot write the repository's directory",
-                        error,
-                    )
-                })
-            })
             .inspect_err(|error| self.remember(Cause::of(&**error)))?;
         if tpe == FileType::Pack
             && let Some(feed) = self.counter.get()

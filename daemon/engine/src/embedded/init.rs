@@ -1,6 +1,6 @@
 //! Creates repositories, and tells what one says of itself.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use rustic_core::{
     ConfigOptions, Credentials, KeyOptions, Open, Repository, RepositoryBackends, WriteBackend,
@@ -18,8 +18,8 @@ use super::{
 
 pub(super) fn create(access: &Access) -> Result<RepositoryInfo> {
     let place = Place::of(access)?;
-    place.prepare()?;
-    let guard = Arc::new(session::guard(&place, &Cancellation::default())?);
+    place.require_nothing()?;
+    let guard = Arc::new(session::guard(&place, &Cancellation::default()));
     let backends = RepositoryBackends::new(guard as Arc<dyn WriteBackend>, None);
     let password = Credentials::password(access.password.reveal());
     let repository = Repository::new_with_progress(&session::options(access), &backends, NoBars)
@@ -35,15 +35,12 @@ pub(super) fn create(access: &Access) -> Result<RepositoryInfo> {
                 format!(
                     "cannot create repository `{}` at `{}`",
                     place.name,
-                    place.root.display()
+                    place.store.location()
                 ),
                 Cause::of(&error),
                 ErrorKind::Other,
             )
         })?;
-    // The library knows no locks; restic expects their directory.
-    fs::create_dir_all(place.root.join("locks"))
-        .map_err(|error| failure::system(format!("cannot create repository `{}`", place.name), &error))?;
     Ok(info(&repository, 0))
 }
 

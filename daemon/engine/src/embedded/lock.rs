@@ -2,13 +2,12 @@
 
 use std::{
     io,
-    path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -23,13 +22,16 @@ use crate::{Access, Cancellation, EngineError, ErrorKind, Result};
 use super::{
     bars::NoBars,
     failure,
-    lock_file::{self, LockDirectory},
+    lock_file::LockDirectory,
     session::{self, Opening, Session},
 };
 
 /// How often a lock is written anew, and when one that was not is nobody's any more; as restic has it.
 const REFRESH: Duration = Duration::from_mins(5);
 const STALE: Duration = Duration::from_mins(30);
+
+/// How long a lock that was seen at a remote place is taken to be there.
+const SEEN_FOR: Duration = Duration::from_secs(10);
 
 /// Whom a lock lets be there beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,13 +117,15 @@ fn our_host() -> String {
 pub(super) struct Held {
     shared: Arc<Shared>,
     refresher: Option<JoinHandle<()>>,
+    /// When the file was seen last.
+    seen: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
 struct Shared {
     directory: LockDirectory,
     claim: Claim,
-    file: Mutex<PathBuf>,
+    file: Mutex<String>,
     /// Seconds since the epoch when the file was last written.
     written: AtomicI64,
     released: Mutex<bool>,
@@ -147,6 +151,7 @@ impl Held {
         let mut held = Self {
             shared: Arc::clone(&shared),
             refresher: None,
+            seen: Mutex::default(),
         };
         // Whoever writes first and looks second is seen by at least one of two that come at once.
         refuse_if_excluded(name, &shared.directory, claim, Some(&shared.file()))?;
@@ -164,11 +169,23 @@ impl Held {
     }
 
     /// Whether others still have to honour it: it was refreshed in time and nobody removed it.
-    pub(super) fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> io::Result<bool> {
         let age = Timestamp::now()
             .as_second()
             .saturating_sub(self.shared.written.load(Ordering::SeqCst));
-        age < STALE.as_secs().cast_signed() && self.shared.file().exists()
+        if age >= STALE.as_secs().cast_signed() {
+            return Ok(false);
+        }
+        // A prune removes thousands of files, and each look is a request where the place is remote.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shared.directory.is_remote() && seen.is_some_and(|seen| seen.elapsed() < SEEN_FOR) {
+            return Ok(true);
+        }
+        // A refresh may have put another in its place while we asked.
+        let file = self.shared.file();
+        let is_there = self.shared.directory.holds(&file)? || self.shared.file() != file;
+        *seen = is_there.then(Instant::now);
+        Ok(is_there)
     }
 }
 
@@ -183,12 +200,12 @@ impl Drop for Held {
         if let Some(refresher) = self.refresher.take() {
             let _ = refresher.join();
         }
-        lock_file::remove(&self.shared.file());
+        self.shared.directory.remove(&self.shared.file());
     }
 }
 
 impl Shared {
-    fn file(&self) -> PathBuf {
+    fn file(&self) -> String {
         self.file.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -216,10 +233,11 @@ impl Shared {
                 // Once it was stale or gone, others may have acted: a fresh file does not undo that.
                 let now = Timestamp::now().as_second();
                 let last = self.written.load(Ordering::SeqCst);
-                let was_alive = now.saturating_sub(last) < STALE.as_secs().cast_signed() && old.exists();
+                let was_alive = now.saturating_sub(last) < STALE.as_secs().cast_signed()
+                    && self.directory.holds(&old).unwrap_or(false);
                 self.written
                     .store(if was_alive { now } else { i64::MIN }, Ordering::SeqCst);
-                lock_file::remove(&old);
+                self.directory.remove(&old);
             }
             Err(error) => tracing::warn!(%error, "cannot refresh the repository's lock"),
         }
@@ -235,7 +253,7 @@ pub(super) fn tidy(access: &Access) -> Result<u64> {
     };
     let (session, repository) = Session::open(access, opening)?;
     let directory = LockDirectory::new(
-        session.place.root.clone(),
+        Arc::clone(&session.place.store),
         session.seal.clone(),
         session::version(&repository),
     );
@@ -245,34 +263,33 @@ pub(super) fn tidy(access: &Access) -> Result<u64> {
             &error,
         )
     })?;
-    let orphaned: Vec<PathBuf> = locks
+    let orphaned: Vec<String> = locks
         .into_iter()
         .filter(|(_, lock)| lock.is_orphaned())
-        .map(|(path, _)| path)
+        .map(|(name, _)| name)
         .collect();
-    for path in &orphaned {
-        lock_file::remove(path);
+    for name in &orphaned {
+        directory.remove(name);
     }
     Ok(orphaned.len() as u64)
 }
 
 /// Fails if a lock is alive that excludes the claim. The first look, when none of `ours` is there yet, removes the
 /// files of dead processes of this machine, since restic's own prune stops at them.
-fn refuse_if_excluded(
-    name: &str,
-    directory: &LockDirectory,
-    claim: Claim,
-    ours: Option<&Path>,
-) -> Result<()> {
+fn refuse_if_excluded(name: &str, directory: &LockDirectory, claim: Claim, ours: Option<&str>) -> Result<()> {
     let unreadable =
         |error: &io::Error| failure::system(format!("cannot read the locks of repository `{name}`"), error);
-    for (path, lock) in directory.read_all(STALE).map_err(|error| unreadable(&error))? {
-        if ours == Some(&path) {
+    for (file, lock) in directory.read_all(STALE).map_err(|error| unreadable(&error))? {
+        if ours == Some(&*file) {
             continue;
         }
         if ours.is_none() && lock.is_orphaned() {
-            tracing::info!(path = %path.display(), holder = lock.holder(), "removing the lock of a dead process");
-            lock_file::remove(&path);
+            tracing::info!(
+                lock = file,
+                holder = lock.holder(),
+                "removing the lock of a dead process"
+            );
+            directory.remove(&file);
         } else if (lock.exclusive || claim == Claim::Exclusive) && !lock.is_stale() {
             let how = if lock.exclusive {
                 "locked exclusively"
@@ -296,10 +313,15 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::embedded::crypto::Seal;
+    use crate::{embedded::crypto::Seal, store::Local};
 
     fn directory(root: &TempDir) -> LockDirectory {
-        LockDirectory::new(root.path().to_owned(), Seal::new(&MasterKey::new()).unwrap(), 2)
+        with(root, Seal::new(&MasterKey::new()).unwrap())
+    }
+
+    fn with(root: &TempDir, seal: Seal) -> LockDirectory {
+        fs::create_dir_all(root.path().join("locks")).unwrap();
+        LockDirectory::new(Arc::new(Local::new(root.path().to_owned())), seal, 2)
     }
 
     #[test]
@@ -309,7 +331,7 @@ mod tests {
         let first = held.shared.file();
         held.shared.refresh();
         assert_ne!(held.shared.file(), first);
-        assert!(held.is_alive());
+        assert!(held.is_alive().unwrap());
         assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 1);
         drop(held);
         assert_eq!(fs::read_dir(root.path().join("locks")).unwrap().count(), 0);
@@ -319,17 +341,17 @@ mod tests {
     fn a_lock_that_was_removed_or_slept_through_stays_lost() {
         let root = TempDir::new().unwrap();
         let held = Held::take("test", directory(&root), Claim::Shared).unwrap();
-        lock_file::remove(&held.shared.file());
-        assert!(!held.is_alive());
+        held.shared.directory.remove(&held.shared.file());
+        assert!(!held.is_alive().unwrap());
         held.shared.refresh();
-        assert!(!held.is_alive(), "others may have acted in between");
+        assert!(!held.is_alive().unwrap(), "others may have acted in between");
         let root = TempDir::new().unwrap();
         let held = Held::take("test", directory(&root), Claim::Shared).unwrap();
         held.shared
             .written
             .fetch_sub(STALE.as_secs().cast_signed(), Ordering::SeqCst);
         held.shared.refresh();
-        assert!(!held.is_alive());
+        assert!(!held.is_alive().unwrap());
     }
 
     #[test]
@@ -337,7 +359,7 @@ mod tests {
         let root = TempDir::new().unwrap();
         let seal = Seal::new(&MasterKey::new()).unwrap();
         let take = |claim| {
-            let directory = LockDirectory::new(root.path().to_owned(), seal.clone(), 2);
+            let directory = with(&root, seal.clone());
             Held::take("test", directory, claim)
         };
         let refused = |claim| take(claim).unwrap_err();
@@ -348,7 +370,7 @@ mod tests {
         drop(shared);
         let exclusive = take(Claim::Exclusive).unwrap();
         exclusive.shared.refresh();
-        assert!(exclusive.is_alive() && exclusive.is_exclusive());
+        assert!(exclusive.is_alive().unwrap() && exclusive.is_exclusive());
         for claim in [Claim::Shared, Claim::Exclusive] {
             let error = refused(claim);
             assert!(error.to_string().contains("locked exclusively by"), "{error}");
@@ -376,7 +398,7 @@ mod tests {
             let end = std::sync::Barrier::new(claims.len());
             let taken = thread::scope(|scope| {
                 let comers = claims.map(|claim| {
-                    let directory = LockDirectory::new(root.path().to_owned(), seal.clone(), 2);
+                    let directory = with(&root, seal.clone());
                     let (start, end) = (&start, &end);
                     scope.spawn(move || {
                         start.wait();

@@ -1,32 +1,26 @@
 //! Where a repository lies, and what is there before it is opened.
 
-use std::{
-    fs, io,
-    os::unix::fs::DirBuilderExt,
-    path::{Component, Path, PathBuf},
-};
+use std::{path::PathBuf, sync::Arc};
 
-use crate::{Access, EngineError, ErrorKind, Result};
+use crate::{
+    Access, EngineError, ErrorKind, Result,
+    store::{self, Address, Found, Store},
+};
 
 use super::failure;
 
-/// A directory that holds, or shall hold, a repository.
+/// A place that holds, or shall hold, a repository.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     /// What people call it.
     pub(super) name: String,
-    /// The directory.
-    pub(super) root: PathBuf,
-}
-
-enum Found {
-    Nothing,
-    Repository,
-    SomethingElse,
+    pub(super) store: Arc<dyn Store>,
+    /// The directory, if it is one of this machine.
+    pub(super) root: Option<PathBuf>,
 }
 
 impl Place {
-    /// Reads the address. Only absolute local paths are served.
+    /// Reads the address.
     pub(super) fn of(access: &Access) -> Result<Self> {
         let refuse = |why: &str| {
             EngineError::new(
@@ -34,21 +28,15 @@ impl Place {
                 format!("cannot use repository `{}`: {why}", access.name),
             )
         };
-        let path = match access.url.split_once(':') {
-            Some(("local", path)) => path,
-            Some((scheme, _)) if is_scheme(scheme) => {
-                return Err(refuse(&format!(
-                    "remote places (`{scheme}:`) are not served by this build"
-                )));
-            }
-            _ => access.url.as_str(),
+        let address = Address::parse(&access.url).map_err(|why| refuse(&why))?;
+        let root = match &address {
+            Address::Local(root) => Some(root.clone()),
+            _ => None,
         };
-        let root: PathBuf = Path::new(path).components().collect();
-        if !root.is_absolute() || root.components().any(|part| part == Component::ParentDir) {
-            return Err(refuse("its path is not absolute"));
-        }
+        let store = store::open(access, address).map_err(|fault| refuse(&fault.to_string()))?;
         Ok(Self {
             name: access.name.clone(),
+            store,
             root,
         })
     }
@@ -62,73 +50,44 @@ impl Place {
                 format!(
                     "there is no repository `{}` at `{}`",
                     self.name,
-                    self.root.display()
+                    self.store.location()
                 ),
             )),
             Found::SomethingElse => Err(EngineError::new(
                 ErrorKind::NotARepository,
                 format!(
                     "`{}` is not a repository (it has no `config` file)",
-                    self.root.display()
+                    self.store.location()
                 ),
             )),
         }
     }
 
-    /// Makes the directory, for its owner alone; fails unless nothing was there.
-    pub(super) fn prepare(&self) -> Result<()> {
+    /// Fails unless nothing is there.
+    pub(super) fn require_nothing(&self) -> Result<()> {
         match self.look()? {
-            Found::Nothing => fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&self.root)
-                .map_err(|error| {
-                    failure::system(
-                        format!("cannot create the directory `{}`", self.root.display()),
-                        &error,
-                    )
-                }),
+            Found::Nothing => Ok(()),
             Found::Repository => Err(EngineError::new(
                 ErrorKind::RepositoryExists,
-                format!("a repository is at `{}` already", self.root.display()),
+                format!("a repository is at `{}` already", self.store.location()),
             )),
             Found::SomethingElse => Err(EngineError::new(
                 ErrorKind::NotARepository,
-                format!("`{}` is not empty and is not a repository", self.root.display()),
+                format!("`{}` is not empty and is not a repository", self.store.location()),
             )),
         }
     }
 
     fn look(&self) -> Result<Found> {
-        let failed = |error: &io::Error| {
+        self.store.look().map_err(|error| {
             failure::system(
                 format!(
                     "cannot look for repository `{}` at `{}`",
                     self.name,
-                    self.root.display()
+                    self.store.location()
                 ),
-                error,
+                &error,
             )
-        };
-        match fs::symlink_metadata(self.root.join("config")) {
-            Ok(_) => return Ok(Found::Repository),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(Found::SomethingElse),
-            Err(error) => return Err(failed(&error)),
-        }
-        match fs::read_dir(&self.root).map(|mut entries| entries.next()) {
-            Ok(None) => Ok(Found::Nothing),
-            Ok(Some(_)) => Ok(Found::SomethingElse),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
-            Err(error) => Err(failed(&error)),
-        }
+        })
     }
-}
-
-/// As RFC 3986 spells schemes; what else stands before a colon is part of a path.
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }

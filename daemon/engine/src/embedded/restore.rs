@@ -38,7 +38,7 @@ pub(super) fn run(
             bars: NoBars,
         },
     )?;
-    let target = target::check(&request.target, &session.place.root)?;
+    let target = target::check(&request.target, session.place.root.as_deref())?;
     session.lock_for_reading(version(&repository))?;
     let snapshot = snapshots::find(&session, &repository, &request.snapshot, &request.query)?;
     observer.phase(Phase::Index);

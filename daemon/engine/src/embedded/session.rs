@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rustic_backend::BackendOptions;
 use rustic_core::{
     Credentials, FileType, Id, Open, ProgressBars, ReadBackend, Repository, RepositoryBackends,
     RepositoryOptions, RusticError, WriteBackend,
@@ -11,6 +10,7 @@ use rustic_core::{
 use crate::{Access, Cancellation, EngineError, ErrorKind, Result};
 
 use super::{
+    backend::Backend,
     crypto::Seal,
     failure::{self, Cause},
     guard::Guard,
@@ -44,7 +44,7 @@ impl Session {
     pub(super) fn open<P: ProgressBars>(access: &Access, opening: Opening<'_, P>) -> Result<(Self, Opened)> {
         let place = Place::of(access)?;
         place.require()?;
-        let guard = guard(&place, opening.cancellation)?;
+        let guard = guard(&place, opening.cancellation);
         Self::open_behind(access, place, guard, opening)
     }
 
@@ -100,7 +100,7 @@ impl Session {
     }
 
     fn lock_as(&mut self, version: u32, claim: Claim) -> Result<()> {
-        let directory = LockDirectory::new(self.place.root.clone(), self.seal.clone(), version);
+        let directory = LockDirectory::new(Arc::clone(&self.place.store), self.seal.clone(), version);
         let lock = Arc::new(Held::take(&self.place.name, directory, claim)?);
         self.guard.require_lock(Arc::downgrade(&lock));
         self.lock = Some(lock);
@@ -122,13 +122,19 @@ impl Session {
     /// Fails with `Locked` if there was a lock and it was lost: what was seen since may be others' work.
     pub(super) fn check_lock(&self) -> Result<()> {
         match &self.lock {
-            Some(lock) if !lock.is_alive() => Err(EngineError::new(
-                ErrorKind::Locked,
-                format!(
-                    "the lock of repository `{}` was lost, and others may have changed it",
-                    self.place.name
-                ),
-            )),
+            Some(lock)
+                if !lock
+                    .is_alive()
+                    .map_err(|error| self.failed_because("look for the lock of", Cause::of(&error)))? =>
+            {
+                Err(EngineError::new(
+                    ErrorKind::Locked,
+                    format!(
+                        "the lock of repository `{}` was lost, and others may have changed it",
+                        self.place.name
+                    ),
+                ))
+            }
             _ => Ok(()),
         }
     }
@@ -211,34 +217,18 @@ impl<P: ProgressBars> ProgressBars for Shared<P> {
     }
 }
 
-/// The library's local backend behind our guard.
-pub(super) fn guard(place: &Place, cancellation: &Cancellation) -> Result<Guard> {
-    Ok(Guard::new(
-        backend(place)?,
-        place.root.clone(),
-        cancellation.clone(),
-    ))
+/// The files of a place as the library sees them, behind our guard.
+pub(super) fn guard(place: &Place, cancellation: &Cancellation) -> Guard {
+    let place = Place {
+        store: place.store.until(cancellation),
+        ..place.clone()
+    };
+    Guard::new(backend(&place), place.store, cancellation.clone())
 }
 
-/// The library's local backend.
-pub(super) fn backend(place: &Place) -> Result<Arc<dyn WriteBackend>> {
-    let path = place.root.to_str().ok_or_else(|| {
-        EngineError::new(
-            ErrorKind::InvalidRequest,
-            format!("cannot use repository `{}`: its path is not UTF-8", place.name),
-        )
-    })?;
-    let backends = BackendOptions::default()
-        .repository(format!("local:{path}"))
-        .to_backends()
-        .map_err(|error| {
-            failure::caused(
-                format!("cannot use repository `{}`", place.name),
-                Cause::of(&error),
-                ErrorKind::Other,
-            )
-        })?;
-    Ok(backends.repository())
+/// The files of a place as the library sees them.
+pub(super) fn backend(place: &Place) -> Arc<dyn WriteBackend> {
+    Arc::new(Backend::new(Arc::clone(&place.store)))
 }
 
 /// How the library keeps its cache.

@@ -103,13 +103,13 @@ fn what_is_no_repository_is_refused() {
 }
 
 #[test]
-fn remote_and_relative_places_are_refused() {
+fn places_that_are_none_and_relative_ones_are_refused() {
     let world = World::new();
     for url in [
-        "sftp:user@host:/x",
-        "s3:https://host/bucket",
-        "rest:http://host/",
-        "rclone:remote:x",
+        "ftp://hush@host/x",
+        "sftp:hush",
+        "rest:https://me:hush@host/",
+        "s3:https://host",
     ] {
         let access = Access {
             url: url.to_owned(),
@@ -117,7 +117,7 @@ fn remote_and_relative_places_are_refused() {
         };
         let error = Embedded::new().probe(&access).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest);
-        assert!(error.to_string().contains("not served by this build"), "{error}");
+        assert!(!error.chain().contains("hush"), "{error}");
     }
     let relative = Access {
         url: "some/where".to_owned(),

@@ -19,6 +19,7 @@ mod failures;
 mod forget;
 mod interop;
 mod locks;
+mod places;
 mod prune;
 mod prune_faults;
 mod restore;

@@ -295,7 +295,7 @@ fn what_was_interrupted_is_collected() {
     let stray = directory.join("ab".repeat(32));
     fs::copy(&pack, &stray).unwrap();
     let temporary = |name: &str, age: u64| {
-        let path = directory.join(format!("{}-tmp-{name}", "cd".repeat(32)));
+        let path = directory.join(format!("{}-tmp-{name}", "ab".repeat(32)));
         let file = fs::File::create(&path).unwrap();
         file.set_len(1000).unwrap();
         file.set_modified(std::time::SystemTime::now() - Duration::from_hours(age))

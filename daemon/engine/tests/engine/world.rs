@@ -251,6 +251,8 @@ pub(crate) fn access(repository: &Path) -> Access {
         url: repository.to_str().unwrap().to_owned(),
         password: Password::new(PASSWORD.to_owned()),
         cache: None,
+        secrets: backupd_engine::Secrets::default(),
+        options: backupd_engine::Options::default(),
     }
 }
 

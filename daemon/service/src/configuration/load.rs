@@ -186,6 +186,8 @@ fn add_default_repository(loaded: &mut Loaded) {
             engine: EngineName::default(),
             description: Some(format!("from `{STORAGE_PATH}`")),
             care: Care::default(),
+            credentials: backupd_core::config::Credentials::new(),
+            reach: backupd_core::config::Reach::default(),
             origin: Origin::default(),
         });
 }

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Seek as _},
     os::fd::OwnedFd,
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -45,7 +46,7 @@ pub(crate) struct Handle {
     store: Arc<dyn Store>,
     launcher: Arc<dyn Launcher>,
     ids: Arc<Ids>,
-    credentials: CredentialStores,
+    common: Common,
     clock: Arc<dyn Clock>,
     refusals: Arc<Refusals>,
     who: Arc<Who>,
@@ -58,7 +59,7 @@ impl Handle {
         store: Arc<dyn Store>,
         launcher: Arc<dyn Launcher>,
         ids: Arc<Ids>,
-        credentials: CredentialStores,
+        common: Common,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let refusals = Refusals::new(Arc::clone(&store), Arc::clone(&clock));
@@ -68,7 +69,7 @@ impl Handle {
             store,
             launcher,
             ids,
-            credentials,
+            common,
             clock,
             refusals: Arc::new(refusals),
             who: Arc::new(daemon()),
@@ -422,7 +423,7 @@ impl Handle {
         input: Option<OwnedFd>,
     ) -> Result<Result<File, AskError>, Refusal> {
         let repository = self.repository(repository).await?;
-        let spec = self.question(repository_spec(&repository, &self.credentials), work);
+        let spec = self.question(repository_spec(&repository, &self.common), work);
         Ok(self.launcher.ask(&spec, input).await)
     }
 
@@ -488,15 +489,29 @@ fn limit_refusal(run: RunId, error: LimitError) -> Refusal {
     }
 }
 
+/// What workers need to know of every repository.
+#[derive(Debug, Clone)]
+pub(crate) struct Common {
+    /// Where they look for credentials that systemd does not hand them.
+    pub(crate) credentials: CredentialStores,
+    /// Where they keep what they have seen of remote places.
+    pub(crate) cache: PathBuf,
+}
+
 /// What a worker needs to know of a repository.
-pub(super) fn repository_spec(repository: &Repository, credentials: &CredentialStores) -> RepositorySpec {
+pub(super) fn repository_spec(repository: &Repository, common: &Common) -> RepositorySpec {
     RepositorySpec {
         name: repository.name.clone(),
         url: repository.url.clone(),
         password: repository.password.clone(),
         engine: repository.engine,
-        credentials: credentials.clone(),
-        // All places are local; a copy of a local file beside it would only cost space.
-        cache: None,
+        credentials: common.credentials.clone(),
+        // A copy of a local file beside it would only cost space.
+        cache: match repository.local_path() {
+            Some(_) => None,
+            None => Some(common.cache.clone()),
+        },
+        secrets: repository.credentials.clone(),
+        reach: repository.reach.clone(),
     }
 }

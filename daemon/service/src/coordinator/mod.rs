@@ -36,7 +36,7 @@ mod triggers;
 mod views;
 
 pub(crate) use care::{CareWish, PruneWish};
-pub(crate) use handle::Handle;
+pub(crate) use handle::{Common, Handle};
 pub(crate) use message::{ComingElapse, ElapseQuery, Inbox, Message, RestoreRequest, StartOptions};
 pub(crate) use outbox::{Changes, ObjectKey, Outbox};
 pub(crate) use password::{PasswordKept, PasswordRequest};

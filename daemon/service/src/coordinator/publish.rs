@@ -394,12 +394,34 @@ pub(super) fn describe(schedule: &Schedule) -> String {
 /// A URL's user name and password are nobody's business.
 pub(super) fn without_userinfo(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+        let login = url.strip_prefix("sftp:").and_then(|rest| rest.split_once('@'));
+        return match login {
+            Some((user, host)) if !user.contains(['/', ':']) => format!("sftp:{host}"),
+            _ => url.to_owned(),
+        };
     };
     let (authority, path) = rest.split_once('/').map_or((rest, None), |(a, p)| (a, Some(p)));
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     match path {
         Some(path) => format!("{scheme}://{host}/{path}"),
         None => format!("{scheme}://{host}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_logs_in_is_not_told_to_everybody() {
+        for (url, shown) in [
+            ("sftp:me@nas:/srv/a@b", "sftp:nas:/srv/a@b"),
+            ("sftp://me@nas:22//srv", "sftp://nas:22//srv"),
+            ("rest:https://me:hush@nas/x", "rest:https://nas/x"),
+            ("rclone:cloud:a@b", "rclone:cloud:a@b"),
+            ("/srv/a@b", "/srv/a@b"),
+        ] {
+            assert_eq!(without_userinfo(url), shown);
+        }
     }
 }

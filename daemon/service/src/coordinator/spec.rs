@@ -60,7 +60,7 @@ impl Coordinator {
             run: run.id,
             attempt: run.attempts.last().map_or(1, |attempt| attempt.number),
             job: run.job.clone(),
-            repository: repository_spec(repository, &self.parts.credentials),
+            repository: repository_spec(repository, &self.parts.common),
             resources,
             progress_socket: self.parts.progress_socket.clone(),
             work,

@@ -14,7 +14,6 @@ use backupd_core::{
     health::Health,
     name::{JobName, RepositoryName, RunId},
     pause::Pause,
-    protocol::CredentialStores,
     run::Run,
 };
 use jiff::{Timestamp, tz::TimeZone};
@@ -23,6 +22,7 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
+use super::handle::Common;
 use super::{
     Handle, Inbox, ObjectKey, Outbox, View, agenda::Agenda, care::Care, message::Message, meter::Meter,
     plan::Plan, publish::Dirty, triggers::Awaited,
@@ -48,8 +48,7 @@ pub(crate) struct Parts {
     pub(crate) power: Box<dyn Power>,
     pub(crate) surroundings: Box<dyn Surroundings>,
     pub(crate) configuration: PathBuf,
-    /// Where workers look for credentials that systemd does not hand them.
-    pub(crate) credentials: CredentialStores,
+    pub(crate) common: Common,
     pub(crate) progress_socket: Option<PathBuf>,
     /// Takes the time at which the coordinator wants to be woken.
     pub(crate) alarm: watch::Sender<Option<Timestamp>>,
@@ -158,7 +157,7 @@ impl Coordinator {
             Arc::clone(&parts.store),
             Arc::clone(&parts.launcher),
             Arc::clone(&ids),
-            parts.credentials.clone(),
+            parts.common.clone(),
             Arc::clone(&parts.clock),
         );
         let editor = Editor::new(parts.configuration.clone());

@@ -77,7 +77,7 @@ impl Base {
             directory,
             grace: SignedDuration::try_from(settings.grace).unwrap_or(SignedDuration::MAX),
             grounds: &grounds,
-            credential: spec.repository.credential(Path::exists),
+            credentials: spec.credentials(Path::exists),
             foreign,
         }))
     }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     alarm::Bell,
-    coordinator::{Changes, Coordinator, Handle, Inbox, JobView, ObjectKey, Parts, Refusal, View},
+    coordinator::{Changes, Common, Coordinator, Handle, Inbox, JobView, ObjectKey, Parts, Refusal, View},
     ids::Ids,
     ports::{Clock as _, Power, PowerLocks, Surroundings, Watch, Watcher, Zones},
     testing::Quiet,
@@ -96,7 +96,10 @@ impl Daemon {
             zones: Box::new(machine.clone()),
             machine: "machine".to_owned(),
             configuration: machine.configuration.clone(),
-            credentials: CredentialStores::system(),
+            common: Common {
+                credentials: CredentialStores::system(),
+                cache: "/var/cache/backupd/repositories".into(),
+            },
             progress_socket: None,
             alarm: alarm_times,
             settings_changed: Box::new(move |settings| engine.set_limit(settings.max_parallel_runs)),

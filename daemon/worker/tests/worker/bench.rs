@@ -77,6 +77,8 @@ impl Bench {
                 engine: EngineName::Embedded,
                 credentials: CredentialStores::default(),
                 cache: None,
+                secrets: backupd_core::config::Credentials::new(),
+                reach: backupd_core::config::Reach::default(),
             },
             resources: Resources::default(),
             progress_socket: None,

@@ -1,6 +1,6 @@
 //! New configuration files from what `backupctl job create` and `repository add` were told.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::PathBuf};
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     config::{
         job::Verify,
-        repository::{EngineName, PasswordSource},
+        repository::{Credentials, EngineName, PasswordSource, Rate, Reach, Secret},
         units,
     },
     name::RepositoryName,
@@ -56,6 +56,9 @@ pub struct RepositoryDraft {
     pub password: Option<PasswordSource>,
     pub engine: Option<EngineName>,
     pub description: Option<String>,
+    pub credentials: Credentials,
+    /// Its times and windows of limits are left out.
+    pub reach: Reach,
 }
 
 /// Writes a job's file.
@@ -162,7 +165,9 @@ fn retention_line(rules: &Rules) -> Option<String> {
 pub fn render_repository(draft: &RepositoryDraft) -> String {
     let mut page = Page::default();
     page.text("description", draft.description.as_deref());
-    page.heading("Where the repository is: the absolute path of a folder.");
+    page.heading(
+        "Where the repository is: the absolute path of a folder, or an address as restic writes it.",
+    );
     page.text_or("url", draft.url.as_deref(), "\"/srv/backup\"");
     page.heading("Where its password comes from; secrets never stand in this file.");
     match &draft.password {
@@ -173,19 +178,15 @@ pub fn render_repository(draft: &RepositoryDraft) -> String {
     }
     page.heading("Who reads and writes it.");
     page.text("engine", draft.engine.map(EngineName::as_str));
+    page.reach(&draft.reach);
+    page.credentials(&draft.credentials);
     page.done()
 }
 
 /// The line that names a source of a password.
 pub(super) fn password_line(source: &PasswordSource) -> String {
     let mut page = Page::default();
-    match source {
-        PasswordSource::File(file) => page.text("password_file", Some(&file.to_string_lossy())),
-        PasswordSource::Command(words) => page.list("password_command", words),
-        PasswordSource::Credential(name) => page.text("password_credential", Some(name.as_str())),
-        // Not for files; a comment is the line that says nothing.
-        PasswordSource::Environment(name) => page.push(&format!("# the variable `{name}`")),
-    }
+    page.source("password", source);
     page.done().trim_end().to_owned()
 }
 
@@ -251,6 +252,75 @@ impl Page {
             self.line(key, &line);
         } else {
             self.line(key, &format!("[\n    {},\n]", items.join(",\n    ")));
+        }
+    }
+
+    /// The line that names where a secret comes from.
+    fn source(&mut self, name: &str, source: &PasswordSource) {
+        match source {
+            PasswordSource::File(file) => self.text(&format!("{name}_file"), Some(&file.to_string_lossy())),
+            PasswordSource::Command(words) => self.list(&format!("{name}_command"), words),
+            PasswordSource::Credential(credential) => {
+                self.text(&format!("{name}_credential"), Some(credential.as_str()));
+            }
+            // Not for files; a comment is the line that says nothing.
+            PasswordSource::Environment(variable) => self.push(&format!("# the variable `{variable}`")),
+        }
+    }
+
+    fn reach(&mut self, reach: &Reach) {
+        self.heading("How it is reached.");
+        self.text("timeout", reach.timeout.map(units::format_duration).as_deref());
+        if let Some(retries) = reach.retries {
+            self.line("retries", &retries.to_string());
+        }
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        self.text("ca_file", path(&reach.ca_file).as_deref());
+        self.text("region", reach.region.as_deref());
+        self.inline(
+            "ssh",
+            &[
+                ("key", path(&reach.ssh_key)),
+                ("known_hosts", path(&reach.ssh_known_hosts)),
+            ],
+        );
+        self.inline("rclone", &[("config", path(&reach.rclone_config))]);
+        let rate = |rate: Option<Rate>| {
+            rate.map(|rate| match rate {
+                Rate::Unlimited => "none".to_owned(),
+                Rate::Bytes(bytes) => format!("{}/s", units::format_size(bytes)),
+            })
+        };
+        let limit = &reach.limit;
+        self.inline(
+            "limit",
+            &[("upload", rate(limit.upload)), ("download", rate(limit.download))],
+        );
+    }
+
+    /// A table of texts on one line; nothing where there are none.
+    fn inline(&mut self, key: &str, fields: &[(&str, Option<String>)]) {
+        let table: toml_edit::InlineTable = fields
+            .iter()
+            .filter_map(|(key, value)| Some((*key, toml_edit::Value::from(value.as_deref()?))))
+            .collect();
+        if !table.is_empty() {
+            self.line(key, &toml_edit::Value::InlineTable(table).to_string());
+        }
+    }
+
+    /// A table comes last: what stands below it is in it.
+    fn credentials(&mut self, credentials: &Credentials) {
+        if credentials.is_empty() {
+            return;
+        }
+        self.heading("Who logs in there; the secret never stands in this file.");
+        self.push("[credentials]");
+        for (name, secret) in credentials {
+            match secret {
+                Secret::Name(text) => self.text(name, Some(text)),
+                Secret::From(source) => self.source(name, source),
+            }
         }
     }
 

@@ -5,7 +5,9 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{EngineName, PasswordSource, Verify, parse_job, parse_repository};
+use crate::config::{
+    Credentials, EngineName, PasswordSource, Rate, Reach, Secret, Verify, parse_job, parse_repository,
+};
 use crate::retention::Rules;
 
 #[test]
@@ -94,7 +96,7 @@ fn a_new_file_explains_itself() {
     #retention = { keep_daily = 7, keep_weekly = 5, keep_monthly = 12 }
     "#);
     assert_snapshot!(render_repository(&RepositoryDraft::default()), @r#"
-    # Where the repository is: the absolute path of a folder.
+    # Where the repository is: the absolute path of a folder, or an address as restic writes it.
     #url = "/srv/backup"
 
     # Where its password comes from; secrets never stand in this file.
@@ -163,10 +165,10 @@ fn a_new_file_explains_itself() {
         url: Some("/srv/backup".into()),
         password: Some(PasswordSource::Command(vec!["pass".into(), "show".into()])),
         engine: Some(EngineName::Embedded),
-        description: None,
+        ..RepositoryDraft::default()
     };
     assert_snapshot!(render_repository(&draft), @r#"
-    # Where the repository is: the absolute path of a folder.
+    # Where the repository is: the absolute path of a folder, or an address as restic writes it.
     url = "/srv/backup"
 
     # Where its password comes from; secrets never stand in this file.
@@ -175,6 +177,35 @@ fn a_new_file_explains_itself() {
     # Who reads and writes it.
     engine = "embedded"
     "#);
+}
+
+#[test]
+fn what_is_written_of_a_remote_place_is_read_back() {
+    let credentials = Credentials::from([
+        ("access_key_id".to_owned(), Secret::Name("AKIA".into())),
+        (
+            "secret_access_key".to_owned(),
+            Secret::From(PasswordSource::File("/etc/backupd/secrets/s3".into())),
+        ),
+    ]);
+    let mut reach = Reach {
+        retries: Some(2),
+        region: Some("eu-1".into()),
+        ..Reach::default()
+    };
+    reach.limit.upload = Some(Rate::Bytes(5 << 20));
+    let draft = RepositoryDraft {
+        url: Some("s3:https://host/bucket".into()),
+        password: Some(PasswordSource::File("/p".into())),
+        credentials: credentials.clone(),
+        reach: reach.clone(),
+        ..RepositoryDraft::default()
+    };
+    let text = render_repository(&draft);
+    let read = parse_repository(Path::new("x.toml"), &"x".parse().unwrap(), &text);
+    let read = read.unwrap_or_else(|faults| panic!("{text}\n{faults:#?}"));
+    assert_eq!((read.credentials, read.reach), (credentials, reach), "{text}");
+    assert!(text.contains("limit = { upload = \"5 MiB/s\" }"), "{text}");
 }
 
 #[test]
@@ -325,7 +356,7 @@ proptest! {
     ) {
         let command = std::iter::once("pass".to_owned()).chain(words).collect();
         let password = Some(PasswordSource::Command(command));
-        let draft = RepositoryDraft { url: Some(url), password, engine: Some(EngineName::Embedded), description };
+        let draft = RepositoryDraft { url: Some(url), password, engine: Some(EngineName::Embedded), description, ..RepositoryDraft::default() };
         let repository = parse_repository(Path::new("x"), &"x".parse().unwrap(), &render_repository(&draft)).unwrap();
         prop_assert_eq!(Some(repository.url), draft.url);
         prop_assert_eq!(Some(repository.password), draft.password);

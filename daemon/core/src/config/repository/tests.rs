@@ -147,20 +147,165 @@ fn a_wrong_password_source_is_answered_with_a_right_one() {
     "#);
 }
 
+const PLACES: [(&str, PlaceKind); 9] = [
+    ("sftp:backup@nas:/srv/backup", PlaceKind::Sftp),
+    ("sftp://backup@nas:2222//srv/backup", PlaceKind::Sftp),
+    ("sftp:nas:backup", PlaceKind::Sftp),
+    ("rest:https://nas:8000/backup/", PlaceKind::Rest),
+    ("s3:https://s3.example.com/bucket/path", PlaceKind::S3),
+    ("s3:s3.amazonaws.com/bucket", PlaceKind::S3),
+    ("s3:http://[::1]:9000/bucket", PlaceKind::S3),
+    ("webdav:https://dav.example.com/backup", PlaceKind::WebDav),
+    ("rclone:cloud:backup", PlaceKind::Rclone),
+];
+
 #[test]
-fn remote_repositories_are_for_later() {
-    for scheme in REMOTE {
-        let faults = parse(&format!(
-            "url = \"{scheme}:user:hunter2@host/x\"\npassword_file = \"/p\"\n"
-        ))
-        .unwrap_err();
+fn addresses_are_those_of_restic() {
+    for (url, kind) in PLACES {
+        let text = format!("url = \"{url}\"\npassword_file = \"/p\"\n");
+        let repository = parse(&text).unwrap_or_else(|faults| panic!("{url}: {faults:#?}"));
+        assert_eq!((&*repository.url, PlaceKind::of(url)), (url, kind));
+        assert_eq!(repository.local_path(), None);
+    }
+}
+
+#[test]
+fn addresses_that_are_none_are_refused_and_never_repeated() {
+    for (url, says) in [
+        ("sftp:user:hunter2@host:/x", "holds a password"),
+        ("sftp://user:hunter2@host//x", "holds a password"),
+        ("sftp:-oProxyCommand=hunter2:/x", "names no host"),
+        ("sftp:hunter2", "has no path"),
+        (
+            "rest:https://user:hunter2@host/x",
+            "holds a user name or a password",
+        ),
+        (
+            "s3:https://hunter2@host/bucket",
+            "holds a user name or a password",
+        ),
+        ("webdav:ftp://hunter2", "is neither"),
+        ("s3:https://hunter2", "names no bucket"),
+        ("rclone::sftp,pass=hunter2:x", "names no remote"),
+        ("azure:hunter2:/x", "`azure:` is not supported"),
+        ("b2:hunter2:x", "`b2:` is not supported"),
+        ("ssftp:hunter2:/x", "the value is not an absolute path"),
+    ] {
+        let faults = parse(&format!("url = \"{url}\"\npassword_file = \"/p\"\n")).expect_err(url);
         let [fault] = faults.as_slice() else {
             panic!("{faults:#?}")
         };
-        assert_eq!(
-            fault.message,
-            format!("`{scheme}:` is not supported: this version serves local repositories only")
+        assert!(fault.message.contains(says), "{url}: {}", fault.message);
+        assert!(
+            fault.hint.is_some() && !format!("{fault:?}").contains("hunter2"),
+            "{fault:?}"
         );
+    }
+}
+
+#[test]
+fn credentials_name_the_sources_of_secrets() {
+    let repository = parse(
+        "url = \"s3:https://host/bucket\"\npassword_file = \"/p\"\ntimeout = \"30s\"\nretries = 2\n\
+         region = \"eu-1\"\nca_file = \"/ca.pem\"\n\
+         [credentials]\naccess_key_id = \"AKIA\"\nsecret_access_key_command = [\"pass\", \"s3\"]\n\
+         [limit]\nupload = \"1 MiB/s\"\n\
+         [[limit.times]]\nwindow = \"22:00-06:00\"\nupload = \"none\"\n",
+    )
+    .unwrap();
+    let command = PasswordSource::Command(vec!["pass".into(), "s3".into()]);
+    assert_eq!(
+        repository.credentials["access_key_id"],
+        Secret::Name("AKIA".into())
+    );
+    assert_eq!(repository.credentials["secret_access_key"], Secret::From(command));
+    assert_eq!(repository.reach.limit.upload, Some(Rate::Bytes(1 << 20)));
+    assert_eq!(repository.reach.limit.times[0].upload, Some(Rate::Unlimited));
+    assert_eq!(repository.reach.retries, Some(2));
+    let json = serde_json::to_value(&repository.reach).unwrap();
+    assert_eq!(serde_json::from_value::<Reach>(json).unwrap(), repository.reach);
+
+    let repository = parse(
+        "url = \"sftp:nas:/x\"\npassword_file = \"/p\"\nssh = { key = \"/k\", known_hosts = \"/h\" }\n",
+    )
+    .unwrap();
+    assert_eq!(repository.reach.ssh_key, Some("/k".into()));
+}
+
+#[test]
+fn keys_of_another_kind_of_place_are_faults() {
+    for (url, lines, says) in [
+        (
+            "/srv",
+            "timeout = \"5s\"",
+            "`timeout` is without effect for a folder of this machine",
+        ),
+        (
+            "/srv",
+            "[limit]\nupload = \"1 MiB/s\"",
+            "`limit` is without effect",
+        ),
+        (
+            "sftp:nas:/x",
+            "region = \"eu\"",
+            "`region` is without effect for `sftp:`",
+        ),
+        (
+            "rest:https://h/",
+            "[ssh]\nkey = \"/k\"",
+            "`ssh` is without effect for `rest:`",
+        ),
+        (
+            "sftp:nas:/x",
+            "[credentials]\nusername = \"me\"\npassword_file = \"/p\"",
+            "`credentials` is without effect",
+        ),
+        (
+            "rest:https://h/",
+            "[credentials]\nusername = \"me\"",
+            "without a source of its secret",
+        ),
+        (
+            "rest:https://h/",
+            "[credentials]\npassword_file = \"/p\"",
+            "`username` is missing",
+        ),
+        (
+            "rest:https://h/",
+            "[credentials]\nusername = \"me\"\npassword = \"hunter2\"",
+            "`password` is refused",
+        ),
+        (
+            "rest:https://h/",
+            "[credentials]\naccess_key_id = \"me\"\nsecret_access_key_file = \"/p\"",
+            "`credentials.access_key_id` is without effect",
+        ),
+        ("s3:https://h/b", "[limit]\nupload = 5", "no bandwidth"),
+        ("s3:https://h/b", "[limit]\nupload = \"5 MiB\"", "no bandwidth"),
+        (
+            "s3:https://h/b",
+            "[limit]\nupload = \"10 B/s\"",
+            "less than 1 KiB/s",
+        ),
+        (
+            "s3:https://h/b",
+            "[[limit.times]]\nupload = \"5 MiB/s\"",
+            "the window is missing",
+        ),
+        (
+            "s3:https://h/b",
+            "[[limit.times]]\nwindow = \"08:00-09:00\"",
+            "limits nothing",
+        ),
+        ("s3:https://h/b", "timeout = \"2h\"", "no sensible timeout"),
+        ("s3:https://h/b", "retries = 101", "no number of retries"),
+    ] {
+        let faults = parse(&format!("url = \"{url}\"\npassword_file = \"/p\"\n{lines}\n")).expect_err(lines);
+        let [fault] = faults.as_slice() else {
+            panic!("{lines}: {faults:#?}")
+        };
+        assert!(fault.message.contains(says), "{lines}: {}", fault.message);
+        assert!(!format!("{fault:?}").contains("hunter2"), "{fault:?}");
     }
 }
 
@@ -173,7 +318,7 @@ fn all_faults_of_a_file_come_at_once() {
     hint: write `password_file = "/etc/backupd/secrets/NAME"`, a `password_credential` or a `password_command`
     "#);
     assert_snapshot!(faults(r#"
-url = "SFTP:me@nas:/srv"
+url = "AZURE:me@nas:/srv"
 password_file = "/a"
 password_command = ["pass"]
 password_credential = "nas"
@@ -181,9 +326,9 @@ engine = "restic"
 check = { calendar = "Sun 04:00" }
 lock = 3
 pasword = "hunter2"
-"#), @"
-    2:7: `sftp:` is not supported: this version serves local repositories only
-    hint: write the absolute path of a folder, such as `/srv/backup`
+"#), @r#"
+    2:7: `azure:` is not supported by this version
+    hint: rclone reaches it: `url = "rclone:REMOTE:PATH"`
     5:23: `password_file`, `password_command` and `password_credential` exclude each other
     hint: leave one of them
     6:10: the engine `restic` is not supported: this version serves `embedded` only
@@ -192,12 +337,12 @@ pasword = "hunter2"
     hint: remove it; locks are kept as restic keeps them
     9:1: unknown key `pasword`
     hint: did you mean `password_file`?
-    ");
+    "#);
     assert_snapshot!(faults("url = \"/srv\"\npassword_file = \"/a\"\nengine = \"rustic\"\nlimit = 5\n[lock]"), @"
     3:10: `rustic` is no engine
     hint: write `embedded`
-    4:1: `limit` is not supported by this version
-    hint: remove it; local repositories are not throttled
+    4:9: expected a table, found an integer
+    hint: write `[limit]` and its keys below
     5:2: `lock` is not supported by this version
     hint: remove it; locks are kept as restic keeps them
     ");

@@ -5,7 +5,6 @@
 mod tests;
 
 use std::{
-    fs::{self, File},
     io,
     sync::{
         Mutex, PoisonError,
@@ -16,8 +15,11 @@ use std::{
 
 use rustic_core::{ErrorKind as Rustic, FileType, Id, RusticError, RusticResult};
 
-use super::{Guard, listing::is_pack_directory, refused};
-use crate::embedded::failure::Cause;
+use super::{Guard, refused};
+use crate::{
+    embedded::{backend, failure::Cause},
+    store::{Kind, Object},
+};
 
 /// A temporary file of nobody any more: no write takes a day.
 const ABANDONED: Duration = Duration::from_hours(24);
@@ -69,17 +71,17 @@ impl Guard {
                 RusticError::with_source(Rustic::Backend, "cannot write the repository's directory", error)
             })?;
         }
-        let path = self.directory(tpe, id).join(id.to_hex().as_str());
-        let size = match fs::symlink_metadata(&path) {
-            Ok(file) => file.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        let object = backend::object(tpe, id);
+        let size = match self.store.size(&object) {
+            Ok(Some(size)) => size,
+            Ok(None) => return Ok(()),
             Err(_) => 0,
         };
         if tpe == FileType::Index {
             *lock(&self.changes.index_unwritten) = true;
         }
         let result = self.inner.remove(tpe, id, cacheable);
-        if result.is_ok() || !path.try_exists().unwrap_or(false) {
+        if result.is_ok() || !matches!(self.store.size(&object), Ok(Some(_))) {
             self.changes.removed.fetch_add(1, Ordering::SeqCst);
         }
         result.inspect_err(|error| self.remember(Cause::of(&**error)))?;
@@ -102,7 +104,7 @@ impl Guard {
 
     /// Makes removals of snapshots last through a power cut.
     pub(in crate::embedded) fn write_snapshot_directory(&self) -> io::Result<()> {
-        File::open(self.root.join(FileType::Snapshot.dirname()))?.sync_all()
+        self.store.settle(Kind::Snapshot)
     }
 
     /// Once the operation has ended without success: removes the index files and packs that it wrote, if nothing was
@@ -114,11 +116,11 @@ impl Guard {
         let written = std::mem::take(&mut *lock(&self.changes.written));
         let remove = |wanted: FileType| {
             for (tpe, id) in written.iter().filter(|(tpe, _)| *tpe == wanted) {
-                let path = self.directory(*tpe, id).join(id.to_hex().as_str());
-                if let Err(error) = fs::remove_file(&path)
+                let object = backend::object(*tpe, id);
+                if let Err(error) = self.store.remove(&object)
                     && error.kind() != io::ErrorKind::NotFound
                 {
-                    tracing::warn!(path = %path.display(), %error, "cannot take back a file that is not needed");
+                    tracing::warn!(file = object.path(), %error, "cannot take back a file that is not needed");
                     return false;
                 }
             }
@@ -132,29 +134,16 @@ impl Guard {
 
     /// Removes what writes that were cut off long ago have left; answers how many bytes that frees.
     pub(in crate::embedded) fn remove_abandoned(&self) -> io::Result<u64> {
-        let data = self.root.join(FileType::Pack.dirname());
-        let mut directories = vec![
-            self.root.join(FileType::Index.dirname()),
-            self.root.join(FileType::Snapshot.dirname()),
-        ];
-        for entry in fs::read_dir(&data)? {
-            let entry = entry?;
-            if entry.file_name().to_str().is_some_and(is_pack_directory) {
-                directories.push(entry.path());
-            }
-        }
         let mut freed = 0;
-        for directory in directories {
-            for entry in fs::read_dir(&directory)? {
-                let entry = entry?;
-                if !entry.file_name().to_str().is_some_and(is_temporary) {
-                    continue;
-                }
-                let file = entry.metadata()?;
-                let age = SystemTime::now().duration_since(file.modified()?);
-                if age.is_ok_and(|age| age > ABANDONED) && self.check_exclusive().is_ok() {
-                    fs::remove_file(entry.path())?;
-                    freed += file.len();
+        for kind in [Kind::Index, Kind::Snapshot, Kind::Pack] {
+            for entry in self.store.list(kind)? {
+                let age = entry
+                    .modified
+                    .filter(|_| is_temporary(&entry.name))
+                    .and_then(|time| SystemTime::now().duration_since(time).ok());
+                if age.is_some_and(|age| age > ABANDONED) && self.check_exclusive().is_ok() {
+                    self.store.remove(&Object::new(kind, entry.name))?;
+                    freed += entry.size;
                 }
             }
         }
@@ -169,7 +158,7 @@ impl Guard {
             Some(lock) if !lock.is_exclusive() => {
                 Err(refused("nothing may be removed without an exclusive lock"))
             }
-            Some(lock) if lock.is_alive() => Ok(()),
+            Some(lock) => self.check_alive(&lock),
             _ => Err(self.lost_lock()),
         }
     }
@@ -178,7 +167,7 @@ impl Guard {
     fn write_index_directory(&self) -> io::Result<()> {
         let mut unwritten = lock(&self.changes.index_unwritten);
         if *unwritten {
-            File::open(self.root.join(FileType::Index.dirname()))?.sync_all()?;
+            self.store.settle(Kind::Index)?;
             *unwritten = false;
         }
         Ok(())

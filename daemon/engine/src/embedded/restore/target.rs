@@ -9,7 +9,7 @@ use std::{
 use crate::{EngineError, ErrorKind, Result, embedded::failure};
 
 /// Fails unless the target is an empty or missing directory apart from the repository. Changes nothing.
-pub(super) fn check(target: &Path, repository: &Path) -> Result<PathBuf> {
+pub(super) fn check(target: &Path, repository: Option<&Path>) -> Result<PathBuf> {
     let refuse = |why: &str| {
         EngineError::new(
             ErrorKind::TargetUnusable,
@@ -31,12 +31,14 @@ pub(super) fn check(target: &Path, repository: &Path) -> Result<PathBuf> {
         )));
     }
     let real = real_path(target).map_err(|error| refuse(&failure::reason(&error)))?;
-    let repository = repository.canonicalize().map_err(|error| failed(&error))?;
-    if real.starts_with(&repository) {
-        return Err(refuse("it lies in the repository"));
-    }
-    if repository.starts_with(&real) {
-        return Err(refuse("the repository lies in it"));
+    if let Some(repository) = repository {
+        let repository = repository.canonicalize().map_err(|error| failed(&error))?;
+        if real.starts_with(&repository) {
+            return Err(refuse("it lies in the repository"));
+        }
+        if repository.starts_with(&real) {
+            return Err(refuse("the repository lies in it"));
+        }
     }
     match fs::read_dir(&real).map(|mut entries| entries.next()) {
         Ok(None) => Ok(real),
@@ -127,7 +129,7 @@ mod tests {
         if rustix::process::geteuid().is_root() {
             chown(&shared, Some(1000), None).unwrap();
             assert_eq!(others_link(&target), Some(link));
-            let refused = check(&target, base.path()).unwrap_err();
+            let refused = check(&target, Some(base.path())).unwrap_err();
             assert!(
                 refused.to_string().contains("name the directory itself"),
                 "{refused}"

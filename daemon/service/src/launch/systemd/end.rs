@@ -21,16 +21,24 @@ pub(super) struct End {
 }
 
 impl End {
-    /// The failure where systemd could not hand over the credential with the password.
+    /// The failure where systemd could not hand over a credential.
     pub(super) fn without_credential(&self, spec: &Spec) -> Option<Failure> {
-        let repository = &spec.repository;
-        match (&repository.password, self.result.as_str(), self.status) {
-            (PasswordSource::Credential(name), "exit-code", WITHOUT_CREDENTIAL) => {
-                let stored = repository.credential(Path::exists);
-                Some(unloadable(&repository.name, name, stored.as_ref()))
-            }
-            _ => None,
+        if (self.result.as_str(), self.status) != ("exit-code", WITHOUT_CREDENTIAL) {
+            return None;
         }
+        let credentials = spec.credentials(Path::exists);
+        // systemd does not say which; one that is nowhere is the first to suspect.
+        let (name, stored) = credentials
+            .iter()
+            .find(|(_, stored)| stored.is_none())
+            .or_else(|| credentials.first())?;
+        let of_password = matches!(&spec.repository.password, PasswordSource::Credential(own) if own == name);
+        Some(unloadable(
+            &spec.repository.name,
+            name,
+            stored.as_ref(),
+            of_password,
+        ))
     }
 
     /// In a few words, for a start that failed.
@@ -39,7 +47,7 @@ impl End {
             ("exit-code", 203) => "the worker program cannot be executed (203/EXEC)".to_owned(),
             ("exit-code", 226) => "its sandbox could not be set up (226/NAMESPACE)".to_owned(),
             ("exit-code", WITHOUT_CREDENTIAL) => {
-                "its password's credential could not be loaded (243/CREDENTIALS)".to_owned()
+                "a credential could not be loaded (243/CREDENTIALS)".to_owned()
             }
             ("exit-code", status) => format!("it exited with {status}"),
             ("signal" | "core-dump", status) => format!("it was ended by {}", signal(status)),

@@ -1,4 +1,4 @@
-use std::{path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use rustic_core::{WriteBackend, repofile::MasterKey};
 use tempfile::TempDir;
@@ -31,6 +31,8 @@ impl Scene {
             url: root.path().to_str().unwrap().to_owned(),
             password: Password::new(String::new()),
             cache: None,
+            secrets: crate::Secrets::default(),
+            options: crate::Options::default(),
         };
         let place = Place::of(&access).unwrap();
         let pack = Id::new([0xab; 32]);
@@ -40,7 +42,7 @@ impl Scene {
         }
         fs::write(&path, "pack").unwrap();
         Self {
-            guard: session::guard(&place, &Cancellation::default()).unwrap(),
+            guard: session::guard(&place, &Cancellation::default()),
             pack,
             path,
             root,
@@ -49,7 +51,7 @@ impl Scene {
 
     fn lock(&self, claim: Claim) -> Arc<Held> {
         let seal = Seal::new(&MasterKey::new()).unwrap();
-        let directory = LockDirectory::new(self.root.path().to_owned(), seal, 2);
+        let directory = LockDirectory::new(Arc::clone(&self.guard.store), seal, 2);
         let held = Arc::new(Held::take("test", directory, claim).unwrap());
         self.guard.require_lock(Arc::downgrade(&held));
         held
@@ -117,7 +119,7 @@ fn what_came_to_nothing_is_taken_back_unless_something_was_removed() {
             .guard
             .write_bytes(tpe, &id, false, vec![first].into())
             .unwrap();
-        scene.guard.directory(tpe, &id).join(id.to_hex().as_str())
+        scene.root.path().join(backend::object(tpe, &id).path())
     };
     for removes in [false, true] {
         let scene = Scene::new();

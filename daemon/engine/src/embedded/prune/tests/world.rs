@@ -71,6 +71,8 @@ impl World {
             url: directory.path().join("repository").to_str().unwrap().to_owned(),
             password: Password::new("x".to_owned()),
             cache: None,
+            secrets: crate::Secrets::default(),
+            options: crate::Options::default(),
         };
         Embedded.init(&access).unwrap();
         let mut world = Self {
@@ -158,10 +160,10 @@ impl World {
         before: impl Fn(usize) -> RusticResult<()> + Send + Sync + 'static,
     ) -> (Result<()>, Vec<Step>) {
         let place = Place::of(&self.access).unwrap();
-        let steps = Arc::new(Steps::new(session::backend(&place).unwrap(), before));
+        let steps = Arc::new(Steps::new(session::backend(&place), before));
         let guard = Guard::new(
             Arc::clone(&steps) as Arc<dyn WriteBackend>,
-            place.root.clone(),
+            Arc::clone(&place.store),
             cancellation.clone(),
         );
         let opening = Opening {

@@ -1,0 +1,236 @@
+//! Object stores and WebDAV, by way of `opendal`.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use opendal::{
+    Buffer, ErrorKind as Theirs, HttpBody, HttpTransport, HttpTransporter, OperationContext, Operator,
+};
+
+use crate::ErrorKind;
+
+use super::{
+    Entry, Fault, Found, Kind, Object,
+    http::Http,
+    remote::{Answer, Service},
+};
+
+/// A repository in a bucket, or below an address.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    operator: Operator,
+    location: String,
+    /// Whether directories are things of their own.
+    directories: bool,
+}
+
+impl Objects {
+    /// `builder` knows the service and the place in it.
+    pub(crate) fn new(
+        builder: impl opendal::Builder,
+        http: Http,
+        location: String,
+        directories: bool,
+    ) -> Result<Self, Fault> {
+        let context = OperationContext::new().with_http_transport(HttpTransporter::new(http));
+        let operator = Operator::new(builder)
+            .map_err(|error| fault(&error))?
+            .with_context(context);
+        Ok(Self {
+            operator,
+            location,
+            directories,
+        })
+    }
+}
+
+/// All requests of the library take our way.
+impl HttpTransport for Http {
+    async fn fetch(&self, request: Request<Buffer>) -> opendal::Result<Response<HttpBody>> {
+        let answer = self
+            .send(request.map(Iterator::collect))
+            .await
+            .map_err(|fault| opendal::Error::new(Theirs::Unexpected, fault.to_string()).set_source(fault))?;
+        Ok(answer.map(|body| {
+            let size = body.len() as u64;
+            let whole = futures_util::stream::iter([Ok(Buffer::from(body))]);
+            HttpBody::new(whole, Some(size))
+        }))
+    }
+}
+
+/// What an error of the library means.
+fn fault(error: &opendal::Error) -> Fault {
+    if let Some(fault) = Fault::below(error) {
+        return fault.clone();
+    }
+    // Its other forms hold the address, and headers of the answer.
+    let text = error.message().lines().next().unwrap_or_default().trim();
+    let text = match shorter(text) {
+        "" => "the server refuses without a reason",
+        text => text,
+    };
+    if super::fault::says_full(error.message()) {
+        return Fault::new(ErrorKind::NoSpace, text);
+    }
+    match error.kind() {
+        Theirs::NotFound => Fault::missing(),
+        Theirs::PermissionDenied => Fault::new(
+            ErrorKind::AccessRefused,
+            format!("the server refuses access: {text}"),
+        ),
+        Theirs::ConfigInvalid if error.message().contains("NoSuchBucket") => bucket_is_missing(),
+        Theirs::ConfigInvalid => Fault::new(ErrorKind::InvalidRequest, text),
+        Theirs::RateLimited => Fault::network(format!("the server asks for fewer requests: {text}")),
+        _ if says_refused(error.message()) => Fault::new(
+            ErrorKind::AccessRefused,
+            format!("the server refuses access: {text}"),
+        ),
+        _ if error.is_temporary() => Fault::network(text),
+        Theirs::Unexpected if is_nonsense(error.message()) => Fault::senseless(text),
+        _ => Fault::new(ErrorKind::Other, text),
+    }
+}
+
+fn bucket_is_missing() -> Fault {
+    Fault::new(ErrorKind::RepositoryNotFound, "the bucket does not exist")
+}
+
+/// The library shows errors of servers as its own structures: what the server said is in there.
+fn shorter(text: &str) -> &str {
+    let said = text
+        .split_once("message: \"")
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .map(|(said, _)| said)
+        .filter(|said| !said.is_empty());
+    said.or_else(|| text.get(..200)).unwrap_or(text)
+}
+
+/// As the last resort: some servers answer 400 or 401 where others say 403.
+fn says_refused(text: &str) -> bool {
+    const WORDS: [&str; 6] = [
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "InvalidToken",
+        "AuthorizationHeaderMalformed",
+        "Unauthorized",
+        "status: 401",
+    ];
+    WORDS.iter().any(|words| text.contains(words))
+}
+
+fn is_nonsense(text: &str) -> bool {
+    text.contains("deserialize")
+}
+
+impl Service for Objects {
+    fn location(&self) -> String {
+        self.location.clone()
+    }
+
+    fn look(&self) -> Answer<'_, Found> {
+        Box::pin(async {
+            match self.operator.stat("config").await {
+                Ok(_) => return Ok(Found::Repository),
+                Err(error) if error.kind() == Theirs::NotFound => {}
+                Err(error) => return Err(fault(&error)),
+            }
+            let top = self
+                .operator
+                .list_with("/")
+                .limit(1)
+                .await
+                .map_err(|error| match fault(&error) {
+                    fault if fault.is_missing() => bucket_is_missing(),
+                    fault => fault,
+                })?;
+            // Some name the directory itself.
+            let any = top.iter().any(|entry| !matches!(entry.path(), "/" | ""));
+            Ok(if any { Found::SomethingElse } else { Found::Nothing })
+        })
+    }
+
+    fn create(&self) -> Answer<'_, ()> {
+        Box::pin(async {
+            if self.directories {
+                for kind in Kind::IN_DIRECTORIES {
+                    self.operator
+                        .create_dir(&format!("{}/", kind.directory()))
+                        .await
+                        .map_err(|error| fault(&error))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn list(&self, kind: Kind) -> Answer<'_, Vec<Entry>> {
+        Box::pin(async move {
+            let listed = self
+                .operator
+                .list_with(&format!("{}/", kind.directory()))
+                .recursive(kind == Kind::Pack)
+                .await
+                .map_err(|error| fault(&error))?;
+            let files = listed.iter().filter(|entry| entry.metadata().is_file());
+            Ok(files
+                .map(|entry| Entry {
+                    name: entry.name().to_owned(),
+                    size: entry.metadata().content_length(),
+                    modified: entry.metadata().last_modified().map(Into::into),
+                })
+                .collect())
+        })
+    }
+
+    fn size<'a>(&'a self, object: &'a Object) -> Answer<'a, Option<u64>> {
+        Box::pin(async move {
+            match self.operator.stat(&object.path()).await {
+                Ok(file) => Ok(Some(file.content_length())),
+                Err(error) if error.kind() == Theirs::NotFound => Ok(None),
+                Err(error) => Err(fault(&error)),
+            }
+        })
+    }
+
+    fn read<'a>(&'a self, object: &'a Object, part: Option<(u64, u64)>) -> Answer<'a, Bytes> {
+        Box::pin(async move {
+            let path = object.path();
+            let read = match part {
+                Some((offset, length)) => {
+                    self.operator
+                        .read_with(&path)
+                        .range(offset..offset + length)
+                        .await
+                }
+                None => self.operator.read(&path).await,
+            };
+            read.map(|buffer| buffer.to_bytes()).map_err(|error| {
+                if error.kind() == Theirs::RangeNotSatisfied {
+                    Fault::new(ErrorKind::Corrupt, "it ends before the part that was asked for")
+                } else {
+                    fault(&error)
+                }
+            })
+        })
+    }
+
+    fn write<'a>(&'a self, object: &'a Object, content: &'a [Bytes], _again: bool) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let content: Buffer = content.iter().cloned().collect();
+            self.operator
+                .write(&object.path(), content)
+                .await
+                .map(drop)
+                .map_err(|error| fault(&error))
+        })
+    }
+
+    fn remove<'a>(&'a self, object: &'a Object) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.operator
+                .delete(&object.path())
+                .await
+                .map_err(|error| fault(&error))
+        })
+    }
+}

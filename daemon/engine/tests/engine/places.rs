@@ -1,0 +1,7 @@
+//! Repositories on remote places, with real servers on the loopback interface, beside stock restic.
+
+mod cycle;
+mod faults;
+mod proxy;
+mod servers;
+mod site;

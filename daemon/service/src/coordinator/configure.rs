@@ -134,11 +134,8 @@ impl Coordinator {
                 self.let_go_of_pending(&name).await;
             }
         }
-        let paused: Vec<JobName> = self.pauses.keys().flatten().cloned().collect();
-        for name in paused {
-            if !self.catalog.jobs.contains_key(&name) && !self.catalog.faulty.contains(&name) {
-                self.pause_ended(Some(name)).await;
-            }
+        for job in self.ended_pauses() {
+            self.pause_ended(job).await;
         }
     }
 

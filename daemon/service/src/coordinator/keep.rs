@@ -40,7 +40,7 @@ impl Coordinator {
     /// Keeps the run as it is together with its record; where that fails, it is tried again until it works.
     pub(super) async fn save(&mut self, run: &Run, entry: Option<Entry>) {
         match self.try_save(run, entry.clone()).await {
-            Ok(()) if self.unsaved.is_empty() => self.store_works(),
+            Ok(()) if !self.is_behind() => self.store_works(),
             Ok(()) => {}
             Err(_) => self.unsaved.entry(run.id).or_default().extend(entry),
         }
@@ -51,6 +51,11 @@ impl Coordinator {
         self.store_trouble = Some(reason);
         let again = self.parts.clock.now().checked_add(TRY_AGAIN).ok();
         self.agenda.set(Appointment::Store, again);
+    }
+
+    /// Whether there is something that the store refused and has not done since.
+    fn is_behind(&self) -> bool {
+        !self.unsaved.is_empty() || !self.unread.is_empty() || !self.ended_pauses().is_empty()
     }
 
     fn store_works(&mut self) {
@@ -78,11 +83,14 @@ impl Coordinator {
             self.read_histories(unread).await;
             self.plan_all().await;
         }
-        if self.unsaved.is_empty() && self.unread.is_empty() {
+        for job in self.ended_pauses() {
+            self.pause_ended(job).await;
+        }
+        if self.is_behind() {
+            self.trouble_with_store(self.store_trouble.clone().unwrap_or_default());
+        } else {
             self.store_works();
             self.rouse_pending();
-        } else {
-            self.trouble_with_store(self.store_trouble.clone().unwrap_or_default());
         }
     }
 

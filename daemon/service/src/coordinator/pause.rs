@@ -123,17 +123,48 @@ impl Coordinator {
             Some(pause) => drop(self.pauses.insert(job, pause)),
             None => drop(self.pauses.remove(&job)),
         }
-        self.agree_again(concerned.as_ref());
+        self.rouse_after_pause(concerned.as_ref());
+    }
+
+    /// What a pause held may start, or must not any more.
+    fn rouse_after_pause(&mut self, job: Option<&JobName>) {
+        self.agree_again(job);
         self.rouse_pending();
         self.rewatch = true;
     }
 
-    /// The time of a pause has come.
+    /// Ends a pause whose time has come, or whose job is gone.
     pub(super) async fn pause_ended(&mut self, job: Option<JobName>) {
+        let pause = self.pauses.get(&job);
+        if !pause.is_some_and(|pause| self.has_ended(job.as_ref(), pause)) {
+            return;
+        }
         if let Err(refusal) = self.set_pause(job.clone(), None, &daemon()).await {
-            // It is over whatever the store says; the next daemon finds that too.
+            // It is over whatever the store says. It stays known until the store knows that as well: where the clock is
+            // set back meanwhile, this daemon and the next agree on what is paused.
             tracing::warn!(%refusal, "the store does not know that a pause is over");
-            self.take_pause(job, None);
+            self.trouble_with_store(refusal.message);
+            self.rouse_after_pause(job.as_ref());
+        }
+    }
+
+    fn has_ended(&self, job: Option<&JobName>, pause: &Pause) -> bool {
+        let is_known =
+            |job: &JobName| self.catalog.jobs.contains_key(job) || self.catalog.faulty.contains(job);
+        pause.is_over(self.parts.clock.now()) || !job.is_none_or(is_known)
+    }
+
+    /// Pauses whose time has come or whose job is gone, and that the store does not know to have ended.
+    pub(super) fn ended_pauses(&self) -> Vec<Option<JobName>> {
+        let pauses = self.pauses.iter();
+        let ended = pauses.filter(|(job, pause)| self.has_ended(job.as_ref(), pause));
+        ended.map(|(job, _)| job.clone()).collect()
+    }
+
+    /// Makes the appointments for the ends of all pauses: the clock shows another time.
+    pub(super) fn appoint_pause_ends(&mut self) {
+        for (job, pause) in &self.pauses {
+            self.agenda.set(Appointment::PauseEnds(job.clone()), pause.until);
         }
     }
 }

@@ -254,6 +254,7 @@ impl Coordinator {
         }
         marks.extend(self.set_cares_over(before, reading.now));
         self.replan(marks).await;
+        self.appoint_pause_ends();
         for id in self.unfinished.clone() {
             self.appoint_attempt(id);
         }

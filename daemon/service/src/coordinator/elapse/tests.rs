@@ -270,6 +270,47 @@ async fn a_pause_holds_what_is_due_until_it_ends() {
 }
 
 #[tokio::test]
+async fn a_pause_that_ends_while_the_disk_is_full_has_ended_for_good_once_it_has_room() {
+    let stage = Stage::new(&[("home", "schedule = \"09:00\"")]).await.published();
+    let until = "2027-01-15T08:30:00Z".parse().unwrap();
+    stage
+        .handle
+        .pause(Some(job("home")), Some(until), None)
+        .await
+        .unwrap();
+    stage.store.full.store(true, Ordering::SeqCst);
+    pass(&stage, HOUR / 2).await;
+    assert_eq!(stage.job_view("home").await.pause, None);
+    assert_eq!(alarm(&stage), Some(SignedDuration::from_secs(10)));
+    stage.store.full.store(false, Ordering::SeqCst);
+    pass(&stage, SignedDuration::from_secs(10)).await;
+    assert_eq!(alarm(&stage), Some(HOUR / 2 - SignedDuration::from_secs(10)));
+    // Neither this daemon nor the next pauses again where the clock is set back.
+    stage.clock.set("2027-01-15T08:20:00Z".parse().unwrap());
+    stage.inbox.wake().await;
+    assert_eq!(stage.job_view("home").await.pause, None);
+    let stage = stage.restart().await.published();
+    assert_eq!(stage.job_view("home").await.pause, None);
+}
+
+#[tokio::test]
+async fn a_pause_holds_again_where_the_clock_is_set_back_before_its_end_could_be_kept() {
+    let stage = Stage::new(&[("home", "schedule = \"09:00\"")]).await.published();
+    let until = "2027-01-15T10:00:00Z".parse().unwrap();
+    stage.handle.pause(None, Some(until), None).await.unwrap();
+    stage.store.full.store(true, Ordering::SeqCst);
+    pass(&stage, HOUR * 2).await;
+    stage.store.full.store(false, Ordering::SeqCst);
+    stage.clock.set("2027-01-15T09:00:00Z".parse().unwrap());
+    stage.inbox.wake().await;
+    assert_ne!(stage.job_view("home").await.pause, None);
+    assert_eq!(launched(&stage), []);
+    pass(&stage, HOUR).await;
+    assert_eq!(stage.job_view("home").await.pause, None);
+    assert_eq!(launched(&stage).len(), 1);
+}
+
+#[tokio::test]
 async fn a_manual_start_of_a_paused_job_says_what_it_overrides() {
     let stage = Stage::new(&[("home", "")]).await.published();
     stage.handle.pause(Some(job("home")), None, None).await.unwrap();

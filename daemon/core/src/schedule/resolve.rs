@@ -64,10 +64,16 @@ pub(super) fn begin(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
 
 /// The instant at which something that lasts until a local time is over: as long after the beginning of a gap as
 /// the clock would have gone without it, unless its day is left out.
+///
+/// What lasts until the end of a gap lasts through it, as what ends in it does: the times of the gap are at its end.
 pub(super) fn end(time: DateTime, zone: &TimeZone) -> Option<Timestamp> {
-    match instant(time, zone) {
-        Some(_) => zone.to_ambiguous_timestamp(time).compatible().ok(),
-        None => skipped(time, zone),
+    let last = time.checked_sub(SignedDuration::from_nanos(1)).ok()?;
+    match zone.to_ambiguous_timestamp(last).offset() {
+        AmbiguousOffset::Gap { before, .. } if instant(last, zone).is_some() => {
+            before.to_timestamp(time).ok()
+        }
+        _ if instant(time, zone).is_some() => zone.to_ambiguous_timestamp(time).compatible().ok(),
+        _ => skipped(time, zone),
     }
 }
 

@@ -17,6 +17,7 @@ use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
+use super::number;
 use crate::ports::Clock;
 
 /// Time that has passed since the world began, whatever any clock says.
@@ -81,6 +82,8 @@ pub(super) struct Ground {
     pub(super) latency: i64,
     wrong: Mutex<Vec<String>>,
     tale: Mutex<Tale>,
+    /// So many of its last lines are kept.
+    told: usize,
 }
 
 /// What happened: the last lines, and a digest of all.
@@ -90,7 +93,7 @@ struct Tale {
     digest: DefaultHasher,
 }
 
-/// Enough to see what led to something.
+/// Enough to see what led to most things.
 const TOLD: usize = 160;
 
 impl Ground {
@@ -112,6 +115,7 @@ impl Ground {
             latency,
             wrong: Mutex::default(),
             tale: Mutex::default(),
+            told: number("BACKUPD_SIM_TOLD").map_or(TOLD, |told| usize::try_from(told).unwrap()),
         })
     }
 
@@ -278,7 +282,7 @@ impl Ground {
         );
         let mut tale = self.tale.lock().unwrap();
         tale.digest.write(line.as_bytes());
-        if tale.lines.len() == TOLD {
+        if tale.lines.len() == self.told {
             tale.lines.pop_front();
         }
         tale.lines.push_back(line);

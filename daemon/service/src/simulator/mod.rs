@@ -6,8 +6,8 @@
 //! Whenever the coordinator has nothing left to do, [`properties`] says what must hold, and [`writes`] what each write
 //! must be.
 //!
-//! A seed that failed is lived again with `BACKUPD_SIM_SEED=… cargo nextest run -p backupd simulator::replay`; each run
-//! of the tests lives a few new ones, and `make soak` many.
+//! A seed that failed is lived again with `BACKUPD_SIM_SEED=… cargo nextest run -p backupd simulator::replay`, and tells
+//! more of it with `BACKUPD_SIM_TOLD=100000`; each run of the tests lives a few new ones, and `make soak` many.
 
 mod account;
 mod daemon;

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use backupd_core::config::{Catalog, Fault, Settings};
+use backupd_core::{
+    config::{Catalog, Fault, Settings},
+    name::RunId,
+    run::Run,
+};
 use jiff::Timestamp;
 
 use super::Coordinator;
@@ -29,6 +33,11 @@ impl Coordinator {
     /// The first appointment.
     pub(crate) fn first_appointment(&self) -> Option<(Timestamp, String)> {
         self.agenda.peek()
+    }
+
+    /// A run as it is in memory.
+    pub(crate) fn run_in_memory(&self, id: RunId) -> Option<&Run> {
+        self.runs.get(&id).map(|live| &*live.run)
     }
 
     /// What must not grow for ever, by name.

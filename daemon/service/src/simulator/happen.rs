@@ -271,6 +271,7 @@ impl World {
         let ground = Arc::clone(&self.machine.ground);
         let configuration = self.machine.configuration.clone();
         let index = ground.index(self.life.jobs + 1);
+        ground.tell(format!("{whim:?} of `j{index}`"));
         match whim {
             Whim::Edit => self.life.write_job(&ground, &configuration, index),
             Whim::Limit => life::write_settings(&ground, &configuration),

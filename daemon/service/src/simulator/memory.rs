@@ -298,6 +298,7 @@ impl Store for Memory {
         pause: Option<Pause>,
         _: Vec<Entry>,
     ) -> Reply<'_, Result<(), StoreError>> {
+        self.ground.tell(format!("pause of {job:?}: {pause:?}"));
         self.write(move |disk| match pause {
             Some(pause) => {
                 let until = pause.until.map(whole);

@@ -93,9 +93,13 @@ impl World {
             return;
         }
         if self.held(run, unfinished).is_none() {
+            // What a run waits for is not kept.
+            let daemon = self.daemon.as_ref();
+            let known = daemon.and_then(|daemon| daemon.coordinator.run_in_memory(run.id));
+            let known = known.map(|known| &known.blocked_by);
             self.wrong(format!(
-                "{} of `{job}` is {} and could start: {:?}",
-                run.id, run.state, run.blocked_by
+                "{} of `{job}` is {} and could start: {known:?}",
+                run.id, run.state
             ));
         }
     }

@@ -331,6 +331,8 @@ impl Coordinator {
             let zone = self.zone_of(window);
             match (run.state.has_worker(), window.window.contains(now, &zone)) {
                 (false, false) => window.window.opens_after(now, &zone),
+                // Nobody waits for a run any more that cannot start.
+                (false, true) => window.window.closes_after(now, &zone),
                 (true, true) if self.stops_when_lost(run) => window.window.closes_after(now, &zone),
                 _ => None,
             }

@@ -124,6 +124,24 @@ async fn whoever_starts_a_job_outside_of_its_window_is_told() {
 }
 
 #[tokio::test]
+async fn nobody_waits_for_a_run_whose_window_has_closed() {
+    let windowed = "schedule = { calendar = \"09:00\", window = \"08:30-10:00\" }\nafter = [\"home\"]";
+    let last = "schedule = \"09:00\"\nafter = [\"windowed\"]";
+    let jobs = [("home", ""), ("windowed", windowed), ("last", last)];
+    let stage = Stage::new(&jobs).await.published();
+    let options = StartOptions::default();
+    stage.handle.start(job("home"), options).await.unwrap();
+    pass(&stage, HOUR).await;
+    assert_eq!(launches(&stage), 1, "each waits for the one before");
+    let closes = "2027-01-15T10:00:00Z".parse().unwrap();
+    assert_eq!(*stage.alarm.borrow(), Some(closes));
+    pass(&stage, HOUR).await;
+    assert_eq!(launches(&stage), 2);
+    let blocked = stage.job_view("windowed").await.blocked_by;
+    assert!(blocked[0].what.ends_with("is closed"), "{blocked:?}");
+}
+
+#[tokio::test]
 async fn a_run_begins_inside_of_its_window_alone() {
     let lines = "schedule = { calendar = \"09:00\", window = \"08:30-10:00, 22:00-06:00\" }\n\
                  conditions = { ac_power = true, when_lost = \"stop\" }";

@@ -49,9 +49,7 @@ impl ClockWatch {
     pub fn look(&mut self, reading: Reading) -> Option<SignedDuration> {
         let (before, after) = (self.origin, origin(reading));
         self.origin = after;
-        let nanoseconds = after.saturating_sub(before);
-        let seconds = i64::try_from(nanoseconds / 1_000_000_000).unwrap_or(i64::MAX);
-        let moved = SignedDuration::from_secs(seconds);
+        let moved = SignedDuration::try_from_nanos_i128(after.saturating_sub(before))?;
         if moved.abs() < STEP {
             return None;
         }
@@ -240,6 +238,9 @@ mod tests {
             Some(SignedDuration::from_hours(1))
         );
         assert_eq!(watch.doubt(reading(at(101), 100), None), None);
+        let some = SignedDuration::from_millis(2500);
+        assert_eq!(watch.look(reading(at(101) + some, 100)), Some(some));
+        assert_eq!(watch.look(reading(at(101), 100)), Some(-some));
         assert_eq!(
             watch.look(reading(at(-101), 100)),
             Some(SignedDuration::from_hours(-202))

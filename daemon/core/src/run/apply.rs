@@ -1,6 +1,6 @@
 //! The moves of a run.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     record::{Attempt, BlockedBy, Run, Statistics},
@@ -30,6 +30,8 @@ pub enum RunEvent {
     Skip(String),
     /// Another run takes the place of its next attempt.
     Supersede,
+    /// The clock was set by so much: its next attempt is as far away as it was.
+    ClockSet(SignedDuration),
     /// Somebody wants it to start now, in spite of these.
     Override(Vec<String>),
     /// The worker could not be started at all.
@@ -81,6 +83,11 @@ impl Run {
                 let failure = self.failure.take();
                 self.finish(RunResult::Failed, failure, now);
                 Ok(true)
+            }
+            (Backoff, RunEvent::ClockSet(moved)) => {
+                let at = self.next_attempt.and_then(|at| at.checked_add(moved).ok());
+                self.next_attempt = at.or(self.next_attempt);
+                Ok(at.is_some())
             }
             (Queued | Waiting | Backoff, RunEvent::CancelRequested) => {
                 self.cancel_requested = true;
@@ -377,6 +384,7 @@ impl RunEvent {
             Self::GoOn => "go on",
             Self::Skip(_) => "skip",
             Self::Supersede => "supersede",
+            Self::ClockSet(_) => "clock set",
             Self::Override(_) => "override",
             Self::LaunchFailed(_) => "launch failed",
             Self::WorkerGone | Self::WorkerKilled(_) => "worker gone",

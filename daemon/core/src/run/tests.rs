@@ -1,4 +1,4 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
@@ -290,6 +290,27 @@ fn a_run_that_waits_for_its_next_attempt_can_be_cancelled_or_superseded() {
 }
 
 #[test]
+fn a_clock_that_is_set_makes_the_wait_for_the_next_attempt_neither_longer_nor_shorter() {
+    let mut run = run();
+    run.retry = Some(crate::retry::Retry::default());
+    run.apply(RunEvent::Starting, at(1)).unwrap();
+    let hour = SignedDuration::from_hours(1);
+    assert!(run.apply(RunEvent::ClockSet(hour), at(3602)).is_err());
+    run.apply(RunEvent::WorkerGone, at(2)).unwrap();
+    let before = run.next_attempt.unwrap();
+    assert_eq!(run.apply(RunEvent::ClockSet(hour), at(3602)), Ok(true));
+    assert_eq!(run.next_attempt, Some(before + hour));
+    assert_eq!(run.apply(RunEvent::ClockSet(-hour), at(2)), Ok(true));
+    assert_eq!(run.next_attempt, Some(before));
+    // No calendar goes so far.
+    assert_eq!(
+        run.apply(RunEvent::ClockSet(SignedDuration::MAX), at(2)),
+        Ok(false)
+    );
+    assert_eq!((run.state, run.next_attempt), (RunState::Backoff, Some(before)));
+}
+
+#[test]
 fn a_run_that_makes_way_goes_on_later_and_the_attempt_does_not_count() {
     let mut run = started();
     run.retry = Some(crate::retry::Retry {
@@ -388,7 +409,7 @@ fn a_worker_that_ended_well_before_it_could_make_way_has_ended_well() {
 proptest! {
     /// Whatever comes in whatever order: a run has a result exactly when it is finished, and never loses it.
     #[test]
-    fn a_result_and_the_end_come_together(moves in proptest::collection::vec(0_u8..12, 0..30), retried: bool) {
+    fn a_result_and_the_end_come_together(moves in proptest::collection::vec(0_u8..13, 0..30), retried: bool) {
         let mut run = run();
         run.retry = retried.then(crate::retry::Retry::default);
         for (step, choice) in moves.into_iter().enumerate() {
@@ -406,6 +427,7 @@ proptest! {
                 8 => RunEvent::Supersede,
                 9 => RunEvent::Skip("not worth it".into()),
                 10 => RunEvent::Override(vec!["a window".into()]),
+                11 => RunEvent::ClockSet(SignedDuration::from_secs(-60)),
                 _ => event(seq, EventKind::Failure { failure: Failure::new(FailureClass::Engine, "x") }),
             };
             let _ = run.apply(event, at(i64::try_from(seq).unwrap()));

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use backupd_core::{
     name::{JobName, RunId},
-    run::{Run, Trigger},
+    run::{Run, RunEvent, RunState, Trigger},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{Coordinator, agenda::Appointment};
 
@@ -100,18 +100,36 @@ impl Coordinator {
 
     /// Makes the appointment for the next attempt of a run.
     pub(super) fn appoint_attempt(&mut self, id: RunId) {
-        let at = self.runs.get(&id).and_then(|live| self.attempt_at(&live.run));
+        let at = self.runs.get(&id).and_then(|live| live.run.next_attempt);
         // One that has come waits for something else by now, and must not hide what is to come.
         let at = at.filter(|at| *at > self.parts.clock.now());
         self.agenda.set(Appointment::Attempt(id), at);
     }
 
-    /// When the next attempt of a run is: never further away than the longest wait, wherever the clock was set to.
-    pub(super) fn attempt_at(&self, run: &Run) -> Option<Timestamp> {
-        let (at, retry) = run.next_attempt.zip(run.retry.as_ref())?;
+    /// The clock was set by so much: what waits for its next attempt waits as long as it would have, and what has waited
+    /// for long enough does not wait again.
+    pub(super) async fn move_attempts(&mut self, moved: SignedDuration) {
         let now = self.parts.clock.now();
-        let latest = now.checked_add(retry.maximum).ok()?;
-        Some(if at <= latest { at } else { now })
+        let waits = |id: &RunId| {
+            let run = self.runs.get(id).map(|live| &live.run)?;
+            (run.state == RunState::Backoff).then(|| Run::clone(run))
+        };
+        let waiting: Vec<Run> = self.unfinished.iter().filter_map(waits).collect();
+        for mut run in waiting {
+            let (id, before) = (run.id, run.next_attempt);
+            let _ = run.apply(RunEvent::ClockSet(moved), now);
+            // No wait is longer than the longest: the clock was set while nobody was there.
+            let ahead = run.next_attempt.map(|at| at.duration_since(now));
+            let longest = run.retry.as_ref().map(|retry| retry.maximum);
+            if let Some(ahead) = ahead.filter(|ahead| Some(*ahead) > longest) {
+                let _ = run.apply(RunEvent::ClockSet(-ahead), now);
+            }
+            if run.next_attempt != before {
+                self.save(&run, None).await;
+                self.put_back(run);
+            }
+            self.appoint_attempt(id);
+        }
     }
 
     /// A pause has ended, or was ended.

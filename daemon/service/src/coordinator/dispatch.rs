@@ -12,6 +12,11 @@ const ROUNDS: usize = 4;
 impl Coordinator {
     /// Handles one message.
     pub(super) async fn take(&mut self, message: Message) {
+        // What comes of it counts from the clock as it is by now.
+        if self.look_at_clock().await {
+            self.look_at_windows().await;
+            self.pump().await;
+        }
         match message {
             Message::Start(job, options, who, answer) => {
                 let outcome = self.start(&job, options, &who).await;

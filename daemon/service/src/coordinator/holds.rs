@@ -116,8 +116,8 @@ impl Coordinator {
     }
 
     fn backs_off(&self, run: &Run, now: Timestamp) -> Option<Hold> {
-        let at = self
-            .attempt_at(run)
+        let at = run
+            .next_attempt
             .filter(|at| *at > now && run.state == RunState::Backoff)?;
         let (last, retry) = run.attempts.last().zip(run.retry.as_ref())?;
         let why = run
@@ -212,7 +212,7 @@ impl Coordinator {
                 // What was overridden is asked for once.
                 Trigger::Manual => !self.told_overridden.contains(id),
                 _ if at_work => self.stops_when_lost(run),
-                _ => self.attempt_at(run).is_none_or(|at| at <= self.parts.clock.now()),
+                _ => run.next_attempt.is_none_or(|at| at <= self.parts.clock.now()),
             };
             let can_be_lost = |condition: &&Condition| {
                 run.trigger == Trigger::Manual || !at_work || condition.is_kept_while_running()

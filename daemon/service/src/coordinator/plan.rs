@@ -240,7 +240,8 @@ impl Coordinator {
         };
         tracing::warn!(
             MESSAGE_ID = messages::CLOCK_SET,
-            "the clock was set by {moved:#}; all schedules are worked out anew"
+            "the clock was set by {:#}; all schedules are worked out anew",
+            SignedDuration::from_secs(moved.as_secs())
         );
         self.awake_since = reading.now;
         let before = reading.now.checked_sub(moved).unwrap_or(reading.now);
@@ -255,9 +256,7 @@ impl Coordinator {
         marks.extend(self.set_cares_over(before, reading.now));
         self.replan(marks).await;
         self.appoint_pause_ends();
-        for id in self.unfinished.clone() {
-            self.appoint_attempt(id);
-        }
+        self.move_attempts(moved).await;
         if let Some(trouble) = self.store_trouble.clone() {
             self.trouble_with_store(trouble);
         }

@@ -16,7 +16,7 @@ use backupd_core::{
     pause::Pause,
     run::Run,
 };
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::{
     sync::{mpsc, watch},
     time::{Interval, MissedTickBehavior, interval},
@@ -249,9 +249,9 @@ impl Coordinator {
             }
             let id = run.id;
             self.insert(run);
-            self.appoint_attempt(id);
             self.appoint_window(id);
         }
+        self.move_attempts(SignedDuration::ZERO).await;
         for (job, pause) in self.parts.store.pauses().await? {
             self.take_pause(job, Some(pause));
         }

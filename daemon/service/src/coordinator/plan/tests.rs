@@ -60,6 +60,79 @@ async fn an_attempt_that_waits_for_another_run_does_not_hide_what_comes() {
 }
 
 #[tokio::test]
+async fn a_wait_for_the_next_attempt_is_as_long_as_it_would_have_been_when_the_clock_is_set() {
+    let lines = "schedule = \"09:00\"\nretry = { initial = \"1h\" }";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    let run = launched(&stage)[0];
+    fails(&stage, run).await;
+    let next = stage.stored(run).await.next_attempt.unwrap();
+    let left = next.duration_since(stage.clock.now());
+    for now in ["2027-01-15T04:00:00Z", "2027-01-15T16:00:00Z"] {
+        set(&stage, now).await;
+        let next = stage.stored(run).await.next_attempt.unwrap();
+        assert_eq!(next.duration_since(stage.clock.now()), left);
+        assert_eq!(launched(&stage), [run]);
+    }
+    pass(&stage, left).await;
+    assert_eq!(launched(&stage), [run, run]);
+}
+
+#[tokio::test]
+async fn an_attempt_that_has_come_does_not_wait_again_when_the_clock_is_set_back() {
+    let lines = "schedule = \"09:00\"";
+    let stage = Stage::new(&[("home", lines), ("a", ""), ("b", "")])
+        .await
+        .published();
+    pass(&stage, HOUR).await;
+    let run = launched(&stage)[0];
+    fails(&stage, run).await;
+    for name in ["a", "b"] {
+        let options = StartOptions::default();
+        stage.handle.start(job(name), options).await.unwrap();
+    }
+    pass(&stage, SignedDuration::from_mins(1)).await;
+    set(&stage, "2027-01-15T08:50:00Z").await;
+    assert_eq!(stage.stored(run).await.state, RunState::Backoff);
+    let other = launched(&stage)[1];
+    stage.worker_succeeds(other).await;
+    stage.handle.settings().await.unwrap();
+    assert_eq!(launched(&stage).last(), Some(&run));
+}
+
+#[tokio::test]
+async fn an_attempt_that_fails_before_anybody_sees_that_the_clock_was_set_waits_no_longer() {
+    let stage = Stage::new(&[("home", "schedule = \"09:00\"")]).await.published();
+    pass(&stage, HOUR).await;
+    let run = launched(&stage)[0];
+    stage.worker_says(run, Vec::new(), false).await;
+    stage.handle.settings().await.unwrap();
+    stage.clock.set("2027-01-15T14:00:00Z".parse().unwrap());
+    stage.inbox.worker_gone(run, 1, None).await;
+    stage.inbox.wake().await;
+    stage.handle.settings().await.unwrap();
+    let next = stage.stored(run).await.next_attempt.unwrap();
+    let left = next.duration_since(stage.clock.now());
+    assert!(left <= SignedDuration::from_secs(30), "{left}");
+}
+
+#[tokio::test]
+async fn an_attempt_is_never_further_away_than_the_longest_wait() {
+    let stage = Stage::new(&[("home", "schedule = \"09:00\"")]).await.published();
+    set(&stage, "2027-01-16T09:00:00Z").await;
+    let run = launched(&stage)[0];
+    fails(&stage, run).await;
+    stage.handle.pause(None, None, None).await.unwrap();
+    // The clock of the next stage shows the day before.
+    let stage = stage.restart().await.published();
+    assert_eq!(stage.stored(run).await.next_attempt, Some(stage.clock.now()));
+    set(&stage, "2027-01-16T09:30:00Z").await;
+    assert_eq!(stage.stored(run).await.next_attempt, Some(stage.clock.now()));
+    stage.handle.resume(None).await.unwrap();
+    assert_eq!(launched(&stage), [run]);
+}
+
+#[tokio::test]
 async fn an_elapse_during_an_attempt_is_taken_in_by_the_next_attempt() {
     let stage = Stage::new(&[("home", "schedule = [\"09:00\", \"09:10\"]")])
         .await

@@ -83,10 +83,12 @@ impl Account {
 
     /// Whether elapses are as they were.
     pub(super) fn agrees(&self, job: &Job, local: &TimeZone, anchor: Timestamp) -> bool {
-        self.job.schedules == job.schedules
-            && self.job.enabled == job.enabled
-            && self.local == *local
-            && self.anchor == anchor
+        self.is_said_by(job) && self.local == *local && self.anchor == anchor
+    }
+
+    /// Whether the job's file says of elapses what it said.
+    pub(super) fn is_said_by(&self, job: &Job) -> bool {
+        self.job.schedules == job.schedules && self.job.enabled == job.enabled
     }
 
     /// Time has passed up to now.

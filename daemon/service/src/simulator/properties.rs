@@ -7,7 +7,7 @@ use backupd_core::{
 };
 use jiff::SignedDuration;
 
-use super::world::{SetBack, World};
+use super::world::{Setting, World};
 use crate::ports::Clock as _;
 
 impl World {
@@ -16,9 +16,11 @@ impl World {
         self.keep_accounts();
         self.hear();
         self.look_at_writes();
-        if self.set_back == SetBack::Unseen {
-            let kept = self.daemon.is_some() && !self.asleep && !self.is_impaired();
-            self.set_back = if kept { SetBack::Kept } else { SetBack::Unkept };
+        let keeps = self.daemon.is_some() && !self.asleep && !self.is_impaired();
+        for setting in [&mut self.set, &mut self.set_back] {
+            if *setting == Setting::Unseen {
+                *setting = if keeps { Setting::Kept } else { Setting::Unkept };
+            }
         }
         if self.daemon.is_none() || self.asleep || self.is_impaired() {
             return;
@@ -107,17 +109,9 @@ impl World {
     /// Why a run that has no worker may have none.
     fn held(&self, run: &Run, unfinished: &[Run]) -> Option<&'static str> {
         let ground = &self.machine.ground;
-        if run.state == RunState::Backoff {
-            let since = self.witness.backs_off.get(&run.id);
-            let waits = since.map_or(SignedDuration::ZERO, |since| ground.age() - *since);
-            let maximum = run
-                .retry
-                .as_ref()
-                .map_or(SignedDuration::ZERO, |retry| retry.maximum);
-            let coming = run.next_attempt.is_some_and(|at| at > ground.now());
-            if coming && waits <= maximum + SignedDuration::from_secs(1) {
-                return Some("backs off");
-            }
+        let comes = self.witness.backs_off.get(&run.id);
+        if comes.is_some_and(|comes| *comes > ground.age()) {
+            return Some("backs off");
         }
         let job = run.job.as_ref()?;
         let daemon = self.daemon.as_ref()?;

@@ -20,9 +20,9 @@ use super::{
 };
 use crate::ports::Clock as _;
 
-/// Whether the clock was set back, and a daemon kept what follows from that.
+/// Whether the clock was set, and a daemon kept what follows from that.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum SetBack {
+pub(super) enum Setting {
     /// It was not, or one did.
     #[default]
     Kept,
@@ -44,7 +44,9 @@ pub(super) struct World {
     /// Up to where jobs were seen to that are gone: the store knows it when they come back.
     waters: BTreeMap<JobName, Timestamp>,
     pub(super) witness: Witness,
-    pub(super) set_back: SetBack,
+    pub(super) set: Setting,
+    /// The same, where it was set back.
+    pub(super) set_back: Setting,
     /// When the daemon began, the machine woke up, or the clock was set.
     pub(super) disturbed: Age,
     /// Runs at work at once.
@@ -89,7 +91,8 @@ impl World {
             accounts: BTreeMap::new(),
             waters: BTreeMap::new(),
             witness: Witness::default(),
-            set_back: SetBack::Kept,
+            set: Setting::Kept,
+            set_back: Setting::Kept,
             disturbed: Age::ZERO,
             limit: 0,
             known_jobs: life.jobs,
@@ -186,7 +189,10 @@ impl World {
         ground.tell("the daemon starts");
         self.disturbed = ground.age();
         self.keep_accounts();
-        if std::mem::take(&mut self.set_back) != SetBack::Kept {
+        let knows = std::mem::take(&mut self.set) == Setting::Kept;
+        self.witness
+            .judge_waits(&self.machine.memory.disk(), &ground, knows);
+        if std::mem::take(&mut self.set_back) != Setting::Kept {
             for account in self.accounts.values_mut() {
                 account.judge_anew();
             }
@@ -221,14 +227,17 @@ impl World {
     /// Somebody sets the clock, or it is found to be wrong.
     pub(super) async fn set_clock(&mut self, now: Timestamp) {
         self.keep_accounts();
+        // What was written before is of the clock as it was.
+        self.look_at_writes();
         let ground = Arc::clone(&self.machine.ground);
         let (before, age) = (ground.now(), ground.age());
         ground.tell(format!("the clock is set to {now}"));
         ground.set(now);
-        self.witness.steps += 1;
+        self.set = Setting::Unseen;
         if now < before {
-            self.set_back = SetBack::Unseen;
+            self.set_back = Setting::Unseen;
         }
+        self.witness.step(now.duration_since(before), age);
         let mut again = Vec::new();
         for account in self.accounts.values_mut() {
             account.step(before, now, age);
@@ -247,6 +256,7 @@ impl World {
     pub(super) fn keep_accounts(&mut self) {
         let (ground, local) = (Arc::clone(&self.machine.ground), self.local());
         let (now, age) = (ground.now(), ground.age());
+        let mut again = Vec::new();
         if let Some(daemon) = &self.daemon {
             let (catalog, settings) = daemon.coordinator.configured();
             self.limit = settings.max_parallel_runs as usize;
@@ -265,14 +275,23 @@ impl World {
                     Some(account) if account.agrees(job, &local, anchor) => {
                         account.job.clone_from(job);
                     }
-                    Some(account) => account.reopen(job, local.clone(), anchor, now),
+                    Some(account) => {
+                        let is_edited = !account.is_said_by(job);
+                        account.reopen(job, local.clone(), anchor, now);
+                        again.extend((is_edited || account.repeats(now)).then(|| job.name.clone()));
+                    }
                     None => {
+                        again.push(job.name.clone());
                         let water = self.waters.remove(&job.name).map_or(now, |water| water.max(now));
                         let account = Account::open(job, local.clone(), anchor, now, water);
                         self.accounts.insert(job.name.clone(), account);
                     }
                 }
             }
+        }
+        // What elapses from now on may have done so before, by a clock that was ahead.
+        for job in again {
+            self.allow_again(&job, now);
         }
         for account in self.accounts.values_mut() {
             account.pass(now, age);

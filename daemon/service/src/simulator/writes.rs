@@ -8,18 +8,22 @@ use backupd_core::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ground::Age, memory::Disk, world::World};
+use super::{
+    ground::{Age, Ground},
+    memory::Disk,
+    world::World,
+};
 use crate::ports::Clock as _;
 
 /// What was seen of runs beside their records.
 #[derive(Default)]
 pub(super) struct Witness {
-    /// Since when a run waits for its next attempt.
+    /// When the next attempt of a run comes that waits for it.
     pub(super) backs_off: BTreeMap<RunId, Age>,
+    /// When the clock was last set.
+    stepped: Age,
     /// When the first run for an elapse was made.
     scheduled: BTreeMap<(JobName, Timestamp), Age>,
-    /// How often the clock was set.
-    pub(super) steps: u64,
     /// The last telling result of each job, and its last good end.
     pub(super) told: BTreeMap<JobName, (Option<RunResult>, Option<Timestamp>)>,
     /// When a run of the job last began.
@@ -29,6 +33,38 @@ pub(super) struct Witness {
     pub(super) asks: Option<JobName>,
     /// Jobs whose device came, and that have not run since.
     pub(super) asked: BTreeSet<JobName>,
+}
+
+/// A clock that is set by less is taken for one that goes wrong a little.
+const STEP: SignedDuration = SignedDuration::from_secs(2);
+
+impl Witness {
+    /// The clock was set by so much: that leaves waits alone, but where nobody can tell.
+    pub(super) fn step(&mut self, moved: SignedDuration, age: Age) {
+        self.stepped = age;
+        for comes in self.backs_off.values_mut().filter(|_| moved.abs() < STEP) {
+            *comes -= moved;
+        }
+    }
+
+    /// A daemon starts. One that cannot know that the clock was set judges by what it shows now; no wait is longer than
+    /// the longest.
+    pub(super) fn judge_waits(&mut self, disk: &Disk, ground: &Ground, knows: bool) {
+        for (id, comes) in &mut self.backs_off {
+            let Some(run) = disk.runs.get(id) else { continue };
+            *comes = if knows { *comes } else { comes_by(run, ground) };
+            let longest = run.retry.as_ref().map(|retry| retry.maximum);
+            if Some(*comes - ground.age()) > longest {
+                *comes = ground.age();
+            }
+        }
+    }
+}
+
+/// When the next attempt of a run comes by the clock as it is now.
+fn comes_by(run: &Run, ground: &Ground) -> Age {
+    let left = run.next_attempt.map(|at| at.duration_since(ground.now()));
+    ground.age() + left.unwrap_or_default()
 }
 
 impl World {
@@ -52,10 +88,13 @@ impl World {
             }
             let known = before.as_ref().map_or(0, |before| before.attempts.len());
             if attempts > known {
-                self.look_at_attempt(&job, before.as_ref(), &run);
+                self.look_at_attempt(&job, &run);
             }
             if run.state == RunState::Backoff {
-                self.look_at_backoff(&run);
+                let waited = before
+                    .as_ref()
+                    .is_some_and(|before| before.state == RunState::Backoff);
+                self.look_at_backoff(&run, waited);
             } else {
                 self.witness.backs_off.remove(&run.id);
             }
@@ -94,8 +133,8 @@ impl World {
             .retain(|(of, elapse), _| stays(of, *elapse));
     }
 
-    fn look_at_attempt(&mut self, job: &JobName, before: Option<&Run>, run: &Run) {
-        let (age, now) = (self.machine.ground.age(), self.machine.ground.now());
+    fn look_at_attempt(&mut self, job: &JobName, run: &Run) {
+        let age = self.machine.ground.age();
         self.witness.began.insert(job.clone(), age);
         self.witness.asked.remove(job);
         if let Some(account) = self.accounts.get_mut(job) {
@@ -106,11 +145,13 @@ impl World {
         if counted > most as usize {
             self.wrong(format!("{} has {counted} attempts of {most}", run.id));
         }
-        if let Some(at) = before.and_then(|before| before.next_attempt)
-            && at > now
-            && self.witness.steps == 0
+        if let Some(comes) = self.witness.backs_off.get(&run.id)
+            && *comes > age
         {
-            self.wrong(format!("{} is tried again at {now} and not at {at}", run.id));
+            self.wrong(format!(
+                "{} is tried again at {age:?} and not at {comes:?}",
+                run.id
+            ));
         }
         if run.trigger == Trigger::Manual {
             return;
@@ -126,15 +167,35 @@ impl World {
         }
     }
 
-    fn look_at_backoff(&mut self, run: &Run) {
-        let age = self.machine.ground.age();
-        self.witness.backs_off.entry(run.id).or_insert(age);
+    /// A run waits for its next attempt, or `waited` for it already.
+    fn look_at_backoff(&mut self, run: &Run, waited: bool) {
+        let comes = comes_by(run, &self.machine.ground);
+        if waited {
+            let (before, age) = (self.witness.backs_off.get(&run.id), self.machine.ground.age());
+            // What has come has come.
+            if before.map(|before| (*before).max(age)) != Some(comes.max(age)) {
+                self.wrong(format!(
+                    "{} is tried again at {comes:?} and not at {before:?}",
+                    run.id
+                ));
+            }
+            return;
+        }
+        self.witness.backs_off.insert(run.id, comes);
         let (Some(at), Some(retry), Some(last)) = (run.next_attempt, &run.retry, run.attempts.last()) else {
             self.wrong(format!("{} waits for no attempt", run.id));
             return;
         };
-        let wait = last.finished.map(|finished| at.duration_since(finished));
-        if wait.is_none_or(|wait| wait > retry.maximum || wait <= SignedDuration::ZERO) {
+        let (age, now) = (self.machine.ground.age(), self.machine.ground.now());
+        let Some(finished) = last.finished else {
+            self.wrong(format!("{} waits for an attempt while it is at work", run.id));
+            return;
+        };
+        // What ended before the clock was set did so by another clock.
+        let since_set = SignedDuration::ZERO..age - self.witness.stepped;
+        let is_of_this_clock = since_set.contains(&now.duration_since(finished));
+        let wait = at.duration_since(if is_of_this_clock { finished } else { now });
+        if wait > retry.maximum || is_of_this_clock && wait <= SignedDuration::ZERO {
             self.wrong(format!("{} waits {wait:?} for its next attempt", run.id));
         }
     }

@@ -109,6 +109,14 @@ impl Coordinator {
                 self.supersede(id, batch);
                 *room += 1;
             }
+            // One that may be given up before it does so.
+            Some((id, RunState::Backoff)) if self.has_deadline(id) => {
+                let next = timetable.next_after(now).map(|next| next.at);
+                self.after_active.insert(name.clone());
+                // The next one takes the place of its next attempt.
+                self.agenda.set(Appointment::Elapse(name.clone()), next);
+                return;
+            }
             // One that has not begun does what the elapse asks for.
             Some(_) => {
                 batch.seen.push((Subject::Job(name.clone()), elapse.at));
@@ -165,6 +173,34 @@ impl Coordinator {
         let last = self.runs.get(&id).and_then(|live| live.run.attempts.last());
         last.and_then(|attempt| attempt.finished)
             .is_some_and(|finished| elapse <= finished)
+    }
+
+    fn has_deadline(&self, id: RunId) -> bool {
+        let retry = self.runs.get(&id).and_then(|live| live.run.retry.as_ref());
+        retry.is_some_and(|retry| retry.deadline.is_some())
+    }
+
+    /// An attempt that begins does what an elapse asks for that has waited for it.
+    pub(super) async fn attempt_sees_to(&mut self, run: &Run) {
+        let waits = |name: &&JobName| run.operation == Operation::Backup && self.after_active.contains(*name);
+        let Some(name) = run.job.as_ref().filter(waits) else {
+            return;
+        };
+        let Some((job, plan)) = self.catalog.jobs.get(name).zip(self.plans.get(name)) else {
+            return;
+        };
+        let due = self
+            .timetable(job, plan.seed)
+            .due(plan.cursor, self.parts.clock.now());
+        let batch = Batch {
+            seen: due
+                .into_iter()
+                .map(|due| (Subject::Job(name.clone()), due.last.at))
+                .collect(),
+            ..Batch::default()
+        };
+        // What could not be kept is told, and looked at again.
+        let _ = self.keep(batch, &daemon()).await;
     }
 
     pub(super) fn supersede(&self, id: RunId, batch: &mut Batch) {

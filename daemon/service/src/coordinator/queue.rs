@@ -126,6 +126,7 @@ impl Coordinator {
             self.block(id, vec![store_is_unusable(&error, now)]);
             return true;
         }
+        self.attempt_sees_to(&run).await;
         let known = self.known_snapshots(&run).await;
         let spec = known.and_then(|known| match run.operation {
             Operation::Forget => self.forget_spec(&run, known),

@@ -545,6 +545,48 @@ async fn the_next_elapse_and_a_trigger_together_are_one_run() {
 }
 
 #[tokio::test]
+async fn what_elapsed_during_an_attempt_is_not_given_up_with_the_run() {
+    let lines =
+        "schedule = [\"09:00\", \"09:10\", \"09:40\"]\nretry = { initial = \"1m\", deadline = \"15m\" }";
+    let stage = Stage::new(&[("home", lines), ("a", ""), ("b", "")])
+        .await
+        .published();
+    pass(&stage, HOUR).await;
+    let run = last_run(&stage).await.id;
+    for name in ["a", "b"] {
+        let options = StartOptions::default();
+        stage.handle.start(job(name), options).await.unwrap();
+    }
+    let a = last_run(&stage).await.id;
+    pass(&stage, SignedDuration::from_mins(11)).await;
+    fails(&stage, run, FailureClass::Network).await;
+    assert_eq!(stage.stored(run).await.state, RunState::Backoff);
+    pass(&stage, SignedDuration::from_mins(10)).await;
+    assert_eq!(alarm(&stage), Some(SignedDuration::from_mins(19)));
+    stage.worker_succeeds(a).await;
+    assert_eq!(stage.stored(run).await.result, Some(RunResult::Failed));
+    let next = last_run(&stage).await;
+    assert_eq!(next.scheduled, Some("2027-01-15T09:10:00Z".parse().unwrap()));
+    assert_eq!(next.trigger, Trigger::Schedule);
+}
+
+#[tokio::test]
+async fn what_elapsed_during_an_attempt_is_done_by_the_next_one_before_the_deadline() {
+    let lines = "schedule = [\"09:00\", \"09:10\"]\nretry = { initial = \"1m\", deadline = \"15m\" }";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    let run = last_run(&stage).await.id;
+    pass(&stage, SignedDuration::from_mins(11)).await;
+    fails(&stage, run, FailureClass::Network).await;
+    pass(&stage, SignedDuration::from_mins(1)).await;
+    stage.worker_succeeds(run).await;
+    assert_eq!(stage.stored(run).await.attempts.len(), 2);
+    assert_eq!(launched(&stage).len(), 2);
+    let next = stage.job_view("home").await.next;
+    assert_eq!(next, Some("2027-01-16T09:00:00Z".parse().unwrap()));
+}
+
+#[tokio::test]
 async fn no_attempt_begins_after_the_deadline_whatever_held_it_back() {
     let lines = "schedule = \"09:00\"\nretry = { initial = \"1m\", maximum = \"1m\", deadline = \"1h\" }";
     let stage = Stage::new(&[("home", lines)]).await.published();

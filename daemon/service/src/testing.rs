@@ -90,11 +90,11 @@ impl Clock for SteeredClock {
 }
 
 /// A machine in this zone.
-pub(crate) struct SteadyZone(pub(crate) TimeZone);
+pub(crate) struct SteeredZone(pub(crate) Arc<Mutex<TimeZone>>);
 
-impl Zones for SteadyZone {
+impl Zones for SteeredZone {
     fn local(&self) -> TimeZone {
-        self.0.clone()
+        self.0.lock().unwrap().clone()
     }
 }
 
@@ -392,6 +392,8 @@ pub(crate) struct Stage {
     pub(crate) conditions: Arc<Mutex<BTreeSet<Condition>>>,
     /// What is watched for.
     pub(crate) watches: Arc<Mutex<BTreeMap<JobName, Watch>>>,
+    /// The zone of the machine.
+    pub(crate) zone: Arc<Mutex<TimeZone>>,
     /// How many events the workers of attempts have written.
     words: Mutex<BTreeMap<(RunId, u32), u64>>,
     views: Arc<Mutex<Changes>>,
@@ -465,6 +467,7 @@ impl Stage {
         let (inbox, messages) = Coordinator::channel();
         let (alarm_times, alarm) = watch::channel(None);
         let (locks, conditions, watches) = (Arc::default(), Arc::default(), Arc::default());
+        let zone = Arc::new(Mutex::new(TimeZone::UTC));
         let parts = Parts {
             store: Arc::clone(&store) as Arc<dyn Store>,
             launcher: Arc::clone(&launcher) as Arc<dyn Launcher>,
@@ -474,7 +477,7 @@ impl Stage {
             power: Box::new(SteadyMachine(Arc::clone(&locks))),
             surroundings: Box::new(ScriptedSurroundings(Arc::clone(&conditions))),
             watcher: Box::new(ScriptedWatcher(Arc::clone(&watches))),
-            zones: Box::new(SteadyZone(TimeZone::UTC)),
+            zones: Box::new(SteeredZone(Arc::clone(&zone))),
             machine: "machine".to_owned(),
             configuration: directory.path().join("etc"),
             common: Common {
@@ -502,6 +505,7 @@ impl Stage {
             locks,
             conditions,
             watches,
+            zone,
             words: Mutex::default(),
             views: Arc::default(),
         }

@@ -58,6 +58,8 @@ impl Coordinator {
         };
         if recorded.is_ok() {
             self.apply_configuration().await;
+        } else {
+            self.apply_zones().await;
         }
         self.parts.notifier.ready();
         recorded?;
@@ -82,7 +84,18 @@ impl Coordinator {
         let found = configuration::texts(&self.parts.configuration);
         if found == self.texts || self.record_reload(&daemon(), "time zones", found).await.is_ok() {
             self.apply_configuration().await;
+        } else {
+            self.apply_zones().await;
         }
+    }
+
+    /// The machine is in another zone, and what the files say by now does not come into force: what they said before
+    /// elapses by the new one.
+    async fn apply_zones(&mut self) {
+        self.plan_all().await;
+        self.touch_all();
+        self.look_at_windows().await;
+        self.pump().await;
     }
 
     pub(super) async fn apply_configuration(&mut self) {

@@ -1,10 +1,11 @@
-use std::fs;
+use std::{fs, sync::atomic::Ordering};
 
 use backupd_core::{
     failure::{Failure, FailureClass},
     name::RunId,
     protocol::EventKind,
     run::{RunResult, RunState, Trigger},
+    zones,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -263,6 +264,21 @@ async fn a_clock_that_was_behind_for_a_while_doubles_nothing_when_it_is_set_righ
         pass(&stage, HOUR).await;
         assert_eq!(launched(&stage).len(), before);
     }
+}
+
+#[tokio::test]
+async fn schedules_follow_the_zone_where_a_full_disk_keeps_files_from_being_read() {
+    let stage = Stage::new(&[("home", "schedule = \"18:00\"")]).await.published();
+    fs::write(stage.configuration("backupd.toml"), "max_parallel_runs = 1\n").unwrap();
+    stage.store.full.store(true, Ordering::SeqCst);
+    *stage.zone.lock().unwrap() = zones::get("Europe/Berlin").unwrap();
+    stage.inbox.zones_changed().await;
+    stage.handle.settings().await.unwrap();
+    let next = "2027-01-15T17:00:00Z".parse().unwrap();
+    assert_eq!(stage.job_view("home").await.next, Some(next));
+    stage.store.full.store(false, Ordering::SeqCst);
+    set(&stage, "2027-01-15T17:00:00Z").await;
+    assert_eq!(launched(&stage).len(), 1);
 }
 
 #[tokio::test]

@@ -250,8 +250,9 @@ impl Coordinator {
         }
     }
 
-    /// A window has opened or closed.
+    /// A window has opened or closed, and may have done more since.
     pub(super) async fn window_moved(&mut self, id: RunId) {
+        self.appoint_window(id);
         self.stop_where_lost(id).await;
     }
 

@@ -142,6 +142,21 @@ async fn nobody_waits_for_a_run_whose_window_has_closed() {
 }
 
 #[tokio::test]
+async fn a_window_that_closed_and_opened_again_in_a_sleep_closes_once_more() {
+    let lines = "schedule = { calendar = \"09:00\", window = \"08:30-10:00\" }\n\
+                 conditions = { when_lost = \"stop\" }";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR).await;
+    let run = stage.launcher.launched.lock().unwrap()[0].run;
+    stage.worker_says(run, Vec::new(), false).await;
+    stage.clock.sleep(HOUR * 24);
+    pass(&stage, SignedDuration::ZERO).await;
+    assert!(stage.launcher.stopped.lock().unwrap().is_empty());
+    pass(&stage, HOUR).await;
+    assert_eq!(*stage.launcher.stopped.lock().unwrap(), [run]);
+}
+
+#[tokio::test]
 async fn a_run_begins_inside_of_its_window_alone() {
     let lines = "schedule = { calendar = \"09:00\", window = \"08:30-10:00, 22:00-06:00\" }\n\
                  conditions = { ac_power = true, when_lost = \"stop\" }";

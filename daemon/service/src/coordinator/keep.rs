@@ -55,7 +55,10 @@ impl Coordinator {
 
     /// Whether there is something that the store refused and has not done since.
     fn is_behind(&self) -> bool {
-        !self.unsaved.is_empty() || !self.unread.is_empty() || !self.ended_pauses().is_empty()
+        !self.unsaved.is_empty()
+            || !self.ended_pauses().is_empty()
+            || !self.unmarked.is_empty()
+            || !self.unread.is_empty()
     }
 
     fn store_works(&mut self) {
@@ -68,6 +71,28 @@ impl Coordinator {
         if self.store_trouble.is_none() {
             return;
         }
+        self.save_unsaved().await;
+        for job in self.ended_pauses() {
+            self.pause_ended(job).await;
+        }
+        self.keep_refused_marks().await;
+        let mut unread: Vec<JobName> = std::mem::take(&mut self.unread).into_iter().collect();
+        unread.retain(|job| self.catalog.jobs.contains_key(job));
+        if !unread.is_empty() {
+            self.read_histories(unread).await;
+            self.plan_all().await;
+        }
+        if self.is_behind() {
+            self.trouble_with_store(self.store_trouble.clone().unwrap_or_default());
+        } else {
+            self.store_works();
+            self.rouse_pending();
+        }
+    }
+
+    /// Keeps the runs that could not be kept before; what is new comes after that, or the store would have two runs of a
+    /// job that are not over.
+    pub(super) async fn save_unsaved(&mut self) {
         let unsaved: Vec<Arc<Run>> = self
             .unsaved
             .keys()
@@ -76,21 +101,6 @@ impl Coordinator {
             .collect();
         for run in unsaved {
             self.save(&run, None).await;
-        }
-        let mut unread: Vec<JobName> = std::mem::take(&mut self.unread).into_iter().collect();
-        unread.retain(|job| self.catalog.jobs.contains_key(job));
-        if !unread.is_empty() {
-            self.read_histories(unread).await;
-            self.plan_all().await;
-        }
-        for job in self.ended_pauses() {
-            self.pause_ended(job).await;
-        }
-        if self.is_behind() {
-            self.trouble_with_store(self.store_trouble.clone().unwrap_or_default());
-        } else {
-            self.store_works();
-            self.rouse_pending();
         }
     }
 

@@ -113,10 +113,28 @@ impl Coordinator {
         if marks.is_empty() {
             return;
         }
+        let subjects: Vec<Subject> = marks.iter().map(|(subject, _)| subject.clone()).collect();
         if let Err(error) = self.parts.store.schedule(Vec::new(), marks, Vec::new()).await {
-            // The next daemon works it out from what was known before: one run too many or too few.
+            // A daemon that begins before it does works it out from what was known before: one run too many or too few.
             tracing::warn!(%error, "the store does not know that schedules count from another time");
+            self.unmarked.extend(subjects);
+            self.trouble_with_store(error.to_string());
         }
+    }
+
+    /// Tells the store up to where schedules are seen to of which it refused that.
+    pub(super) async fn keep_refused_marks(&mut self) {
+        let mut marks = Vec::new();
+        for subject in std::mem::take(&mut self.unmarked) {
+            let seen = match &subject {
+                Subject::Job(name) => self.histories.get(name).map(|history| history.seen),
+                Subject::Care(key) => self.cares.get(key).map(|care| care.history.seen),
+            };
+            // The last one is what counts, and so it comes last.
+            let times = seen.into_iter().flat_map(|seen| [seen.newest, seen.last]);
+            marks.extend(times.flatten().map(|at| (subject.clone(), at)));
+        }
+        self.keep_marks(marks).await;
     }
 
     /// Elapses of schedules that are others than before count from now on: nobody who edits a file wants a backup at

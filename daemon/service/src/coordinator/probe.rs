@@ -59,6 +59,7 @@ impl Coordinator {
             ("wanted_conditions", self.wanted_conditions.len()),
             ("told_overridden", self.told_overridden.len()),
             ("unsaved", self.unsaved.len()),
+            ("unmarked", self.unmarked.len()),
             ("unread", self.unread.len()),
         ])
     }

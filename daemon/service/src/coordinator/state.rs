@@ -32,7 +32,7 @@ use crate::{
     ids::Ids,
     notify::Notifier,
     ports::{
-        CareKey, Clock, JobHistory, Launcher, Pending, Power, STAY, STAY_IN_ALL, Store, StoreError,
+        CareKey, Clock, JobHistory, Launcher, Pending, Power, STAY, STAY_IN_ALL, Store, StoreError, Subject,
         Surroundings, Watcher, Zones,
     },
     settings::Layers,
@@ -90,6 +90,8 @@ pub(crate) struct Coordinator {
     pub(super) store_trouble: Option<String>,
     /// Runs whose state is in memory alone, and what is to be recorded of them.
     pub(super) unsaved: BTreeMap<RunId, Vec<Entry>>,
+    /// What has a schedule and of which the store does not know up to where it is seen to.
+    pub(super) unmarked: BTreeSet<Subject>,
     /// Jobs whose history could not be read.
     pub(super) unread: BTreeSet<JobName>,
     /// The settings of each file as they were when it had no faults.
@@ -179,6 +181,7 @@ impl Coordinator {
             runs: BTreeMap::new(),
             store_trouble: None,
             unsaved: BTreeMap::new(),
+            unmarked: BTreeSet::new(),
             texts: Texts::new(),
             unread: BTreeSet::new(),
             layers: Layers::default(),

@@ -249,6 +249,7 @@ impl World {
             ("standings", sizes["wanted_conditions"]),
             ("agenda", 2 * jobs + 2 * unfinished + sizes["pauses"] + 1),
             ("unsaved", 0),
+            ("unmarked", 0),
             ("unread", 0),
             ("published", sizes["runs"] + jobs + self.life.repositories + 1),
             ("runs", unfinished + self.known_jobs * 25),

@@ -250,6 +250,23 @@ async fn an_elapse_that_comes_again_by_a_clock_that_was_set_back_is_not_lost_ove
 }
 
 #[tokio::test]
+async fn a_store_that_was_full_when_the_clock_was_set_back_learns_it_when_it_has_room() {
+    let lines = "schedule = [\"07:00\", \"08:30\"]";
+    let stage = Stage::new(&[("home", lines)]).await.published();
+    pass(&stage, HOUR / 2).await;
+    stage.worker_succeeds(launched(&stage)[0]).await;
+    stage.store.full.store(true, Ordering::SeqCst);
+    set(&stage, "2027-01-15T06:30:00Z").await;
+    stage.store.full.store(false, Ordering::SeqCst);
+    pass(&stage, SignedDuration::from_secs(10)).await;
+    // The clock of the next stage shows eight. Both come again; by what was known before neither would.
+    let stage = stage.restart().await.published();
+    pass(&stage, SignedDuration::from_mins(2)).await;
+    let run = stage.stored(launched(&stage)[0]).await;
+    assert_eq!(run.scheduled, Some("2027-01-15T07:00:00Z".parse().unwrap()));
+}
+
+#[tokio::test]
 async fn a_clock_that_was_behind_for_a_while_doubles_nothing_when_it_is_set_right() {
     let stage = Stage::new(&[("home", "schedule = \"07:00\"")]).await.published();
     set(&stage, "2027-01-16T07:00:00Z").await;

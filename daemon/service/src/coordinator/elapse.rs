@@ -248,6 +248,9 @@ impl Coordinator {
         if new.is_empty() && ended.is_empty() && seen.is_empty() {
             return Ok(());
         }
+        if !new.is_empty() {
+            self.save_unsaved().await;
+        }
         for run in &new {
             entries.push(accepted(self.entry(accepting(run.operation), who), run));
             seen.extend(run.job.clone().map(Subject::Job).zip(run.scheduled));

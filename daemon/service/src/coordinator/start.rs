@@ -211,6 +211,7 @@ impl Coordinator {
         if self.unfinished.len() >= MOST_UNFINISHED {
             return Err(too_many());
         }
+        self.save_unsaved().await;
         let entry = accepted(self.entry(accepting(run.operation), who), &run);
         self.try_save(&run, Some(entry)).await?;
         let id = run.id;

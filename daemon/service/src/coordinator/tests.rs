@@ -283,6 +283,31 @@ async fn what_the_store_refused_is_kept_when_it_works_again() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_run_is_kept_before_the_next_one_of_its_job() {
+    let stage = Stage::new(&[("a", "schedule = \"08:00:05\"")]).await.published();
+    let start = || stage.handle.start(job("a"), StartOptions::default());
+    let mut ended = start().await.unwrap();
+    for by_hand in [true, false] {
+        stage.store.full.store(true, Ordering::SeqCst);
+        stage.worker_says(ended, Vec::new(), true).await;
+        stage.handle.settings().await.unwrap();
+        stage.store.full.store(false, Ordering::SeqCst);
+        // The store is not tried again yet.
+        if by_hand {
+            start().await.unwrap();
+        } else {
+            stage.clock.advance(SignedDuration::from_secs(5));
+            stage.inbox.resumed().await;
+            stage.handle.settings().await.unwrap();
+        }
+        assert_eq!(stage.stored(ended).await.result, Some(RunResult::Interrupted));
+        let next = stage.launcher.launched.lock().unwrap().last().unwrap().run;
+        assert_ne!(next, ended);
+        ended = next;
+    }
+}
+
+#[tokio::test]
 async fn a_run_whose_start_cannot_be_kept_is_not_started_until_it_can() {
     let stage = Stage::new(&[("a", ""), ("b", ""), ("c", "")]).await.published();
     let mut runs = Vec::new();

@@ -7,6 +7,7 @@ use std::{
 
 use backupd_core::{
     condition::{Condition, Standing},
+    config::{Catalog, Settings},
     name::JobName,
     protocol::CredentialStores,
 };
@@ -73,8 +74,14 @@ pub(super) struct Daemon {
 /// The daemon died.
 pub(super) struct Died;
 
+/// What a daemon had read that died in its beginning.
+pub(super) struct Read {
+    pub(super) catalog: Catalog,
+    pub(super) settings: Settings,
+}
+
 impl Daemon {
-    pub(super) async fn begin(machine: &Machine) -> Result<Self, Died> {
+    pub(super) async fn begin(machine: &Machine) -> Result<Self, Read> {
         let ground = Arc::clone(&machine.ground);
         let (inbox, messages) = Coordinator::channel();
         let (alarm_times, alarm) = watch::channel(None);
@@ -106,10 +113,15 @@ impl Daemon {
             troubles: Vec::new(),
         };
         let mut coordinator = Coordinator::new(parts, inbox.clone(), messages);
-        tokio::select! {
+        let begun = tokio::select! {
             biased;
-            () = ground.blown() => return Err(Died),
-            begun = coordinator.begin() => begun.map_err(|_| Died)?,
+            () = ground.blown() => false,
+            begun = coordinator.begin() => begun.is_ok(),
+        };
+        if !begun {
+            let (catalog, settings) = coordinator.configured();
+            let (catalog, settings) = (catalog.clone(), settings.clone());
+            return Err(Read { catalog, settings });
         }
         let (outbox, handle) = (coordinator.outbox(), coordinator.handle());
         let views: Arc<Mutex<Changes>> = Arc::default();

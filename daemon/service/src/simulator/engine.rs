@@ -90,6 +90,11 @@ impl Engine {
         self.state.lock().unwrap().odds = Some(odds);
     }
 
+    /// Nobody knows which configuration will be in force in a moment.
+    pub(super) fn unbind(&self) {
+        self.bind(BTreeMap::new());
+    }
+
     /// What the configuration in force says.
     pub(super) fn bind(&self, after: BTreeMap<JobName, Vec<JobName>>) {
         self.state.lock().unwrap().after = after;

@@ -1,6 +1,6 @@
 //! What comes by itself, and what people and machines do on a whim.
 
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::{fs, sync::Arc};
 
 use backupd_core::{
     condition::Condition,
@@ -195,15 +195,18 @@ impl World {
             }
             (Whim::Toggle, Some(handle)) => {
                 let enabled = self.job_of(&job).is_some_and(|job| job.enabled);
+                self.machine.engine.unbind();
                 self.ask(async move { handle.set_enabled(job, !enabled, None).await })
                     .await;
             }
             (Whim::Delete, Some(handle)) => {
+                self.machine.engine.unbind();
                 self.ask(async move { handle.delete(job, None).await }).await;
             }
             (Whim::Edit | Whim::Break | Whim::Limit, _) => self.edit(whim).await,
             (Whim::Zone, _) => {
                 *self.machine.zone.lock().unwrap() = life::zone(&ground);
+                self.machine.engine.unbind();
                 if let Some(daemon) = self.daemon.as_ref().filter(|_| !self.asleep) {
                     daemon.inbox.zones_changed().await;
                 }
@@ -280,8 +283,7 @@ impl World {
                 fs::write(file, "sources = 1\n").unwrap();
             }
         }
-        // What is in force is known when it has been read.
-        self.machine.engine.bind(BTreeMap::new());
+        self.machine.engine.unbind();
         self.known_jobs = self.known_jobs.max(index + 1);
         if let Some(daemon) = self.daemon.as_ref().filter(|_| !self.asleep)
             && ground.chance(0.9)

@@ -7,7 +7,7 @@ use backupd_core::{
 };
 use jiff::SignedDuration;
 
-use super::world::{Setting, World};
+use super::world::World;
 use crate::ports::Clock as _;
 
 impl World {
@@ -16,14 +16,13 @@ impl World {
         self.keep_accounts();
         self.hear();
         self.look_at_writes();
-        let keeps = self.daemon.is_some() && !self.asleep && !self.is_impaired();
-        for setting in [&mut self.set, &mut self.set_back] {
-            if *setting == Setting::Unseen {
-                *setting = if keeps { Setting::Kept } else { Setting::Unkept };
-            }
-        }
         if self.daemon.is_none() || self.asleep || self.is_impaired() {
             return;
+        }
+        // What it could not keep it has kept by now, and read what it could not read.
+        (self.set, self.set_back) = (false, false);
+        if std::mem::take(&mut self.blind) {
+            self.judge_anew();
         }
         let unfinished: Vec<Run> = {
             let disk = self.machine.memory.disk();

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use backupd_core::{config::Job, name::JobName};
+use backupd_core::{
+    config::{Catalog, Job, Settings},
+    name::JobName,
+};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tempfile::TempDir;
 
@@ -20,18 +23,6 @@ use super::{
 };
 use crate::ports::Clock as _;
 
-/// Whether the clock was set, and a daemon kept what follows from that.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Setting {
-    /// It was not, or one did.
-    #[default]
-    Kept,
-    /// It was since somebody looked.
-    Unseen,
-    /// Nobody was there, or could keep it.
-    Unkept,
-}
-
 /// See the module.
 pub(super) struct World {
     pub(super) machine: Machine,
@@ -44,9 +35,12 @@ pub(super) struct World {
     /// Up to where jobs were seen to that are gone: the store knows it when they come back.
     waters: BTreeMap<JobName, Timestamp>,
     pub(super) witness: Witness,
-    pub(super) set: Setting,
+    /// The clock was set, and no daemon has kept what follows from that.
+    pub(super) set: bool,
     /// The same, where it was set back.
-    pub(super) set_back: Setting,
+    pub(super) set_back: bool,
+    /// A daemon began that could not read what it judges a clock by that was set back.
+    pub(super) blind: bool,
     /// When the daemon began, the machine woke up, or the clock was set.
     pub(super) disturbed: Age,
     /// Runs at work at once.
@@ -91,8 +85,9 @@ impl World {
             accounts: BTreeMap::new(),
             waters: BTreeMap::new(),
             witness: Witness::default(),
-            set: Setting::Kept,
-            set_back: Setting::Kept,
+            set: false,
+            set_back: false,
+            blind: false,
             disturbed: Age::ZERO,
             limit: 0,
             known_jobs: life.jobs,
@@ -189,22 +184,34 @@ impl World {
         ground.tell("the daemon starts");
         self.disturbed = ground.age();
         self.keep_accounts();
-        let knows = std::mem::take(&mut self.set) == Setting::Kept;
+        let knows = !std::mem::take(&mut self.set);
         self.witness
             .judge_waits(&self.machine.memory.disk(), &ground, knows);
-        if std::mem::take(&mut self.set_back) != Setting::Kept {
-            for account in self.accounts.values_mut() {
-                account.judge_anew();
-            }
+        if std::mem::take(&mut self.set_back) {
+            self.judge_anew();
+            self.blind = self.is_impaired();
         }
+        self.machine.engine.unbind();
         match Daemon::begin(&self.machine).await {
             Ok(daemon) => self.daemon = Some(daemon),
-            Err(_) => self.die(),
+            Err(read) => {
+                self.learn(&read.catalog, &read.settings);
+                self.die();
+            }
+        }
+    }
+
+    /// A daemon judges by what the clock shows now.
+    pub(super) fn judge_anew(&mut self) {
+        for account in self.accounts.values_mut() {
+            account.judge_anew();
         }
     }
 
     /// The daemon ends without knowing.
     pub(super) fn die(&mut self) {
+        // What it did last is judged by what it had read.
+        self.keep_accounts();
         self.machine.ground.tell("the daemon dies");
         self.end(SignedDuration::from_secs(5));
     }
@@ -233,9 +240,10 @@ impl World {
         let (before, age) = (ground.now(), ground.age());
         ground.tell(format!("the clock is set to {now}"));
         ground.set(now);
-        self.set = Setting::Unseen;
+        self.set = true;
         if now < before {
-            self.set_back = Setting::Unseen;
+            self.set_back = true;
+            self.witness.set_back = age;
         }
         self.witness.step(now.duration_since(before), age);
         let mut again = Vec::new();
@@ -254,47 +262,52 @@ impl World {
 
     /// Brings the accounts to what is in force, and to now.
     pub(super) fn keep_accounts(&mut self) {
-        let (ground, local) = (Arc::clone(&self.machine.ground), self.local());
-        let (now, age) = (ground.now(), ground.age());
-        let mut again = Vec::new();
-        if let Some(daemon) = &self.daemon {
+        if let Some(daemon) = self.daemon.take() {
             let (catalog, settings) = daemon.coordinator.configured();
-            self.limit = settings.max_parallel_runs as usize;
-            let after = catalog.jobs.values();
-            let after = after.map(|job| (job.name.clone(), job.after.clone())).collect();
-            self.machine.engine.bind(after);
-            let gone = |name: &JobName, _: &mut Account| !catalog.jobs.contains_key(name);
-            let gone = self.accounts.extract_if(.., gone);
-            self.waters
-                .extend(gone.map(|(name, account)| (name, account.water)));
-            for job in catalog.jobs.values() {
-                let Some(anchor) = self.machine.memory.disk().known_since(&job.name) else {
-                    continue;
-                };
-                match self.accounts.get_mut(&job.name) {
-                    Some(account) if account.agrees(job, &local, anchor) => {
-                        account.job.clone_from(job);
-                    }
-                    Some(account) => {
-                        let is_edited = !account.is_said_by(job);
-                        account.reopen(job, local.clone(), anchor, now);
-                        again.extend((is_edited || account.repeats(now)).then(|| job.name.clone()));
-                    }
-                    None => {
-                        again.push(job.name.clone());
-                        let water = self.waters.remove(&job.name).map_or(now, |water| water.max(now));
-                        let account = Account::open(job, local.clone(), anchor, now, water);
-                        self.accounts.insert(job.name.clone(), account);
-                    }
-                }
-            }
+            self.learn(catalog, settings);
+            self.daemon = Some(daemon);
         }
-        // What elapses from now on may have done so before, by a clock that was ahead.
-        for job in again {
-            self.allow_again(&job, now);
-        }
+        let (now, age) = (self.machine.ground.now(), self.machine.ground.age());
         for account in self.accounts.values_mut() {
             account.pass(now, age);
+        }
+    }
+
+    /// Brings the accounts to what a daemon has read.
+    fn learn(&mut self, catalog: &Catalog, settings: &Settings) {
+        let (local, now) = (self.local(), self.machine.ground.now());
+        self.limit = settings.max_parallel_runs as usize;
+        let after = catalog.jobs.values();
+        let after = after.map(|job| (job.name.clone(), job.after.clone())).collect();
+        self.machine.engine.bind(after);
+        let gone = |name: &JobName, _: &mut Account| !catalog.jobs.contains_key(name);
+        let gone = self.accounts.extract_if(.., gone);
+        self.waters
+            .extend(gone.map(|(name, account)| (name, account.water)));
+        for job in catalog.jobs.values() {
+            let Some(anchor) = self.machine.memory.disk().known_since(&job.name) else {
+                continue;
+            };
+            match self.accounts.get_mut(&job.name) {
+                Some(account) if account.agrees(job, &local, anchor) => {
+                    account.job.clone_from(job);
+                }
+                Some(account) => {
+                    let is_edited = !account.is_said_by(job);
+                    account.reopen(job, local.clone(), anchor, now);
+                    if is_edited {
+                        self.allow_again(&job.name, now);
+                    } else {
+                        self.allow_all_again(&job.name);
+                    }
+                }
+                None => {
+                    let water = self.waters.remove(&job.name).map_or(now, |water| water.max(now));
+                    let account = Account::open(job, local.clone(), anchor, now, water);
+                    self.accounts.insert(job.name.clone(), account);
+                    self.allow_again(&job.name, now);
+                }
+            }
         }
     }
 

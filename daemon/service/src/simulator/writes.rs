@@ -20,8 +20,9 @@ use crate::ports::Clock as _;
 pub(super) struct Witness {
     /// When the next attempt of a run comes that waits for it.
     pub(super) backs_off: BTreeMap<RunId, Age>,
-    /// When the clock was last set.
+    /// When the clock was last set, and set back.
     stepped: Age,
+    pub(super) set_back: Age,
     /// When the first run for an elapse was made.
     scheduled: BTreeMap<(JobName, Timestamp), Age>,
     /// The last telling result of each job, and its last good end.
@@ -125,12 +126,21 @@ impl World {
         ));
     }
 
-    /// The clock was set back over more than one elapse of a job: they come again.
+    /// The clock was set back over more than one elapse of a job, or the job counts from now on: what it was ahead of comes
+    /// again.
     pub(super) fn allow_again(&mut self, job: &JobName, from: Timestamp) {
         let stays = |of: &JobName, elapse: Timestamp| of != job || elapse <= from;
         self.witness
             .scheduled
             .retain(|(of, elapse), _| stays(of, *elapse));
+    }
+
+    /// The machine is in another zone, and of the times that the clock showed before it was set back others elapse.
+    pub(super) fn allow_all_again(&mut self, job: &JobName) {
+        let set_back = self.witness.set_back;
+        self.witness
+            .scheduled
+            .retain(|(of, _), first| of != job || *first >= set_back);
     }
 
     fn look_at_attempt(&mut self, job: &JobName, run: &Run) {

@@ -232,25 +232,29 @@ impl World {
                 ground.after(SignedDuration::ZERO, Happening::Outage(index));
                 ground.after(ground.while_up_to(DAY), Happening::Outage(index));
             }
-            (Whim::Flap, _) => {
-                let all = [
-                    Condition::AcPower,
-                    Condition::Online,
-                    Condition::Unmetered,
-                    Condition::Mounted("/srv/usb".into()),
-                    Condition::Reachable("nas:22".to_owned()),
-                    Condition::BatteryAbove(40),
-                ];
-                let condition = ground.choice(&all).clone();
-                ground.after(SignedDuration::ZERO, Happening::Flap(condition.clone()));
-                ground.after(ground.while_up_to(DAY), Happening::Flap(condition));
-            }
+            (Whim::Flap, _) => self.flap(),
             (Whim::Disk, _) => {
                 ground.after(SignedDuration::ZERO, Happening::Disk(true));
                 ground.after(ground.while_up_to(HOUR), Happening::Disk(false));
             }
             _ => {}
         }
+    }
+
+    /// A condition holds no more, or again, and then the other way round.
+    fn flap(&self) {
+        let ground = &self.machine.ground;
+        let all = [
+            Condition::AcPower,
+            Condition::Online,
+            Condition::Unmetered,
+            Condition::Mounted("/srv/usb".into()),
+            Condition::Reachable("nas:22".to_owned()),
+            Condition::BatteryAbove(40),
+        ];
+        let condition = ground.choice(&all).clone();
+        ground.after(SignedDuration::ZERO, Happening::Flap(condition.clone()));
+        ground.after(ground.while_up_to(DAY), Happening::Flap(condition));
     }
 
     async fn upset_clock(&mut self, whim: Whim) {

@@ -20,8 +20,8 @@ impl World {
             return;
         }
         // What it could not keep it has kept by now, and read what it could not read.
-        (self.set, self.set_back) = (false, false);
-        if std::mem::take(&mut self.blind) {
+        let unkept = std::mem::take(&mut self.unkept);
+        if unkept.blind && unkept.back {
             self.judge_anew();
         }
         let unfinished: Vec<Run> = {

@@ -35,12 +35,7 @@ pub(super) struct World {
     /// Up to where jobs were seen to that are gone: the store knows it when they come back.
     waters: BTreeMap<JobName, Timestamp>,
     pub(super) witness: Witness,
-    /// The clock was set, and no daemon has kept what follows from that.
-    pub(super) set: bool,
-    /// The same, where it was set back.
-    pub(super) set_back: bool,
-    /// A daemon began that could not read what it judges a clock by that was set back.
-    pub(super) blind: bool,
+    pub(super) unkept: Unkept,
     /// When the daemon began, the machine woke up, or the clock was set.
     pub(super) disturbed: Age,
     /// Runs at work at once.
@@ -52,6 +47,16 @@ pub(super) struct World {
     pub(super) rings: u64,
     pub(super) happenings: u64,
     _directory: TempDir,
+}
+
+/// What no daemon has kept yet of a clock that was set.
+#[derive(Default)]
+pub(super) struct Unkept {
+    pub(super) set: bool,
+    /// It was set back.
+    pub(super) back: bool,
+    /// The daemon began when it could not read what it judges such a clock by.
+    pub(super) blind: bool,
 }
 
 /// How long the end is quiet.
@@ -85,9 +90,7 @@ impl World {
             accounts: BTreeMap::new(),
             waters: BTreeMap::new(),
             witness: Witness::default(),
-            set: false,
-            set_back: false,
-            blind: false,
+            unkept: Unkept::default(),
             disturbed: Age::ZERO,
             limit: 0,
             known_jobs: life.jobs,
@@ -184,12 +187,12 @@ impl World {
         ground.tell("the daemon starts");
         self.disturbed = ground.age();
         self.keep_accounts();
-        let knows = !std::mem::take(&mut self.set);
+        let knows = !std::mem::take(&mut self.unkept.set);
         self.witness
             .judge_waits(&self.machine.memory.disk(), &ground, knows);
-        if std::mem::take(&mut self.set_back) {
+        self.unkept.blind = self.is_impaired();
+        if !self.unkept.blind && std::mem::take(&mut self.unkept.back) {
             self.judge_anew();
-            self.blind = self.is_impaired();
         }
         self.machine.engine.unbind();
         match Daemon::begin(&self.machine).await {
@@ -240,9 +243,9 @@ impl World {
         let (before, age) = (ground.now(), ground.age());
         ground.tell(format!("the clock is set to {now}"));
         ground.set(now);
-        self.set = true;
+        self.unkept.set = true;
         if now < before {
-            self.set_back = true;
+            self.unkept.back = true;
             self.witness.set_back = age;
         }
         self.witness.step(now.duration_since(before), age);

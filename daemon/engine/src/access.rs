@@ -73,6 +73,8 @@ pub struct Options {
     pub ssh_known_hosts: Option<PathBuf>,
     /// `rclone:`: its configuration; the one that it finds by itself without.
     pub rclone_config: Option<PathBuf>,
+    /// What all this is for, in the words of whoever asks; stands in locks, for those who wait for them.
+    pub run: Option<String>,
 }
 
 impl Default for Options {
@@ -86,6 +88,7 @@ impl Default for Options {
             ssh_key: None,
             ssh_known_hosts: None,
             rclone_config: None,
+            run: None,
         }
     }
 }

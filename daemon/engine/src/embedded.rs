@@ -37,7 +37,7 @@ use std::path::Path;
 
 use crate::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Engine, Entry,
-    ForgetReport, ForgetRequest, ListRequest, Observer, PruneReport, PruneRequest, RepositoryInfo,
+    ForgetReport, ForgetRequest, ListRequest, LockInfo, Observer, PruneReport, PruneRequest, RepositoryInfo,
     RestoreReport, RestoreRequest, Result, SnapshotInfo, SnapshotQuery, UnforgetReport, VerifyLevel,
     VerifyReport,
 };
@@ -95,6 +95,14 @@ impl Engine for Embedded {
 
     fn remove_dead_locks(&self, access: &Access) -> Result<u64> {
         lock::tidy(access)
+    }
+
+    fn locks(&self, access: &Access) -> Result<Vec<LockInfo>> {
+        lock::list(access)
+    }
+
+    fn unlock(&self, access: &Access, locks: &[String], force: bool) -> Result<Vec<LockInfo>> {
+        lock::remove(access, locks, force)
     }
 
     fn snapshots(&self, access: &Access, query: &SnapshotQuery) -> Result<Vec<SnapshotInfo>> {

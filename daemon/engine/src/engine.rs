@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Entry, ForgetReport,
-    ForgetRequest, ListRequest, Observer, PruneReport, PruneRequest, RepositoryInfo, RestoreReport,
+    ForgetRequest, ListRequest, LockInfo, Observer, PruneReport, PruneRequest, RepositoryInfo, RestoreReport,
     RestoreRequest, Result, SnapshotInfo, SnapshotQuery, UnforgetReport, VerifyLevel, VerifyReport,
 };
 
@@ -48,8 +48,15 @@ pub trait Engine: Sync {
         cancellation: &Cancellation,
     ) -> Result<VerifyReport>;
 
-    /// Removes the locks of processes of this machine that are certainly gone; answers how many.
+    /// Removes the locks of processes of ours on this machine that are certainly gone; answers how many.
     fn remove_dead_locks(&self, access: &Access) -> Result<u64>;
+
+    /// Who holds or has left a lock, the oldest first.
+    fn locks(&self, access: &Access) -> Result<Vec<LockInfo>>;
+
+    /// Removes locks by their ids; answers those that were there. One that somebody may hold fails the whole with `Locked`,
+    /// unless `force` is given: whoever gives it knows that nobody is at work there.
+    fn unlock(&self, access: &Access, locks: &[String], force: bool) -> Result<Vec<LockInfo>>;
 
     /// Lists snapshots, oldest first.
     fn snapshots(&self, access: &Access, query: &SnapshotQuery) -> Result<Vec<SnapshotInfo>>;

@@ -13,7 +13,7 @@ use backupd_core::{
     protocol::{EventKind, Spec, Work},
     run::{EngineVersion, Phase, RunResult, Statistics},
 };
-use backupd_engine::{Access, Cancellation, Embedded, Engine};
+use backupd_engine::{Access, Cancellation, Embedded, Engine, Options};
 use tracing::{info, warn};
 
 use crate::{
@@ -218,7 +218,11 @@ fn work(
         password,
         cache: repository.cache.clone(),
         secrets,
-        options: place::options(&repository.reach),
+        options: Options {
+            // A question is no run that anybody could look up.
+            run: spec.work.is_run().then(|| spec.run.to_string()),
+            ..place::options(&repository.reach)
+        },
     };
     let context = Context {
         spec,

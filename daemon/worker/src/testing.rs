@@ -17,7 +17,7 @@ use backupd_core::{
 };
 use backupd_engine::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Deletion, Engine,
-    EngineError, Entry, EntryKind, ErrorKind, ForgetReport, ForgetRequest, ListRequest, Observer,
+    EngineError, Entry, EntryKind, ErrorKind, ForgetReport, ForgetRequest, ListRequest, LockInfo, Observer,
     PruneReport, PruneRequest, RepositoryInfo, RestoreReport, RestoreRequest, Result, SnapshotInfo,
     SnapshotQuery, UnforgetReport, VerifyLevel, VerifyReport, Warning,
 };
@@ -161,6 +161,7 @@ pub(crate) struct Scripted {
     pub(crate) checked: Option<CheckReport>,
     pub(crate) pruned: PruneReport,
     pub(crate) listed: Option<Vec<SnapshotInfo>>,
+    pub(crate) locks: Mutex<Vec<LockInfo>>,
     pub(crate) unforgotten: Mutex<VecDeque<UnforgetReport>>,
     pub(crate) asked: Mutex<Option<BackupRequest>>,
     pub(crate) check_asked: Mutex<Option<CheckRequest>>,
@@ -275,6 +276,17 @@ impl Engine for Scripted {
 
     fn remove_dead_locks(&self, _: &Access) -> Result<u64> {
         Ok(0)
+    }
+
+    fn locks(&self, _: &Access) -> Result<Vec<LockInfo>> {
+        Ok(self.locks.lock().unwrap().clone())
+    }
+
+    fn unlock(&self, _: &Access, locks: &[String], _: bool) -> Result<Vec<LockInfo>> {
+        let mut held = self.locks.lock().unwrap();
+        let (removed, left) = held.drain(..).partition(|lock| locks.contains(&lock.id));
+        *held = left;
+        Ok(removed)
     }
 
     fn snapshots(&self, _: &Access, query: &SnapshotQuery) -> Result<Vec<SnapshotInfo>> {

@@ -11,20 +11,17 @@ use std::{
 };
 
 use jiff::Timestamp;
-use nix::{
-    sys::signal::kill,
-    unistd::{Pid, User, getgid, gethostname, getpid, getuid},
-};
-use serde::{Deserialize, Serialize};
 
-use crate::{Access, Cancellation, EngineError, ErrorKind, Result};
+use crate::{EngineError, ErrorKind, LockStanding, Result};
 
-use super::{
-    bars::NoBars,
-    failure,
-    lock_file::LockDirectory,
-    session::{self, Opening, Session},
-};
+use super::{failure, lock_file::LockDirectory};
+
+mod list;
+mod origin;
+mod record;
+
+pub(super) use list::{list, remove, tidy};
+pub(super) use record::Lock;
 
 /// How often a lock is written anew, and when one that was not is nobody's any more; as restic has it.
 const REFRESH: Duration = Duration::from_mins(5);
@@ -42,76 +39,6 @@ pub(super) enum Claim {
     Exclusive,
 }
 
-/// What a lock file says.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Lock {
-    time: String,
-    exclusive: bool,
-    #[serde(default)]
-    hostname: String,
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    pid: i32,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    uid: u32,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    gid: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-impl Lock {
-    /// A lock of this process.
-    fn ours(claim: Claim) -> Self {
-        Self {
-            time: Timestamp::now().to_string(),
-            exclusive: claim == Claim::Exclusive,
-            hostname: our_host(),
-            username: User::from_uid(getuid())
-                .ok()
-                .flatten()
-                .map(|user| user.name)
-                .unwrap_or_default(),
-            pid: getpid().as_raw(),
-            uid: getuid().as_raw(),
-            gid: getgid().as_raw(),
-        }
-    }
-
-    /// Whether its process on this machine is certainly gone.
-    fn is_orphaned(&self) -> bool {
-        self.hostname == our_host()
-            && self.pid > 0
-            && kill(Pid::from_raw(self.pid), None) == Err(nix::errno::Errno::ESRCH)
-    }
-
-    fn is_stale(&self) -> bool {
-        let age = self
-            .time
-            .parse::<Timestamp>()
-            .map(|time| Timestamp::now().duration_since(time).as_secs());
-        self.is_orphaned() || age.is_ok_and(|age| age > STALE.as_secs().cast_signed())
-    }
-
-    fn holder(&self) -> String {
-        format!(
-            "{} on `{}` (pid {}) since {}",
-            self.username, self.hostname, self.pid, self.time
-        )
-    }
-}
-
-fn our_host() -> String {
-    gethostname()
-        .ok()
-        .and_then(|name| name.into_string().ok())
-        .unwrap_or_default()
-}
-
 /// A lock that is held and kept fresh until dropped; then its file is removed.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -125,6 +52,8 @@ pub(super) struct Held {
 struct Shared {
     directory: LockDirectory,
     claim: Claim,
+    run: Option<String>,
+    since: Timestamp,
     file: Mutex<String>,
     /// Seconds since the epoch when the file was last written.
     written: AtomicI64,
@@ -134,15 +63,25 @@ struct Shared {
 
 impl Held {
     /// Takes a lock. Fails with `Locked` while another that excludes it is alive.
-    pub(super) fn take(name: &str, directory: LockDirectory, claim: Claim) -> Result<Self> {
+    ///
+    /// `run` says in the lock what it was taken for.
+    pub(super) fn take(
+        name: &str,
+        directory: LockDirectory,
+        claim: Claim,
+        run: Option<&str>,
+    ) -> Result<Self> {
         refuse_if_excluded(name, &directory, claim, None)?;
+        let since = Timestamp::now();
         let failed = |error: &io::Error| failure::system(format!("cannot lock repository `{name}`"), error);
         let file = directory
-            .write(&Lock::ours(claim))
+            .write(&Lock::ours(claim, run, since))
             .map_err(|error| failed(&error))?;
         let shared = Arc::new(Shared {
             directory,
             claim,
+            run: run.map(str::to_owned),
+            since,
             file: Mutex::new(file),
             written: AtomicI64::new(Timestamp::now().as_second()),
             released: Mutex::new(false),
@@ -225,7 +164,8 @@ impl Shared {
 
     /// A new file first, then the old one goes: there is no moment without a lock.
     fn refresh(&self) {
-        match self.directory.write(&Lock::ours(self.claim)) {
+        let lock = Lock::ours(self.claim, self.run.as_deref(), self.since);
+        match self.directory.write(&lock) {
             Ok(file) => {
                 let mut current = self.file.lock().unwrap_or_else(PoisonError::into_inner);
                 let old = std::mem::replace(&mut *current, file);
@@ -244,38 +184,8 @@ impl Shared {
     }
 }
 
-/// Removes what dead processes of this machine left; answers how many.
-pub(super) fn tidy(access: &Access) -> Result<u64> {
-    let opening = Opening {
-        cancellation: &Cancellation::default(),
-        compression: None,
-        bars: NoBars,
-    };
-    let (session, repository) = Session::open(access, opening)?;
-    let directory = LockDirectory::new(
-        Arc::clone(&session.place.store),
-        session.seal.clone(),
-        session::version(&repository),
-    );
-    let locks = directory.read_all(STALE).map_err(|error| {
-        failure::system(
-            format!("cannot read the locks of repository `{}`", access.name),
-            &error,
-        )
-    })?;
-    let orphaned: Vec<String> = locks
-        .into_iter()
-        .filter(|(_, lock)| lock.is_orphaned())
-        .map(|(name, _)| name)
-        .collect();
-    for name in &orphaned {
-        directory.remove(name);
-    }
-    Ok(orphaned.len() as u64)
-}
-
 /// Fails if a lock is alive that excludes the claim. The first look, when none of `ours` is there yet, removes the
-/// files of dead processes of this machine, since restic's own prune stops at them.
+/// files of dead processes of ours, since restic's own prune stops at them.
 fn refuse_if_excluded(name: &str, directory: &LockDirectory, claim: Claim, ours: Option<&str>) -> Result<()> {
     let unreadable =
         |error: &io::Error| failure::system(format!("cannot read the locks of repository `{name}`"), error);
@@ -283,14 +193,15 @@ fn refuse_if_excluded(name: &str, directory: &LockDirectory, claim: Claim, ours:
         if ours == Some(&*file) {
             continue;
         }
-        if ours.is_none() && lock.is_orphaned() {
+        let standing = lock.standing();
+        if ours.is_none() && standing == LockStanding::Gone {
             tracing::info!(
                 lock = file,
                 holder = lock.holder(),
                 "removing the lock of a dead process"
             );
             directory.remove(&file);
-        } else if (lock.exclusive || claim == Claim::Exclusive) && !lock.is_stale() {
+        } else if (lock.exclusive || claim == Claim::Exclusive) && !standing.is_over() {
             let how = if lock.exclusive {
                 "locked exclusively"
             } else {
@@ -327,7 +238,7 @@ mod tests {
     #[test]
     fn a_refreshed_lock_is_one_new_file() {
         let root = TempDir::new().unwrap();
-        let held = Held::take("test", directory(&root), Claim::Shared).unwrap();
+        let held = Held::take("test", directory(&root), Claim::Shared, None).unwrap();
         let first = held.shared.file();
         held.shared.refresh();
         assert_ne!(held.shared.file(), first);
@@ -340,13 +251,13 @@ mod tests {
     #[test]
     fn a_lock_that_was_removed_or_slept_through_stays_lost() {
         let root = TempDir::new().unwrap();
-        let held = Held::take("test", directory(&root), Claim::Shared).unwrap();
+        let held = Held::take("test", directory(&root), Claim::Shared, None).unwrap();
         held.shared.directory.remove(&held.shared.file());
         assert!(!held.is_alive().unwrap());
         held.shared.refresh();
         assert!(!held.is_alive().unwrap(), "others may have acted in between");
         let root = TempDir::new().unwrap();
-        let held = Held::take("test", directory(&root), Claim::Shared).unwrap();
+        let held = Held::take("test", directory(&root), Claim::Shared, None).unwrap();
         held.shared
             .written
             .fetch_sub(STALE.as_secs().cast_signed(), Ordering::SeqCst);
@@ -360,7 +271,7 @@ mod tests {
         let seal = Seal::new(&MasterKey::new()).unwrap();
         let take = |claim| {
             let directory = with(&root, seal.clone());
-            Held::take("test", directory, claim)
+            Held::take("test", directory, claim, None)
         };
         let refused = |claim| take(claim).unwrap_err();
         let shared = take(Claim::Shared).unwrap();
@@ -402,7 +313,7 @@ mod tests {
                     let (start, end) = (&start, &end);
                     scope.spawn(move || {
                         start.wait();
-                        let held = Held::take("test", directory, claim);
+                        let held = Held::take("test", directory, claim, None);
                         end.wait();
                         held.is_ok()
                     })

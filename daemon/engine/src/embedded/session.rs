@@ -28,6 +28,8 @@ pub(super) struct Session {
     pub(super) guard: Arc<Guard>,
     pub(super) seal: Seal,
     cancellation: Cancellation,
+    /// What locks are taken for.
+    run: Option<String>,
     lock: Option<Arc<Held>>,
 }
 
@@ -79,6 +81,7 @@ impl Session {
             guard: Arc::clone(&guard),
             seal,
             cancellation: opening.cancellation.clone(),
+            run: access.options.run.clone(),
             lock: None,
         };
         if let Some(level) = opening.compression {
@@ -101,7 +104,12 @@ impl Session {
 
     fn lock_as(&mut self, version: u32, claim: Claim) -> Result<()> {
         let directory = LockDirectory::new(Arc::clone(&self.place.store), self.seal.clone(), version);
-        let lock = Arc::new(Held::take(&self.place.name, directory, claim)?);
+        let lock = Arc::new(Held::take(
+            &self.place.name,
+            directory,
+            claim,
+            self.run.as_deref(),
+        )?);
         self.guard.require_lock(Arc::downgrade(&lock));
         self.lock = Some(lock);
         Ok(())

@@ -14,7 +14,7 @@ use backupd_engine::{
 };
 
 use crate::{
-    locks::{NOW, dead_pid, host, plant},
+    locks::{NOW, plant, plant_dead},
     world::{Log, On, World, flip, name, noise},
 };
 
@@ -233,7 +233,7 @@ fn what_keeps_from_looking_is_an_error() {
 fn a_check_shares_and_is_kept_out_by_who_does_not() {
     let (world, _) = world();
     plant(&world, false, NOW, "elsewhere", 1);
-    plant(&world, true, NOW, &host(), dead_pid());
+    plant_dead(&world, true);
     assert_eq!(world.check(ReadData::None).unwrap().errors_total, 0);
     assert_eq!(
         world.locks(),

@@ -7,7 +7,7 @@ use backupd_engine::{
 };
 
 use crate::{
-    locks::{NOW, dead_pid, host, plant},
+    locks::{NOW, plant, plant_dead},
     selection::Mounted,
     world::{Log, On, World, is_root, noise},
 };
@@ -113,7 +113,7 @@ fn only_full_ids_are_taken() {
 #[test]
 fn nobody_may_be_there_beside_a_forget() {
     let (world, ids) = world();
-    plant(&world, true, NOW, &host(), dead_pid());
+    plant_dead(&world, true);
     assert_eq!(world.forget(&ids[..1]).unwrap().forgotten, ids[..1]);
     plant(&world, false, NOW, "elsewhere", 1);
     refused(&world, &ids[1..], ErrorKind::Locked);

@@ -8,20 +8,44 @@ use std::{
 };
 
 use backupd_engine::{
-    Cancellation, Embedded, Engine, ErrorKind, Observer, Phase, Progress, VerifyLevel, Warning,
+    Cancellation, Embedded, Engine, ErrorKind, LockStanding, Observer, Phase, Progress, VerifyLevel, Warning,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     child, sealed,
     world::{Log, World, noise},
 };
 
-/// Writes a lock file as another process would.
-pub(crate) fn plant(world: &World, exclusive: bool, age: SignedDuration, host: &str, pid: u32) {
-    let lock = serde_json::json!({
+/// A lock file as restic writes it.
+fn lock(exclusive: bool, age: SignedDuration, host: &str, pid: u32) -> Value {
+    json!({
         "time": (Timestamp::now() - age).to_string(), "exclusive": exclusive,
         "hostname": host, "username": "somebody", "pid": pid, "uid": 1, "gid": 1,
+    })
+}
+
+/// Writes a lock file as another process would.
+pub(crate) fn plant(world: &World, exclusive: bool, age: SignedDuration, host: &str, pid: u32) {
+    sealed::write(world, "locks", &lock(exclusive, age, host, pid));
+}
+
+/// Writes a lock file as one of our own processes left it that is gone.
+pub(crate) fn plant_dead(world: &World, exclusive: bool) {
+    let text = |path: &str| fs::read_to_string(path).unwrap().trim().to_owned();
+    let machine = Sha256::digest(format!("backupd lock {}", text("/etc/machine-id")));
+    let machine: String = machine
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let mut lock = lock(exclusive, NOW, &host(), dead_pid());
+    lock["backupd"] = json!({
+        "machine": machine, "boot": text("/proc/sys/kernel/random/boot_id"),
+        "pids": fs::read_link("/proc/self/ns/pid").unwrap(), "started": 1,
+        "since": Timestamp::now().to_string(), "run": "01JRUN",
     });
     sealed::write(world, "locks", &lock);
 }
@@ -31,7 +55,7 @@ pub(crate) fn host() -> String {
 }
 
 /// A process id that was somebody's and is nobody's now.
-pub(crate) fn dead_pid() -> u32 {
+fn dead_pid() -> u32 {
     let mut child = Command::new("true").spawn().unwrap();
     child.wait().unwrap();
     child.id()
@@ -88,7 +112,7 @@ fn stale_and_shared_locks_are_no_hindrance() {
     plant(&world, false, NOW, "elsewhere", 2);
     world.backup();
     assert_eq!(world.locks(), 2);
-    plant(&world, true, NOW, &host(), dead_pid());
+    plant_dead(&world, true);
     world.backup();
     assert_eq!(
         world.locks(),
@@ -98,14 +122,77 @@ fn stale_and_shared_locks_are_no_hindrance() {
 }
 
 #[test]
-fn only_locks_of_dead_processes_of_this_machine_are_tidied() {
+fn only_what_is_provably_ours_is_tidied() {
     let world = world();
-    plant(&world, false, NOW, &host(), dead_pid());
-    plant(&world, true, NOW, &host(), dead_pid());
+    plant_dead(&world, false);
+    plant_dead(&world, true);
     plant(&world, false, NOW, &host(), std::process::id());
     plant(&world, false, NOW, "elsewhere", dead_pid());
+    plant(&world, false, NOW, &host(), dead_pid());
+    plant(&world, true, SignedDuration::from_hours(9), "elsewhere", 1);
     assert_eq!(Embedded::new().remove_dead_locks(&world.access()).unwrap(), 2);
+    assert_eq!(world.locks(), 4);
+}
+
+/// Its number may be that of a process in another container that has the same host name.
+#[test]
+fn another_program_that_seems_dead_is_waited_for_until_it_has_missed_two_refreshes() {
+    let world = world();
+    plant(&world, true, NOW, &host(), dead_pid());
+    assert_eq!(
+        world.backup_as(&world.request()).unwrap_err().kind(),
+        ErrorKind::Locked
+    );
+    fs::remove_file(&world.files("locks")[0]).unwrap();
+    plant(&world, true, SignedDuration::from_mins(11), &host(), dead_pid());
+    world.backup();
+    assert_eq!(world.locks(), 1, "it is passed over, and stays");
+}
+
+#[test]
+fn locks_are_shown_with_what_is_known_of_who_holds_them() {
+    let world = world();
+    assert_eq!(Embedded::new().locks(&world.access()).unwrap(), []);
+    plant(&world, false, SignedDuration::from_mins(31), "elsewhere", 7);
+    plant(&world, true, SignedDuration::from_mins(3), "elsewhere", 8);
+    plant_dead(&world, false);
+    let locks = Embedded::new().locks(&world.access()).unwrap();
+    let standings: Vec<_> = locks.iter().map(|lock| lock.standing).collect();
+    assert_eq!(
+        standings,
+        [LockStanding::Stale, LockStanding::Unknown, LockStanding::Gone]
+    );
+    let (other, ours) = (&locks[1], &locks[2]);
+    assert_eq!(
+        (&*other.host, &*other.user, other.pid, other.exclusive),
+        ("elsewhere", "somebody", 8, true)
+    );
+    assert_eq!((other.since, other.run.as_deref()), (None, None));
+    assert!(ours.since.is_some() && ours.run.as_deref() == Some("01JRUN"));
+}
+
+#[test]
+fn a_lock_is_removed_by_its_id_and_one_that_may_be_held_only_by_force() {
+    let world = world();
+    plant_dead(&world, true);
+    plant(&world, true, NOW, "elsewhere", 8);
+    let engine = Embedded::new();
+    let ids: Vec<String> = engine
+        .locks(&world.access())
+        .unwrap()
+        .into_iter()
+        .map(|lock| lock.id)
+        .collect();
+    let error = engine.unlock(&world.access(), &ids, false).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Locked);
+    assert!(error.to_string().contains("`elsewhere` (pid 8)"), "{error}");
     assert_eq!(world.locks(), 2);
+    assert_eq!(engine.unlock(&world.access(), &[], true).unwrap(), []);
+    let removed = engine.unlock(&world.access(), &ids, true).unwrap();
+    assert_eq!((removed.len(), world.locks()), (2, 0));
+    // What is gone by then is as good.
+    assert_eq!(engine.unlock(&world.access(), &ids, false).unwrap(), []);
+    world.backup();
 }
 
 #[test]
@@ -144,6 +231,8 @@ fn a_killed_backup_leaves_a_lock_that_hinders_nobody() {
     child.wait().unwrap();
     assert_eq!(world.locks(), 1);
     fs::write(world.source().join("huge"), "small now").unwrap();
+    let left = Embedded::new().locks(&world.access()).unwrap();
+    assert_eq!(left[0].standing, LockStanding::Gone);
     world.backup();
     assert_eq!((world.snapshots(), world.locks()), (1, 0));
     world.restic_well(&["check", "--read-data"]);

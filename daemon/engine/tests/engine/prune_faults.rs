@@ -9,7 +9,7 @@ use backupd_engine::{Cancellation, Embedded, Engine, ErrorKind, Phase, Progress,
 use jiff::SignedDuration;
 
 use crate::{
-    locks::{NOW, dead_pid, host, plant},
+    locks::{NOW, host, plant, plant_dead},
     prune::{assert_sound, at_once, forgotten},
     selection::Mounted,
     world::{On, World, flip, is_root, noise},
@@ -42,7 +42,7 @@ fn nobody_may_be_there_beside_a_prune() {
 fn locks_of_those_who_are_gone_are_no_hindrance() {
     let world = forgotten();
     for exclusive in [false, true] {
-        plant(&world, exclusive, NOW, &host(), dead_pid());
+        plant_dead(&world, exclusive);
         plant(&world, exclusive, SignedDuration::from_mins(31), "elsewhere", 1);
     }
     world.prune(&at_once()).unwrap();

@@ -52,7 +52,7 @@ impl Scene {
     fn lock(&self, claim: Claim) -> Arc<Held> {
         let seal = Seal::new(&MasterKey::new()).unwrap();
         let directory = LockDirectory::new(Arc::clone(&self.guard.store), seal, 2);
-        let held = Arc::new(Held::take("test", directory, claim).unwrap());
+        let held = Arc::new(Held::take("test", directory, claim, None).unwrap());
         self.guard.require_lock(Arc::downgrade(&held));
         held
     }

@@ -195,6 +195,10 @@ proxies! {
         fn prune = "Prune"(options: &Options<'_>) -> OwnedObjectPath;
         /// What `Prune` would do; a JSON record through a file. Options: `max-unused` s, `max-repack` t.
         fn open_prune_plan = "OpenPrunePlan"(options: &Options<'_>) -> OwnedFd;
+        /// Lists locks, the oldest first, one JSON record a line.
+        fn open_locks = "OpenLocks"(options: &Options<'_>) -> OwnedFd;
+        /// Removes locks by their full ids; answers those that are removed, one JSON record a line. Options: `force` b.
+        fn unlock = "Unlock"(locks: &[&str], options: &Options<'_>) -> OwnedFd;
         /// Keeps the password that is read from a descriptor, and lets the repository's file name where.
         /// Options: `keep` s (`auto`, `credential` or `file`), `unchecked` b, `revision` s.
         fn set_password = "SetPassword"(password: Fd<'_>, options: &Options<'_>) -> PasswordProperties;

@@ -37,7 +37,7 @@ pub mod runs;
 pub mod skip;
 pub mod wait;
 
-pub use bed::Bed;
+pub use bed::{Bed, PASSWORD};
 pub use bus::Bus;
 pub use client::Said;
 pub use gate::Gate;

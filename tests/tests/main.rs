@@ -30,6 +30,7 @@ mod hooks;
 mod idle;
 mod journal;
 mod listing;
+mod locks;
 mod manager;
 mod manual;
 mod objects;

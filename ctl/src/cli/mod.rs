@@ -24,7 +24,7 @@ pub(crate) use self::{
     job::{CopyArgs, CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
     moment::{Ahead, Toward, When, moment, usec},
     pause::{PauseArgs, ResumeArgs},
-    repository::{AddArgs, RepositoryCommand, SetPasswordArgs},
+    repository::{AddArgs, RepositoryCommand, SetPasswordArgs, UnlockArgs},
     retention::{ForgetArgs, PreviewArgs, RetentionCommand},
     runs::{
         CancelArgs, FollowArgs, HistoryArgs, LimitArgs, LimitValues, LogArgs, NoteArgs, ShowArgs, StartArgs,

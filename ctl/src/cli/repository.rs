@@ -18,10 +18,43 @@ pub(crate) enum RepositoryCommand {
     /// Open a repository with its password, and say what is in it
     #[command(after_help = "Examples:\n  backupctl repository test nas")]
     Test(RepositoryName),
+    /// Show who is at work on a repository, and what others left there
+    #[command(after_help = "Examples:\n  backupctl repository locks nas")]
+    Locks(RepositoryName),
+    Unlock(UnlockArgs),
     SetPassword(SetPasswordArgs),
     /// Show a repository and its file
     #[command(after_help = "Examples:\n  backupctl repository show nas")]
     Show(RepositoryName),
+}
+
+/// Remove locks that nobody holds any more
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Removes locks of a repository that nobody holds any more: those of workers of this machine that are gone, \
+        and those that were not refreshed in time. It shows all locks first, and asks. What was left by workers of this \
+        machine is removed by itself; this is for what others left.",
+    after_help = "Examples:\n  \
+        backupctl repository unlock nas\n  \
+        backupctl repository unlock nas --dry-run\n  \
+        backupctl repository unlock nas --lock 5f3a91c2 --force"
+)]
+pub(crate) struct UnlockArgs {
+    /// The repository
+    #[arg(value_name = "REPOSITORY")]
+    pub(crate) name: String,
+    /// Remove this lock alone, given by the beginning of its id; may be repeated
+    #[arg(long = "lock", value_name = "ID")]
+    pub(crate) locks: Vec<String>,
+    /// Remove it even if somebody may hold it: make sure first that nobody is at work there
+    #[arg(long, requires = "locks")]
+    pub(crate) force: bool,
+    /// Show what would be removed, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 /// Name of a repository.

@@ -1,9 +1,6 @@
 //! `backupctl job …`
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use backupd_core::{
     config::{
@@ -14,7 +11,7 @@ use backupd_core::{
 };
 use serde::Serialize;
 
-use super::{Context, text, validate};
+use super::{Context, confirm, text, validate};
 use crate::{
     cli::{CopyArgs, CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs},
     connect::Daemon,
@@ -213,26 +210,12 @@ async fn delete(context: &Context<'_>, arguments: &DeleteArgs) -> Done {
 
 /// Asks a person.
 fn confirmed(context: &Context<'_>, names: &[String]) -> Result<bool, Failure> {
-    if !context.output.interactive() {
-        return Err(Failure::usage("there is no terminal to ask on")
-            .hint("give `--yes` to delete without a question"));
-    }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let question = format!(
-        "delete {}? The snapshots and the history stay. [y/N] ",
+        "delete {}? The snapshots and the history stay.",
         crate::objects::listed(&names)
     );
-    let mut answer = String::new();
-    let asked = {
-        let mut stderr = io::stderr().lock();
-        stderr
-            .write_all(question.as_bytes())
-            .and_then(|()| stderr.flush())
-    };
-    asked
-        .and_then(|()| io::stdin().read_line(&mut answer))
-        .map_err(|error| Failure::failed(format!("cannot ask: {error}")))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    confirm::confirmed(context, &question, "give `--yes` to delete without a question")
 }
 
 /// Does the same with several jobs; what fails is told, and the others go on.

@@ -12,7 +12,7 @@ use backupd_core::{
 use backupd_dbus::{CareProperties, ExitCode, RepositoryInfo, RepositoryProperties};
 use serde::Serialize;
 
-use super::{Context, password, set_password, text, validate};
+use super::{Context, locks, password, set_password, text, validate};
 use crate::{
     cli::{AddArgs, RepositoryCommand},
     connect::Daemon,
@@ -39,6 +39,8 @@ pub(super) async fn run(context: &Context<'_>, command: RepositoryCommand) -> Do
         }
         RepositoryCommand::SetPassword(arguments) => set_password::run(context, &arguments).await,
         RepositoryCommand::List => list(context).await,
+        RepositoryCommand::Locks(arguments) => locks::list(context, &arguments.name).await,
+        RepositoryCommand::Unlock(arguments) => locks::unlock(context, &arguments).await,
         RepositoryCommand::Test(arguments) => test(context, &arguments.name).await,
         RepositoryCommand::Show(arguments) => show(context, &arguments.name).await,
     }

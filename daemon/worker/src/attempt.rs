@@ -246,6 +246,8 @@ fn work(
         Work::Test => work::test(&context, answer),
         Work::StorePassword(work) => work::store_password(&context, work, answer),
         Work::RemoveDeadLocks => work::remove_dead_locks(&context),
+        Work::Locks => work::locks(&context, answer),
+        Work::Unlock(work) => work::unlock(&context, work, answer),
         Work::Snapshots { filter } => work::snapshots(&context, filter, answer),
         Work::List(work) => work::list(&context, work, answer),
         Work::Watch(work) => work::watch(spec, work, cancellation, answer),

@@ -193,6 +193,8 @@ fn sensible(spec: &Spec) -> Result<(), String> {
         | Work::Initialize
         | Work::Test
         | Work::RemoveDeadLocks
+        | Work::Locks
+        | Work::Unlock(_)
         | Work::Snapshots { .. }
         | Work::Reach { .. } => Ok(()),
     }

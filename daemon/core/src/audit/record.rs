@@ -61,6 +61,8 @@ words! {
         RepositoryInitialize = "repository-initialize",
         /// A repository's password was set.
         RepositoryPassword = "repository-password",
+        /// Locks of a repository were removed.
+        RepositoryUnlock = "repository-unlock",
         /// A call was refused.
         Call = "call",
     }

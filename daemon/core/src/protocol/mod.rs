@@ -7,6 +7,7 @@ mod care;
 mod credentials;
 mod event;
 mod forget;
+mod lock;
 mod output;
 mod progress;
 mod reach;
@@ -19,6 +20,7 @@ pub use care::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData, ReadUpTo, Un
 pub use credentials::{CredentialStores, StoredCredential, undecryptable, unloadable};
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind};
 pub use forget::{DecisionRecord, ForgetWork, KnownSnapshot, RetentionPreview, UnforgetRecord, UnforgetWork};
+pub use lock::{LockRecord, LockState, UnlockWork};
 pub use output::{EntryRecord, PruneRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
 pub use progress::Progress;
 pub use reach::ReachRecord;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CheckWork, CredentialStores, ForgetWork, PruneWork, RetentionPreview, StoredCredential, UnforgetWork,
+    UnlockWork,
 };
 use crate::{
     config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
@@ -156,6 +157,10 @@ pub enum Work {
     StorePassword(StorePasswordWork),
     /// Remove the locks that dead processes of this machine left; answers nothing.
     RemoveDeadLocks,
+    /// List locks; answers [`LockRecord`](super::LockRecord)s.
+    Locks,
+    /// Remove locks; answers [`LockRecord`](super::LockRecord)s of those that are removed.
+    Unlock(UnlockWork),
     /// List snapshots; answers [`SnapshotRecord`](super::SnapshotRecord)s.
     Snapshots {
         /// Which.

@@ -139,6 +139,8 @@ fn description(spec: &Spec) -> String {
         (Work::Initialize, _) => format!("Creation of backup repository {repository}"),
         (Work::Test, _) => format!("Test of backup repository {repository}"),
         (Work::StorePassword(_), _) => format!("New password of backup repository {repository}"),
+        (Work::Locks, _) => format!("Listing of locks in backup repository {repository}"),
+        (Work::Unlock(_), _) => format!("Removal of locks in backup repository {repository}"),
         (Work::RemoveDeadLocks, _) => format!("Removal of dead locks in backup repository {repository}"),
         (Work::Watch(_), Some(job)) => format!("Watch on the sources of backup job {job}"),
         (Work::Watch(_), None) => "Watch on the sources of backups".to_owned(),

@@ -36,11 +36,8 @@ pub(crate) fn plant(world: &World, exclusive: bool, age: SignedDuration, host: &
 pub(crate) fn plant_dead(world: &World, exclusive: bool) {
     let text = |path: &str| fs::read_to_string(path).unwrap().trim().to_owned();
     let machine = Sha256::digest(format!("backupd lock {}", text("/etc/machine-id")));
-    let machine: String = machine
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut machine = sealed::Hex(&machine).to_string();
+    machine.truncate(32);
     let mut lock = lock(exclusive, NOW, &host(), dead_pid());
     lock["backupd"] = json!({
         "machine": machine, "boot": text("/proc/sys/kernel/random/boot_id"),

@@ -70,7 +70,7 @@ pub(crate) fn rewrite_index(world: &World, mut change: impl FnMut(&mut Value)) {
 }
 
 /// Bytes as hex digits.
-struct Hex<'a>(&'a [u8]);
+pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

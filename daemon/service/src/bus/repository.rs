@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use backupd_core::{
     config::PasswordSource,
     name::RepositoryName,
-    protocol::{ListWork, SnapshotFilter, Work},
+    protocol::{ListWork, SnapshotFilter, UnlockWork, Work},
+    text::escape,
 };
 use backupd_dbus::{CareProperties, Error, PasswordProperties};
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
@@ -247,6 +248,51 @@ impl Repository {
         answered(leave.prune_plan(self.name.clone(), wish).await)
     }
 
+    /// Lists the locks in the repository, the oldest first. Answers a file with one JSON record a line: `id`, `exclusive`,
+    /// `host`, `user`, `pid`, `run`, `since`, `refreshed`, and `state`: `alive`, `gone`, `stale`, `unknown`.
+    #[zbus(out_args("locks"))]
+    async fn open_locks(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Check, &self.about())
+            .await?;
+        Options::new(options).finish()?;
+        self.ask(&leave, Work::Locks).await
+    }
+
+    /// Removes locks by their full ids. One that somebody may hold is refused, and then none is removed. Answers those
+    /// that are removed, as `OpenLocks` does.
+    ///
+    /// Options: `force` (b), also those that somebody may hold: whoever is at work there may lose what he stores.
+    #[zbus(out_args("removed"))]
+    async fn unlock(
+        &self,
+        locks: Vec<String>,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Repository, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let force = options.take("force", "a boolean (`b`)").unwrap_or(false);
+        options.finish()?;
+        if let Some(wrong) = locks.iter().find(|id| !is_lock(id)) {
+            return Err(Error::InvalidArgument(format!(
+                "`{}` is no id of a lock: those have 64 hexadecimal digits",
+                escape(wrong)
+            )));
+        }
+        answered(leave.unlock(self.name.clone(), UnlockWork { locks, force }).await)
+    }
+
     /// Keeps a password, which a worker reads from `password` to its end, and lets the repository's file name the
     /// place. A pipe or a file in memory will do; the daemon does not read it. A password that does not open the
     /// repository is refused before anything changes, and the one before stays where it is. Answers `Credential` or
@@ -356,6 +402,10 @@ impl Repository {
     fn prune_care(&self) -> CareProperties {
         self.shown.get(|properties| properties.prune_care)
     }
+}
+
+fn is_lock(id: &str) -> bool {
+    id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn of_password(kept: &PasswordKept) -> PasswordProperties {

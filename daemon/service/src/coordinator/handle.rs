@@ -14,7 +14,7 @@ use backupd_core::{
     name::{JobName, RepositoryName, RunId},
     protocol::{
         CredentialStores, DECISIONS_FILE, ReachRecord, RepositorySpec, SPEC_VERSION, Spec, UnforgetRecord,
-        Work,
+        UnlockWork, Work,
     },
     resources::{Limits, Resources},
     run::{Run, Trigger},
@@ -395,6 +395,28 @@ impl Handle {
             }
         };
         let entry = self.entry(Action::RepositoryInitialize).repository(Some(&name));
+        unfold(self.recorded(entry, act, why).await?)
+    }
+
+    /// Removes locks of a repository; the answer is a file to read from the start.
+    pub(crate) async fn unlock(
+        &self,
+        repository: RepositoryName,
+        work: UnlockWork,
+    ) -> Result<Result<File, AskError>, Refusal> {
+        self.repository(repository.clone()).await?;
+        let force = if work.force { " (forced)" } else { "" };
+        let locks = format!("{}{force}", work.locks.join(", "));
+        let entry = self
+            .entry(Action::RepositoryUnlock)
+            .repository(Some(&repository))
+            .values(&locks, "");
+        let act = async move {
+            match self.ask(repository, Work::Unlock(work), None).await {
+                Ok(outcome) => outcome.map_err(Ok),
+                Err(refusal) => Err(Err(refusal)),
+            }
+        };
         unfold(self.recorded(entry, act, why).await?)
     }
 

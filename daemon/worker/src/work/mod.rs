@@ -3,6 +3,7 @@
 mod backup;
 mod check;
 mod forget;
+mod locks;
 mod prune;
 mod query;
 mod reach;
@@ -17,8 +18,9 @@ use backupd_engine::SnapshotQuery;
 pub(crate) use backup::backup;
 pub(crate) use check::check;
 pub(crate) use forget::{forget, retention_preview};
+pub(crate) use locks::{locks, remove_dead_locks, unlock};
 pub(crate) use prune::{prune, prune_plan};
-pub(crate) use query::{initialize, list, remove_dead_locks, snapshots, test};
+pub(crate) use query::{initialize, list, snapshots, test};
 pub(crate) use reach::reach;
 pub(crate) use restore::restore;
 pub(crate) use store_password::store_password;

@@ -24,17 +24,6 @@ pub(crate) fn test(context: &Context<'_>, answer: &mut dyn Write) -> Ended {
     repository(context, context.engine.probe(context.access), answer)
 }
 
-/// Removes the locks of workers that were killed.
-pub(crate) fn remove_dead_locks(context: &Context<'_>) -> Ended {
-    match context.engine.remove_dead_locks(context.access) {
-        Ok(removed) => {
-            tracing::info!(removed, "locks of dead processes are removed");
-            Ended::success(None)
-        }
-        Err(error) => failure::explain(&error, context.spec, context.cancellation).into(),
-    }
-}
-
 fn repository(
     context: &Context<'_>,
     found: Result<RepositoryInfo, EngineError>,

@@ -64,6 +64,7 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         (REPOSITORY_INTERFACE, "Initialize") => (none, Some("repository-initialize")),
         (REPOSITORY_INTERFACE, "Check") => (none, Some("run-check")),
         (REPOSITORY_INTERFACE, "Prune") => (none, Some("run-prune")),
+        (REPOSITORY_INTERFACE, "Unlock") => (none.add_field(vec!["0".repeat(64)]), Some("repository-unlock")),
         (REPOSITORY_INTERFACE, "SetPassword") => {
             let nothing = std::fs::File::open("/dev/null").unwrap();
             let nothing = zbus::Fd::from(std::os::fd::OwnedFd::from(nothing));
@@ -72,7 +73,7 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         (REPOSITORY_INTERFACE, "OpenListing") => (none.add_field("latest"), None),
         (RUN_INTERFACE, "Cancel") => (none, Some("run-cancel")),
         (MANAGER_INTERFACE, "GetSettings" | "OpenAudit" | "ListElapses")
-        | (REPOSITORY_INTERFACE, "Test" | "OpenSnapshots" | "OpenPrunePlan")
+        | (REPOSITORY_INTERFACE, "Test" | "OpenSnapshots" | "OpenPrunePlan" | "OpenLocks")
         | (JOB_INTERFACE | REPOSITORY_INTERFACE, "GetConfiguration")
         | (JOB_INTERFACE, "GetUnit" | "OpenRetentionPreview")
         | (RUN_INTERFACE, "OpenLog" | "OpenDecisions") => (none, None),

@@ -47,6 +47,7 @@ mod restart;
 mod retention;
 mod schedule;
 mod secrets;
+mod space;
 mod store;
 mod surroundings;
 mod triggers;

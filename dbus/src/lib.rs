@@ -12,6 +12,7 @@ mod path;
 mod properties;
 mod proxy;
 mod records;
+mod space;
 
 pub use error::{Error, ExitCode};
 pub use path::{escape, job_path, repository_path, run_path, unescape};
@@ -22,6 +23,7 @@ pub use properties::{
 };
 pub use proxy::{Interaction, JobProxy, ManagerProxy, Options, RepositoryProxy, RunProxy};
 pub use records::{AuditRecord, Entry, LogEvent, PrunePlan, RepositoryInfo, Snapshot};
+pub use space::{Estimate, Growth, JobSize, RepositoryStatistics, Scan, SpaceProperties};
 
 /// `MESSAGE_ID` in the journal of a copy of a record of the audit log.
 pub const AUDIT_MESSAGE_ID: &str = "6826be33e4f64b14bb91581904878d57";

@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use zbus::{DeserializeDict, OwnedObjectPath, SerializeDict, Type};
 
+use crate::SpaceProperties;
+
 /// One thing that keeps a run from starting: what, since when (µs since the epoch), what would clear it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Blocked {
@@ -172,6 +174,8 @@ pub struct RepositoryProperties {
     pub check_care: Option<CareProperties>,
     /// How it is rid of what no snapshot needs.
     pub prune_care: Option<CareProperties>,
+    /// How large it is, and the room that it has.
+    pub space: Option<SpaceProperties>,
 }
 
 /// What is done to a repository to keep it sound: a member is missing where there is nothing to say.

@@ -157,6 +157,8 @@ proxies! {
         fn restore = "Restore"(snapshot: &str, target: &[u8], options: &Options<'_>) -> OwnedObjectPath;
         /// Applies the job's retention. Options: `force` b, `description` s, `metadata` s.
         fn forget = "Forget"(options: &Options<'_>) -> OwnedObjectPath;
+        /// What a backup would add; a JSON record through a file. Options: `scan` b, walk the sources.
+        fn open_estimate = "OpenEstimate"(options: &Options<'_>) -> OwnedFd;
         /// What `Forget` would do, one JSON record a line. Options: `at-usec` t.
         fn open_retention_preview = "OpenRetentionPreview"(options: &Options<'_>) -> OwnedFd;
         /// The job does not start by itself until then, µs since the epoch; 0 is until `Resume`. Options: `reason` s.
@@ -193,6 +195,8 @@ proxies! {
         /// Removes what no snapshot needs. Options: `max-unused` s (`5%`, `10 GiB`, `unlimited`), `max-repack` t,
         /// `description` s, `metadata` s.
         fn prune = "Prune"(options: &Options<'_>) -> OwnedObjectPath;
+        /// What the repository stores, and for whom; a JSON record through a file.
+        fn open_statistics = "OpenStatistics"(options: &Options<'_>) -> OwnedFd;
         /// What `Prune` would do; a JSON record through a file. Options: `max-unused` s, `max-repack` t.
         fn open_prune_plan = "OpenPrunePlan"(options: &Options<'_>) -> OwnedFd;
         /// Lists locks, the oldest first, one JSON record a line.

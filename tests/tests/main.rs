@@ -48,6 +48,7 @@ mod restart;
 mod retention;
 mod schedule;
 mod secrets;
+mod space;
 mod store;
 mod surroundings;
 mod triggers;

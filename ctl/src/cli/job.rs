@@ -17,6 +17,7 @@ pub(crate) enum JobCommand {
     Copy(CopyArgs),
     Show(ShowJobArgs),
     ShowUnit(ShowUnitArgs),
+    Estimate(EstimateArgs),
     Validate(ValidateArgs),
     /// Let jobs run again
     #[command(after_help = "Examples:\n  backupctl job enable home")]
@@ -200,6 +201,24 @@ pub(crate) struct ShowUnitArgs {
     /// The job
     #[arg(value_name = "JOB")]
     pub(crate) name: String,
+}
+
+/// Say what a backup would add, and whether there is room for it
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Says what a backup of a job would add to its repository, from what the last ones have added, beside the \
+        room that there is and how long it lasts. With `--scan` the sources are walked as the backup would, and held \
+        against the job's last snapshot; no file is read, so that what is found counts before compression, and whole files \
+        where pieces of them have changed.",
+    after_help = "Examples:\n  backupctl job estimate home\n  backupctl job estimate home --scan"
+)]
+pub(crate) struct EstimateArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub(crate) name: String,
+    /// Walk the sources, and count what is new or changed
+    #[arg(long)]
+    pub(crate) scan: bool,
 }
 
 /// Check a job's file

@@ -21,7 +21,7 @@ pub(crate) use self::{
     audit::{AuditArgs, AuditCommand},
     care::{CheckRepositoryArgs, PruneArgs, StayArgs},
     config::{CheckArgs, ConfigCommand},
-    job::{CopyArgs, CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
+    job::{CopyArgs, CreateArgs, DeleteArgs, EstimateArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
     moment::{Ahead, Toward, When, moment, usec},
     pause::{PauseArgs, ResumeArgs},
     repository::{AddArgs, RepositoryCommand, SetPasswordArgs, UnlockArgs},

@@ -26,6 +26,16 @@ pub(crate) enum RepositoryCommand {
     /// Show a repository and its file
     #[command(after_help = "Examples:\n  backupctl repository show nas")]
     Show(RepositoryName),
+    /// Count what a repository stores, for which jobs, and how long its room lasts
+    #[command(
+        long_about = "Counts what a repository stores: what its snapshots hold and need, what a prune would remove, how \
+            much of it each job needs, alone and with others, how it grows, and how long its room lasts at that pace. All \
+            directories of all snapshots are read for it, each once, and no file; it takes no lock, and nothing has to wait \
+            for it.\n\n\
+            ALONE is what nobody but this job needs: as much would be of no use without its snapshots.",
+        after_help = "Examples:\n  backupctl repository stats nas\n  backupctl repository stats nas --json"
+    )]
+    Stats(RepositoryName),
 }
 
 /// Remove locks that nobody holds any more

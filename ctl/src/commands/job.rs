@@ -11,7 +11,7 @@ use backupd_core::{
 };
 use serde::Serialize;
 
-use super::{Context, confirm, text, validate};
+use super::{Context, confirm, space, text, validate};
 use crate::{
     cli::{CopyArgs, CreateArgs, DeleteArgs, JobCommand, NamesArgs, ShowJobArgs},
     connect::Daemon,
@@ -26,6 +26,7 @@ pub(super) async fn run(context: &Context<'_>, command: JobCommand) -> Done {
         JobCommand::Copy(arguments) => copy(context, &arguments).await,
         JobCommand::Show(arguments) => show(context, &arguments).await,
         JobCommand::ShowUnit(arguments) => show_unit(context, &arguments.name).await,
+        JobCommand::Estimate(arguments) => space::estimate(context, &arguments).await,
         JobCommand::Validate(arguments) => validate::run(context, &arguments).await,
         JobCommand::Enable(arguments) => set_enabled(context, &arguments, true).await,
         JobCommand::Disable(arguments) => set_enabled(context, &arguments, false).await,

@@ -23,6 +23,7 @@ mod schedule;
 mod set_password;
 mod show;
 mod snapshots;
+mod space;
 mod start;
 mod status;
 mod text;

@@ -12,7 +12,7 @@ use backupd_core::{
 use backupd_dbus::{CareProperties, ExitCode, RepositoryInfo, RepositoryProperties};
 use serde::Serialize;
 
-use super::{Context, locks, password, set_password, text, validate};
+use super::{Context, locks, password, set_password, space, text, validate};
 use crate::{
     cli::{AddArgs, RepositoryCommand},
     connect::Daemon,
@@ -43,6 +43,7 @@ pub(super) async fn run(context: &Context<'_>, command: RepositoryCommand) -> Do
         RepositoryCommand::Unlock(arguments) => locks::unlock(context, &arguments).await,
         RepositoryCommand::Test(arguments) => test(context, &arguments.name).await,
         RepositoryCommand::Show(arguments) => show(context, &arguments.name).await,
+        RepositoryCommand::Stats(arguments) => space::statistics(context, &arguments.name).await,
     }
 }
 
@@ -290,15 +291,19 @@ async fn list(context: &Context<'_>) -> Done {
         output.note(&format!("there are no repositories; add one with `{command}`"));
         return Ok(SUCCESS);
     }
-    let mut table = Table::new(&["REPOSITORY", "HEALTH", "ENGINE", "PLACE", "JOBS"]);
+    let mut table = Table::new(&["REPOSITORY", "HEALTH", "ENGINE", "SIZE", "FREE", "PLACE", "JOBS"]);
     for repository in &objects.repositories {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let size = |bytes: Option<u64>| bytes.map_or_else(|| "–".to_owned(), human::size);
+        let space = repository.space.as_ref();
         let jobs = repository.jobs.as_deref().unwrap_or_default().join(", ");
         let (health, style) = output.health(repository.health.as_deref());
         table.row(vec![
             text(&repository.name).into(),
             Cell::styled(health, style),
             text(&repository.engine).into(),
+            size(space.and_then(|space| space.bytes_stored)).into(),
+            size(space.and_then(|space| space.bytes_free)).into(),
             text(&repository.url).into(),
             if jobs.is_empty() {
                 "–".into()
@@ -378,6 +383,9 @@ pub(super) fn lines(output: &Output, repository: &RepositoryProperties) -> Vec<S
         for line in care.iter().flat_map(|care| of_care(output, care)) {
             details.row(name, line);
         }
+    }
+    if let Some(known) = &repository.space {
+        space::shown(output, known, &mut details);
     }
     lines.extend(details.lines(output));
     lines

@@ -167,7 +167,7 @@ pub(crate) fn percent(progress: &ProgressProperties) -> Option<u64> {
 
 /// Lines of sums, of a backup or a restore.
 pub(crate) fn statistics(details: &mut Details, operation: Option<&str>, sums: &StatisticsProperties) {
-    if is_zero(sums) {
+    if is_zero(operation, sums) {
         return;
     }
     let count = |number: Option<u64>| human::count(number.unwrap_or_default());
@@ -238,7 +238,9 @@ fn care(details: &mut Details, sums: &StatisticsProperties) {
 }
 
 /// Whether there is nothing to tell: the run did not come that far.
-fn is_zero(sums: &StatisticsProperties) -> bool {
+fn is_zero(operation: Option<&str>, sums: &StatisticsProperties) -> bool {
+    // How large the repository is says nothing of what a backup did.
+    let cares = matches!(operation, Some("check" | "prune"));
     let sums = [
         sums.files_new,
         sums.files_changed,
@@ -248,7 +250,7 @@ fn is_zero(sums: &StatisticsProperties) -> bool {
         sums.bytes_processed,
         sums.bytes_stored,
         sums.bytes_restored,
-        sums.bytes_repository,
+        sums.bytes_repository.filter(|_| cares),
         sums.bytes_checked,
         sums.errors_found,
         sums.snapshots_forgotten,

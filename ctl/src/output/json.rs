@@ -3,6 +3,7 @@
 
 mod record;
 mod run;
+mod space;
 
 use backupd_dbus::{
     Blocked, CareProperties, ElapseProperties, JobProperties, ManagerProperties, RepositoryProperties,
@@ -12,6 +13,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 pub(crate) use self::run::RunShape;
+use self::space::SpaceShape;
 use super::{Output, human};
 use crate::{fault::Fault, objects::run_of};
 
@@ -124,6 +126,7 @@ pub(crate) struct RepositoryShape<'a> {
     health_reason: Option<&'a str>,
     check: Option<CareShape<'a>>,
     prune: Option<CareShape<'a>>,
+    space: Option<SpaceShape>,
 }
 
 /// What is done to a repository to keep it sound.
@@ -203,6 +206,7 @@ impl<'a> Shapes<'_> {
             health_reason: text(repository.health_reason.as_ref()),
             check: repository.check_care.as_ref().map(|care| self.care(care)),
             prune: repository.prune_care.as_ref().map(|care| self.care(care)),
+            space: repository.space.as_ref().map(|space| self.space(space)),
         }
     }
 

@@ -205,9 +205,9 @@ async fn a_repository_tells_how_it_is_cared_for() {
         });
     }
     assert_snapshot!(world.shown(&["repository", "list"]).await, @"
-    REPOSITORY  HEALTH  ENGINE    PLACE        JOBS
-    nas         ● late  embedded  /srv/backup  home, mail
-    usb         ● ok    embedded  /media/usb   old
+    REPOSITORY  HEALTH  ENGINE    SIZE  FREE  PLACE        JOBS
+    nas         ● late  embedded  –     –     /srv/backup  home, mail
+    usb         ● ok    embedded  –     –     /media/usb   old
     ");
     assert_snapshot!(world.shown(&["show", "nas"]).await, @"
     nas

@@ -2,7 +2,8 @@
 
 use backupd_dbus::{
     AttemptProperties, Blocked, CareProperties, JobProperties, ManagerProperties, ProgressProperties,
-    RepositoryProperties, RunProperties, StatisticsProperties, job_path, repository_path, run_path,
+    RepositoryProperties, RunProperties, SpaceProperties, StatisticsProperties, job_path, repository_path,
+    run_path,
 };
 use jiff::Timestamp;
 
@@ -144,6 +145,10 @@ fn repository(name: &str, url: &str, jobs: &[&str]) -> RepositoryProperties {
         health_reason: text(""),
         check_care: Some(CareProperties::default()),
         prune_care: Some(CareProperties::default()),
+        space: Some(SpaceProperties {
+            bytes_reserve: Some(256 * MIB),
+            ..SpaceProperties::default()
+        }),
     }
 }
 

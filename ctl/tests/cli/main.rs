@@ -26,6 +26,7 @@ mod retention;
 mod runs;
 mod schedule;
 mod snapshots;
+mod space;
 mod start;
 mod status;
 mod why;

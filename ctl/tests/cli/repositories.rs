@@ -14,9 +14,9 @@ async fn repositories_are_listed_shown_and_tested() {
     let file = Answer::File("url = \"/srv/backup\"\n".to_owned(), "5f".to_owned());
     world.fake.answer("GetConfiguration", file);
     assert_snapshot!(world.shown(&["repository", "list"]).await, @"
-    REPOSITORY  HEALTH  ENGINE    PLACE        JOBS
-    nas         ● ok    embedded  /srv/backup  home, mail
-    usb         ● ok    embedded  /media/usb   old
+    REPOSITORY  HEALTH  ENGINE    SIZE  FREE  PLACE        JOBS
+    nas         ● ok    embedded  –     –     /srv/backup  home, mail
+    usb         ● ok    embedded  –     –     /media/usb   old
     ");
     assert_snapshot!(world.shown(&["repository", "show", "nas"]).await, @r#"
     nas

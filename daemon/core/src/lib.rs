@@ -18,6 +18,7 @@ pub mod retention;
 pub mod retry;
 pub mod run;
 pub mod schedule;
+pub mod space;
 pub mod text;
 pub mod unit;
 pub mod zones;

@@ -23,9 +23,12 @@ mod place;
 mod prune;
 mod reader;
 mod restore;
+mod room;
+mod scan;
 mod session;
 mod snapshots;
 mod source;
+mod statistics;
 mod stored;
 mod tree;
 mod unforget;
@@ -38,8 +41,8 @@ use std::path::Path;
 use crate::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Engine, Entry,
     ForgetReport, ForgetRequest, ListRequest, LockInfo, Observer, PruneReport, PruneRequest, RepositoryInfo,
-    RestoreReport, RestoreRequest, Result, SnapshotInfo, SnapshotQuery, UnforgetReport, VerifyLevel,
-    VerifyReport,
+    RestoreReport, RestoreRequest, Result, Room, ScanReport, SnapshotInfo, SnapshotQuery, StatisticsReport,
+    StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport,
 };
 
 pub use wanted::Wanted;
@@ -177,5 +180,29 @@ impl Engine for Embedded {
         cancellation: &Cancellation,
     ) -> Result<UnforgetReport> {
         unforget::run(access, keep, snapshots, observer, cancellation)
+    }
+
+    fn room(&self, access: &Access, count: bool) -> Result<Room> {
+        room::look(access, count)
+    }
+
+    fn statistics(
+        &self,
+        access: &Access,
+        request: &StatisticsRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<StatisticsReport> {
+        statistics::run(access, request, observer, cancellation)
+    }
+
+    fn scan(
+        &self,
+        access: &Access,
+        request: &BackupRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<ScanReport> {
+        scan::run(access, request, observer, cancellation)
     }
 }

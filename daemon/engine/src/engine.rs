@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Entry, ForgetReport,
     ForgetRequest, ListRequest, LockInfo, Observer, PruneReport, PruneRequest, RepositoryInfo, RestoreReport,
-    RestoreRequest, Result, SnapshotInfo, SnapshotQuery, UnforgetReport, VerifyLevel, VerifyReport,
+    RestoreRequest, Result, Room, ScanReport, SnapshotInfo, SnapshotQuery, StatisticsReport,
+    StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport,
 };
 
 /// An engine reads and writes restic-format repositories.
@@ -134,4 +135,27 @@ pub trait Engine: Sync {
         observer: &dyn Observer,
         cancellation: &Cancellation,
     ) -> Result<UnforgetReport>;
+
+    /// How much room there is at the place of the repository, which need not be there, and how much it has; nothing is
+    /// known where that is not cheap to know. With `count` the packs of a remote place are listed, too. No password is
+    /// needed.
+    fn room(&self, access: &Access, count: bool) -> Result<Room>;
+
+    /// Counts what the repository stores and what snapshots need of it, beside others that read and write.
+    fn statistics(
+        &self,
+        access: &Access,
+        request: &StatisticsRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<StatisticsReport>;
+
+    /// Walks the sources as [`backup`](Self::backup) would, reads no file, and stores nothing.
+    fn scan(
+        &self,
+        access: &Access,
+        request: &BackupRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<ScanReport>;
 }

@@ -13,6 +13,7 @@ mod maintenance;
 mod observe;
 mod report;
 mod request;
+mod space;
 mod store;
 
 pub use access::{Access, Options, Password, Secrets};
@@ -27,4 +28,5 @@ pub use report::{
     BackupReport, Deletion, Entry, EntryKind, RepositoryInfo, RestoreReport, SnapshotInfo, VerifyReport,
 };
 pub use request::{BackupRequest, ListRequest, ParentQuery, RestoreRequest, SnapshotQuery, VerifyLevel};
+pub use space::{Allowance, GroupReport, Room, ScanReport, Space, StatisticsReport, StatisticsRequest};
 pub use store::{Direction, Pace};

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::Allowance;
+
 /// A backup of some directories or files into one snapshot.
 #[derive(Debug, Clone, Default)]
 pub struct BackupRequest {
@@ -35,6 +37,8 @@ pub struct BackupRequest {
     pub compression: Option<i32>,
     /// The program's name and version in the snapshot.
     pub program_version: String,
+    /// The room that it may use. It stops with [`NoSpace`](crate::ErrorKind::NoSpace) before it uses more.
+    pub allowance: Allowance,
 }
 
 /// The newest snapshot of this host with this tag is the parent.

@@ -19,7 +19,7 @@ use std::{fmt, io, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 
-use crate::Cancellation;
+use crate::{Cancellation, Space};
 
 pub(crate) use address::Address;
 pub(crate) use fault::Fault;
@@ -144,6 +144,9 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
 
     /// Removes a file.
     fn remove(&self, object: &Object) -> io::Result<()>;
+
+    /// How much room there is; nothing where the place does not say so.
+    fn space(&self) -> io::Result<Option<Space>>;
 
     /// Makes removals of a kind last through a power cut.
     fn settle(&self, kind: Kind) -> io::Result<()>;

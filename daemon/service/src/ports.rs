@@ -20,6 +20,7 @@ use backupd_core::{
     protocol::{CareWork, KnownSnapshot, ReadData, ReadUpTo, Spec},
     resources::Limits,
     run::{Operation, Run, RunResult, RunState, Statistics, Trigger},
+    space::Sample,
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::sync::oneshot;
@@ -112,6 +113,10 @@ pub(crate) trait Store: Send + Sync {
         keys: Vec<(CareKey, bool)>,
         now: Timestamp,
     ) -> Reply<'_, Result<Vec<CareHistory>, StoreError>>;
+    /// How large repositories were, of each oldest first.
+    fn sizes(&self) -> Reply<'_, Result<BTreeMap<RepositoryName, Vec<Sample>>, StoreError>>;
+    /// Keeps how large a repository is, in the place of what was known of that day.
+    fn keep_size(&self, repository: RepositoryName, sample: Sample) -> Reply<'_, Result<(), StoreError>>;
     /// What is known of the snapshots of a job that are not forgotten, beside what they say themselves.
     fn snapshots(
         &self,

@@ -22,6 +22,7 @@ use backupd_core::{
     protocol::{CredentialStores, Event, EventKind, KnownSnapshot, Spec},
     resources::Limits,
     run::{Run, RunResult},
+    space::Sample,
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tempfile::TempDir;
@@ -139,6 +140,8 @@ pub(crate) struct ScriptedLauncher {
     pub(crate) runs: PathBuf,
     /// What a question is answered with; none is a wrong password.
     pub(crate) answer: Mutex<Option<String>>,
+    /// Questions that were put.
+    pub(crate) asked: Mutex<Vec<Spec>>,
 }
 
 impl Launcher for ScriptedLauncher {
@@ -167,7 +170,8 @@ impl Launcher for ScriptedLauncher {
         self.stopped.lock().unwrap().push(run);
     }
 
-    fn ask(&self, _spec: &Spec, _input: Option<OwnedFd>) -> Reply<'_, Result<File, AskError>> {
+    fn ask(&self, spec: &Spec, _input: Option<OwnedFd>) -> Reply<'_, Result<File, AskError>> {
+        self.asked.lock().unwrap().push(spec.clone());
         let answer = self.answer.lock().unwrap().as_ref().map(|text| {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(text.as_bytes()).unwrap();
@@ -325,6 +329,17 @@ impl Store for FailingStore {
         now: Timestamp,
     ) -> Reply<'_, Result<Vec<CareHistory>, StoreError>> {
         self.real.care_facts(keys, now)
+    }
+
+    fn sizes(&self) -> Reply<'_, Result<BTreeMap<RepositoryName, Vec<Sample>>, StoreError>> {
+        self.real.sizes()
+    }
+
+    fn keep_size(&self, repository: RepositoryName, sample: Sample) -> Reply<'_, Result<(), StoreError>> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
+        }
+        self.real.keep_size(repository, sample)
     }
 
     fn snapshots(

@@ -234,10 +234,10 @@ fn work(
         cancellation,
     };
     match &spec.work {
-        Work::Backup(work) => work::backup(&context, work),
+        Work::Backup(work) => work::with_room(&context, work::backup(&context, work)),
         Work::Restore(work) => work::restore(&context, work),
-        Work::Check(work) => work::check(&context, work),
-        Work::Prune(work) => work::prune(&context, work),
+        Work::Check(work) => work::with_room(&context, work::check(&context, work)),
+        Work::Prune(work) => work::with_room(&context, work::prune(&context, work)),
         Work::PrunePlan(work) => work::prune_plan(&context, work, answer),
         Work::Forget(work) => work::forget(&context, work),
         Work::RetentionPreview(preview) => work::retention_preview(&context, preview, answer),
@@ -250,6 +250,8 @@ fn work(
         Work::Unlock(work) => work::unlock(&context, work, answer),
         Work::Snapshots { filter } => work::snapshots(&context, filter, answer),
         Work::List(work) => work::list(&context, work, answer),
+        Work::Statistics(work) => work::statistics(&context, work, answer),
+        Work::Estimate(work) => work::estimate(&context, work, answer),
         Work::Watch(work) => work::watch(spec, work, cancellation, answer),
         Work::Reach { places } => work::reach(spec, places, answer),
     }

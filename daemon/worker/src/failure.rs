@@ -159,6 +159,7 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
                 "make room where {} is, and in backupd's own directory, where forgotten snapshots are kept",
                 place(spec)
             ),
+            Work::Backup(_) => room_hint(spec, &job),
             _ => format!("make room where {} is", place(spec)),
         },
         ErrorKind::Corrupt => {
@@ -218,6 +219,20 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
             )
         }
     }
+}
+
+/// What makes room for a backup.
+fn room_hint(spec: &Spec, job: &str) -> String {
+    let repository = &spec.repository.name;
+    let or = match spec.repository.room.quota {
+        Some(_) => format!("raise `quota` in `repositories.d/{repository}.toml`"),
+        None => format!("make room where {} is", place(spec)),
+    };
+    format!(
+        "`backupctl repository stats {repository}` shows what takes the room; see what the retention lets go with \
+         `backupctl retention preview {job}`, apply it with `backupctl forget {job}`, and free that with \
+         `backupctl prune {repository}`, which marks it first and removes it `keep_delete` later; or {or}"
+    )
 }
 
 /// What its kind of place is let in by.

@@ -182,6 +182,13 @@ fn sensible(spec: &Spec) -> Result<(), String> {
             absolute("source", &work.backup.optional_sources)?;
             absolute("directory of ours", &work.own)
         }
+        Work::Estimate(work) => {
+            if spec.job.is_none() {
+                return Err("asks for an estimate and names no job".to_owned());
+            }
+            absolute("source", &work.backup.sources)?;
+            absolute("source", &work.backup.optional_sources)
+        }
         Work::List(work) => absolute("path", std::slice::from_ref(&work.path)),
         Work::StorePassword(work) => absolute("folder of secrets", std::slice::from_ref(&work.secrets)),
         Work::Unforget(work) => absolute("directory", &work.directories),
@@ -196,6 +203,7 @@ fn sensible(spec: &Spec) -> Result<(), String> {
         | Work::Locks
         | Work::Unlock(_)
         | Work::Snapshots { .. }
+        | Work::Statistics(_)
         | Work::Reach { .. } => Ok(()),
     }
 }

@@ -11,15 +11,18 @@ use std::{
 use backupd_core::{
     config::{EngineName, PasswordSource, Verify},
     name::RunId,
-    protocol::{BackupWork, CredentialStores, Event, EventKind, RepositorySpec, SPEC_VERSION, Spec, Work},
+    protocol::{
+        BackupWork, CredentialStores, Event, EventKind, Foreseen, RepositorySpec, SPEC_VERSION, Spec, Work,
+    },
     resources::Resources,
     run::Phase,
 };
 use backupd_engine::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Deletion, Engine,
     EngineError, Entry, EntryKind, ErrorKind, ForgetReport, ForgetRequest, ListRequest, LockInfo, Observer,
-    PruneReport, PruneRequest, RepositoryInfo, RestoreReport, RestoreRequest, Result, SnapshotInfo,
-    SnapshotQuery, UnforgetReport, VerifyLevel, VerifyReport, Warning,
+    PruneReport, PruneRequest, RepositoryInfo, RestoreReport, RestoreRequest, Result, Room, ScanReport,
+    SnapshotInfo, SnapshotQuery, StatisticsReport, StatisticsRequest, UnforgetReport, VerifyLevel,
+    VerifyReport, Warning,
 };
 use jiff::Timestamp;
 
@@ -43,6 +46,7 @@ pub(crate) fn backup_spec() -> Spec {
             cache: None,
             secrets: backupd_core::config::Credentials::new(),
             reach: backupd_core::config::Reach::default(),
+            room: backupd_core::space::Room::default(),
         },
         resources: Resources::default(),
         progress_socket: None,
@@ -60,6 +64,7 @@ pub(crate) fn backup_spec() -> Spec {
             description: None,
             compression: None,
             verify: Verify::Snapshot,
+            foreseen: Foreseen::default(),
         }),
     }
 }
@@ -160,6 +165,12 @@ pub(crate) struct Scripted {
     pub(crate) maintain: Option<ErrorKind>,
     pub(crate) checked: Option<CheckReport>,
     pub(crate) pruned: PruneReport,
+    pub(crate) room: Room,
+    pub(crate) counted: StatisticsReport,
+    pub(crate) scanned: ScanReport,
+    pub(crate) group_asked: Mutex<Option<String>>,
+    /// Each time somebody looked for room, whether packs were to be counted.
+    pub(crate) counts: Mutex<Vec<bool>>,
     pub(crate) listed: Option<Vec<SnapshotInfo>>,
     pub(crate) locks: Mutex<Vec<LockInfo>>,
     pub(crate) unforgotten: Mutex<VecDeque<UnforgetReport>>,
@@ -377,6 +388,35 @@ impl Engine for Scripted {
         self.unforget_asked.lock().unwrap().push(snapshots.to_vec());
         self.go(backupd_engine::Phase::Verify, self.maintain, observer)?;
         Ok(self.unforgotten.lock().unwrap().pop_front().unwrap_or_default())
+    }
+
+    fn room(&self, _: &Access, count: bool) -> Result<Room> {
+        self.counts.lock().unwrap().push(count);
+        Ok(self.room)
+    }
+
+    fn statistics(
+        &self,
+        _: &Access,
+        request: &StatisticsRequest,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<StatisticsReport> {
+        *self.group_asked.lock().unwrap() = Some(request.group_by.clone());
+        self.go(backupd_engine::Phase::Scan, self.maintain, observer)?;
+        Ok(self.counted.clone())
+    }
+
+    fn scan(
+        &self,
+        _: &Access,
+        request: &BackupRequest,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<ScanReport> {
+        *self.asked.lock().unwrap() = Some(request.clone());
+        self.go(backupd_engine::Phase::Scan, self.maintain, observer)?;
+        Ok(self.scanned.clone())
     }
 }
 

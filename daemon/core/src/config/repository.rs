@@ -15,10 +15,14 @@ use super::{
     reader::Reader,
     unsupported, words,
 };
-use crate::name::{CredentialName, RepositoryName};
+use crate::{
+    name::{CredentialName, RepositoryName},
+    space::Room,
+};
 
 mod location;
 mod reach;
+mod room;
 mod secrets;
 mod source;
 
@@ -89,6 +93,8 @@ pub struct Repository {
     pub engine: EngineName,
     /// One line for people.
     pub description: Option<String>,
+    /// The room that it may use.
+    pub room: Room,
     /// How it is cared for by itself.
     pub care: Care,
     /// What a remote place asks for.
@@ -128,6 +134,7 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
     let password = password(&mut reader);
     let engine = reader.parsed("engine", engine);
     let description = reader.string("description");
+    let room = room::room(&mut reader);
     let care = care(&mut reader);
     let credentials = secrets::credentials(&mut reader, kind);
     let reach = reach::reach(&mut reader, kind);
@@ -138,6 +145,7 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
         password,
         engine: engine.map_or_else(EngineName::default, |engine| engine.value),
         description: description.map(|text| text.value),
+        room,
         care,
         credentials,
         reach,

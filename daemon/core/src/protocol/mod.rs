@@ -12,6 +12,7 @@ mod output;
 mod progress;
 mod reach;
 mod rundir;
+mod space;
 mod spec;
 mod told;
 mod watch;
@@ -25,6 +26,10 @@ pub use output::{EntryRecord, PruneRecord, RepositoryRecord, SnapshotRecord, Sto
 pub use progress::Progress;
 pub use reach::ReachRecord;
 pub use rundir::{DECISIONS_FILE, EVENTS_FILE, FORGOTTEN_DIRECTORY, LOCK_FILE, LOG_FILE, SPEC_FILE};
+pub use space::{
+    EstimateRecord, EstimateWork, Foreseen, GrowthRecord, JobSizeRecord, ScanRecord, StatisticsRecord,
+    StatisticsWork,
+};
 pub use spec::{
     BackupWork, Keep, ListWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,
     StorePasswordWork, WatchWork, Work, job_of_tags, job_tag,

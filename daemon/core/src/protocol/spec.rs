@@ -9,13 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckWork, CredentialStores, ForgetWork, PruneWork, RetentionPreview, StoredCredential, UnforgetWork,
-    UnlockWork,
+    CheckWork, CredentialStores, EstimateWork, Foreseen, ForgetWork, PruneWork, RetentionPreview,
+    StatisticsWork, StoredCredential, UnforgetWork, UnlockWork,
 };
 use crate::{
     config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
     name::{CredentialName, JobName, RepositoryName, RunId},
     resources::Resources,
+    space::Room,
 };
 
 /// Version of `spec.json`; daemon and worker come from one package, so another version is refused.
@@ -97,6 +98,9 @@ pub struct RepositorySpec {
     /// How a remote place is reached.
     #[serde(default)]
     pub reach: Reach,
+    /// The room that it may use.
+    #[serde(default)]
+    pub room: Room,
 }
 
 impl RepositorySpec {
@@ -111,6 +115,7 @@ impl RepositorySpec {
             cache: None,
             secrets: Credentials::new(),
             reach: Reach::default(),
+            room: Room::default(),
         }
     }
 
@@ -168,6 +173,10 @@ pub enum Work {
     },
     /// List files of a snapshot; answers [`EntryRecord`](super::EntryRecord)s.
     List(ListWork),
+    /// What the repository stores, and for whom; answers a [`StatisticsRecord`](super::StatisticsRecord).
+    Statistics(StatisticsWork),
+    /// What a backup would add; answers an [`EstimateRecord`](super::EstimateRecord).
+    Estimate(EstimateWork),
     /// Watch what a backup would store, for as long as somebody reads the answer: [`WatchRecord`](super::WatchRecord)s.
     /// No repository is opened.
     Watch(WatchWork),
@@ -223,6 +232,9 @@ pub struct BackupWork {
     pub compression: Option<i32>,
     /// What is checked afterwards.
     pub verify: Verify,
+    /// What is known of the room that it needs.
+    #[serde(default)]
+    pub foreseen: Foreseen,
 }
 
 /// A restore.

@@ -184,10 +184,14 @@ pub struct Statistics {
     pub bytes_checked: u64,
     /// What a check found that is not as it should be.
     pub errors_found: u64,
-    /// Bytes of all that the repository stores, at the end of a check or prune.
+    /// Bytes of all that the repository stores, at the end of a backup, check or prune; 0 where unknown.
     pub bytes_repository: u64,
     /// Bytes of it that no snapshot needs.
     pub bytes_unused: u64,
+    /// Bytes that are free at the repository's place at the end, with `bytes_place`: both are 0 where that is unknown.
+    pub bytes_free: u64,
+    /// Bytes of that place in all.
+    pub bytes_place: u64,
     /// Bytes that a prune wrote anew, to be rid of what stood beside them.
     pub bytes_repacked: u64,
     /// Bytes that a prune removed.

@@ -144,6 +144,9 @@ fn description(spec: &Spec) -> String {
         (Work::RemoveDeadLocks, _) => format!("Removal of dead locks in backup repository {repository}"),
         (Work::Watch(_), Some(job)) => format!("Watch on the sources of backup job {job}"),
         (Work::Watch(_), None) => "Watch on the sources of backups".to_owned(),
+        (Work::Statistics(_), _) => format!("Statistics of backup repository {repository}"),
+        (Work::Estimate(_), Some(job)) => format!("Estimate of the next backup of job {job}"),
+        (Work::Estimate(_), None) => format!("Estimate of a backup to repository {repository}"),
         (Work::Reach { .. }, _) => "Look for hosts that backups wait for".to_owned(),
         (Work::Snapshots { .. } | Work::List(_), _) => format!("Listing of backup repository {repository}"),
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::PasswordSource,
-    protocol::{Spec, WatchWork, Work},
+    protocol::{EstimateWork, Spec, WatchWork, Work},
 };
 
 /// Directories that `ProtectHome=` means.
@@ -149,7 +149,9 @@ fn files(request: &Request<'_>) -> Vec<Setting> {
 fn needed(request: &Request<'_>) -> Vec<PathBuf> {
     let mut paths = writable(request);
     match &request.spec.work {
-        Work::Backup(work) | Work::Watch(WatchWork { backup: work, .. }) => {
+        Work::Backup(work)
+        | Work::Watch(WatchWork { backup: work, .. })
+        | Work::Estimate(EstimateWork { backup: work, .. }) => {
             paths.extend_from_slice(&work.sources);
             paths.extend_from_slice(&work.optional_sources);
         }
@@ -248,7 +250,7 @@ fn kernel(spec: &Spec) -> Vec<Setting> {
     ];
     // It hides `/usr/lib/modules`, which people back up. Modules cannot be loaded all the same: neither the
     // capability nor the system call is there.
-    if !matches!(spec.work, Work::Backup(_) | Work::Watch(_)) {
+    if !matches!(spec.work, Work::Backup(_) | Work::Watch(_) | Work::Estimate(_)) {
         settings.push(yes("ProtectKernelModules"));
     }
     match &spec.work {

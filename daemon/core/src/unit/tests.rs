@@ -13,12 +13,13 @@ use crate::{
     config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
     name::RunId,
     protocol::{
-        BackupWork, CheckWork, CredentialStores, FORGOTTEN_DIRECTORY, ForgetWork, Keep, PruneWork, ReadData,
-        ReadUpTo, RepositorySpec, RestoreWork, RetentionPreview, SPEC_VERSION, SnapshotFilter, Spec,
-        StorePasswordWork, UnforgetWork, WatchWork, Work,
+        BackupWork, CheckWork, CredentialStores, EstimateWork, FORGOTTEN_DIRECTORY, Foreseen, ForgetWork,
+        Keep, PruneWork, ReadData, ReadUpTo, RepositorySpec, RestoreWork, RetentionPreview, SPEC_VERSION,
+        SnapshotFilter, Spec, StatisticsWork, StorePasswordWork, UnforgetWork, WatchWork, Work,
     },
     resources::Resources,
     retention::Rules,
+    space::Room,
 };
 
 const RUN: &str = "01JD00000000000000000000RN";
@@ -38,7 +39,20 @@ fn backup() -> Work {
         description: None,
         compression: None,
         verify: Verify::Snapshot,
+        foreseen: Foreseen::default(),
     })
+}
+
+fn estimate() -> Spec {
+    let Work::Backup(backup) = backup() else {
+        unreachable!("a backup is one");
+    };
+    let work = EstimateWork {
+        backup,
+        scan: true,
+        sizes: Vec::new(),
+    };
+    spec(Work::Estimate(work))
 }
 
 fn restore(target: &str) -> Work {
@@ -57,7 +71,7 @@ fn spec(work: Work) -> Spec {
         attempt: 1,
         job: matches!(
             work,
-            Work::Backup(_) | Work::Restore(_) | Work::Watch(_) | Work::Forget(_)
+            Work::Backup(_) | Work::Restore(_) | Work::Watch(_) | Work::Forget(_) | Work::Estimate(_)
         )
         .then(|| "home".parse().unwrap()),
         repository: RepositorySpec {
@@ -69,6 +83,7 @@ fn spec(work: Work) -> Spec {
             cache: None,
             secrets: Credentials::new(),
             reach: Reach::default(),
+            room: Room::default(),
         },
         resources: Resources::default(),
         progress_socket: Some("/run/backupd/progress.sock".into()),
@@ -171,6 +186,11 @@ fn kinds() -> Vec<(&'static str, Unit)> {
     let question = PathBuf::from(format!("/var/cache/backupd/questions/{RUN}"));
     let system = |work: &Spec, directory: &Path| unit(&request(ServiceManager::System, work, directory));
     kinds.extend([
+        (
+            "statistics",
+            system(&spec(Work::Statistics(StatisticsWork::default())), &question),
+        ),
+        ("estimate", system(&estimate(), &question)),
         ("check", system(&check(), &run)),
         ("prune", system(&spec(Work::Prune(PruneWork::default())), &run)),
         (

@@ -1,6 +1,7 @@
 //! Stores the sources as one snapshot.
 
 use std::{
+    io,
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     thread,
@@ -8,13 +9,19 @@ use std::{
 
 use jiff::Zoned;
 use nix::unistd::{User, getgid, getuid};
-use rustic_core::{BackupOptions, IndexedIdsStatus, ParentOptions, Repository, repofile::SnapshotFile};
+use rustic_core::{
+    BackupOptions, FileType, IndexedIdsStatus, ParentOptions, Repository,
+    repofile::{IndexFile, SnapshotFile},
+};
 
-use crate::{Access, BackupReport, BackupRequest, Cancellation, Observer, Phase, Progress, Result};
+use crate::{
+    Access, BackupReport, BackupRequest, Cancellation, ErrorKind, Observer, Phase, Progress, Result,
+};
 
 use super::{
     bars::Bars,
     feed::Feed,
+    room::Watch,
     session::{Opening, Session, version},
     snapshots,
     source::{self, Source},
@@ -37,6 +44,8 @@ pub(super) fn run(
     };
     let (mut session, repository) = Session::open(access, opening)?;
     session.check_cancelled()?;
+    let watch = Watch::begin(&session.place, &request.allowance, cancellation)?;
+    session.guard.watch_room(watch);
     session.lock(version(&repository))?;
     session.guard.count_for(Arc::clone(&feed));
     observer.phase(Phase::Index);
@@ -55,20 +64,37 @@ pub(super) fn run(
         feed: Arc::clone(&feed),
     };
     observer.phase(Phase::Backup);
-    let snapshot = feed.follow(observer, || {
-        thread::scope(|scope| {
-            // With a parent the walk itself is what takes the time, and knows the totals soonest.
-            if parent.is_none() {
-                scope.spawn(|| source::count(&source));
-            }
-            let stored = archive(&session, &repository, request, parent.as_ref(), &source);
-            feed.end();
-            stored
+    let snapshot = feed
+        .follow(observer, || {
+            thread::scope(|scope| {
+                // With a parent the walk itself is what takes the time, and knows the totals soonest.
+                if parent.is_none() {
+                    scope.spawn(|| source::count(&source));
+                }
+                let stored = archive(&session, &repository, request, parent.as_ref(), &source);
+                feed.end();
+                stored
+            })
         })
-    })?;
+        .inspect_err(|error| {
+            if error.kind() == ErrorKind::NoSpace {
+                take_back(&session);
+            }
+        })?;
     let report = report(&snapshot, &feed);
     observer.progress(last_progress(&report));
     Ok(report)
+}
+
+/// What it has stored so far fills the place and is of no use to anybody: the next attempt stores it again.
+fn take_back(session: &Session) {
+    session.guard.end();
+    session.guard.take_back_unnamed(|index| {
+        let file = session.look_at::<IndexFile>(FileType::Index, index);
+        let file = file.map_err(|error| io::Error::other(error.chain()))?;
+        let file = file.map_err(io::Error::other)?;
+        Ok(file.packs.iter().map(|pack| *pack.id).collect())
+    });
 }
 
 fn archive(

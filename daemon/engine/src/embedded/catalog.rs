@@ -17,6 +17,8 @@ pub(super) struct Catalog {
     pub(super) packs: Vec<Pack>,
     /// Packs that are there and in no index file.
     pub(super) unreferenced: u64,
+    /// Bytes of them.
+    pub(super) unreferenced_bytes: u64,
     trees: Vec<Place>,
     data: Vec<Place>,
 }
@@ -79,6 +81,7 @@ impl Catalog {
             pack.size = sizes.remove(&pack.id);
         }
         catalog.unreferenced = sizes.len() as u64;
+        catalog.unreferenced_bytes = sizes.values().sum();
         for places in [&mut catalog.trees, &mut catalog.data] {
             // Of several places those come first that are to stay.
             places.sort_unstable_by_key(|place| {

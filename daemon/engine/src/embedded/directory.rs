@@ -19,6 +19,18 @@ pub(super) struct Directory {
     pub(super) blobs: Vec<Id>,
     /// Directories that say nothing of what is in them.
     pub(super) blind: u64,
+    /// Bytes of files, but for those with more than one name.
+    pub(super) bytes: u64,
+    /// Those.
+    pub(super) linked: Vec<Linked>,
+}
+
+/// A file with more than one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Linked {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    pub(super) size: u64,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +47,14 @@ struct Node {
     subtree: Option<Id>,
     #[serde(default)]
     content: Option<Vec<Id>>,
+    #[serde(default)]
+    size: u64,
+    #[serde(default)]
+    links: u64,
+    #[serde(default)]
+    inode: u64,
+    #[serde(default)]
+    device_id: u64,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +110,18 @@ impl Directory {
                     Some(tree) => directory.trees.push(tree),
                     None => directory.blind += 1,
                 },
-                Kind::File => directory.blobs.extend(node.content.unwrap_or_default()),
+                Kind::File => {
+                    if node.links > 1 {
+                        directory.linked.push(Linked {
+                            device: node.device_id,
+                            inode: node.inode,
+                            size: node.size,
+                        });
+                    } else {
+                        directory.bytes += node.size;
+                    }
+                    directory.blobs.extend(node.content.unwrap_or_default());
+                }
                 Kind::Other => {}
             }
         }
@@ -120,6 +151,8 @@ mod tests {
                 trees: vec![id("a").parse().unwrap()],
                 blobs: vec![id("b").parse().unwrap(), id("c").parse().unwrap()],
                 blind: 1,
+                bytes: 3,
+                linked: Vec::new(),
             }
         );
         assert_eq!(

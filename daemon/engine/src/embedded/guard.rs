@@ -16,7 +16,7 @@ use rustic_core::{
 
 use crate::{Cancellation, ErrorKind, store::Store};
 
-use super::{failure::Cause, feed::Feed, lock::Held};
+use super::{failure::Cause, feed::Feed, lock::Held, room::Watch};
 
 /// The backend that the library sees.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(super) struct Guard {
     ended: RwLock<bool>,
     /// The library keeps going after a failed write and reports something else: this is what happened.
     failure: Mutex<Option<Cause>>,
+    /// Who looks at the room that is left, before a pack is written.
+    room: OnceLock<Watch>,
     /// Who counts the bytes written into packs.
     counter: OnceLock<Arc<Feed>>,
     /// Stands in for the configuration file, to set what the library reads only there.
@@ -52,6 +54,7 @@ impl Guard {
             cancellation,
             ended: RwLock::new(false),
             failure: Mutex::new(None),
+            room: OnceLock::new(),
             counter: OnceLock::new(),
             config: OnceLock::new(),
             snapshots: OnceLock::new(),
@@ -74,6 +77,22 @@ impl Guard {
     /// From now on writing a snapshot and removing anything needs this lock to be alive.
     pub(super) fn require_lock(&self, lock: Weak<Held>) {
         let _ = self.lock.set(lock);
+    }
+
+    /// From now on packs are written as long as there is room. What makes them of use, index and snapshot, is small, and
+    /// may have the rest.
+    pub(super) fn watch_room(&self, watch: Watch) {
+        let _ = self.room.set(watch);
+    }
+
+    fn check_room(&self, tpe: FileType, size: u64) -> RusticResult<()> {
+        let Some(watch) = self.room.get().filter(|_| tpe == FileType::Pack) else {
+            return Ok(());
+        };
+        watch.before_pack(size).map_err(|out| {
+            self.remember(out.cause());
+            refused("there is too little room")
+        })
     }
 
     /// Counts the bytes written into packs for this feed.
@@ -215,10 +234,13 @@ impl WriteBackend for Guard {
             self.check_snapshot()?;
         }
         let size = content.size() as u64;
+        self.check_room(tpe, size)?;
         self.changes.about_to_write(tpe, *id);
-        self.inner
-            .write_bytes(tpe, id, cacheable, content)
-            .inspect_err(|error| self.remember(Cause::of(&**error)))?;
+        let written = self.inner.write_bytes(tpe, id, cacheable, content);
+        if let Some(watch) = self.room.get().filter(|_| tpe == FileType::Pack) {
+            watch.after_pack(size, written.is_ok());
+        }
+        written.inspect_err(|error| self.remember(Cause::of(&**error)))?;
         if tpe == FileType::Pack
             && let Some(feed) = self.counter.get()
         {

@@ -95,7 +95,7 @@ impl Nodes {
     }
 }
 
-fn time(seconds: i64, nanoseconds: i64) -> Option<Timestamp> {
+pub(super) fn time(seconds: i64, nanoseconds: i64) -> Option<Timestamp> {
     Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
 }
 

@@ -9,8 +9,9 @@ use std::{
 };
 
 use bytes::Bytes;
+use nix::{errno::Errno, sys::statvfs::statvfs};
 
-use crate::Cancellation;
+use crate::{Cancellation, Space};
 
 use super::{Entry, Found, Kind, Object, Store, is_pack_directory};
 
@@ -146,6 +147,21 @@ impl Store for Local {
 
     fn remove(&self, object: &Object) -> io::Result<()> {
         fs::remove_file(self.path(object))
+    }
+
+    /// What is kept for root alone is not for us either.
+    fn space(&self) -> io::Result<Option<Space>> {
+        match statvfs(&self.root) {
+            Ok(about) => {
+                let unit = about.fragment_size();
+                Ok(Some(Space {
+                    free: unit.saturating_mul(about.blocks_available()),
+                    total: Some(unit.saturating_mul(about.blocks())),
+                }))
+            }
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn settle(&self, kind: Kind) -> io::Result<()> {

@@ -9,9 +9,13 @@ use std::{
 };
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{process::Child, task::JoinHandle};
+use serde::Deserialize;
+use tokio::{
+    process::{Child, Command},
+    task::JoinHandle,
+};
 
-use crate::{ErrorKind, access::Options};
+use crate::{ErrorKind, Space, access::Options};
 
 use super::{
     Fault,
@@ -23,6 +27,8 @@ use super::{
     throttle::Throttle,
 };
 
+/// How long it may take to say how much room there is.
+const LONGEST_ABOUT: Duration = Duration::from_secs(15);
 /// How long an rclone that closed its pipes may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -68,6 +74,30 @@ impl Rclone {
             .filter(|running| !running.connection.is_finished())
     }
 
+    fn configure(&self, command: &mut Command) {
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
+    }
+
+    /// Many kinds of places do not say it, each in its own words: that is no fault.
+    async fn about(&self) -> Result<Option<Space>, Fault> {
+        let mut command = program::command("rclone");
+        command.args(["about", "--json", "--ask-password=false"]);
+        self.configure(&mut command);
+        command
+            .args(["--low-level-retries", "1", "--", &self.remote])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let output = command.output();
+        let output = tokio::time::timeout(LONGEST_ABOUT, output).await;
+        let said = output
+            .ok()
+            .and_then(Result::ok)
+            .filter(|said| said.status.success());
+        Ok(said.and_then(|said| space(&said.stdout)))
+    }
+
     async fn start(&self) -> Result<Running, Fault> {
         let mut command = program::command("rclone");
         command.args([
@@ -77,9 +107,7 @@ impl Rclone {
             "--b2-hard-delete",
             "--ask-password=false",
         ]);
-        if let Some(config) = &self.config {
-            command.arg("--config").arg(config);
-        }
+        self.configure(&mut command);
         // It retries by itself, beyond our patience.
         command
             .args(["--low-level-retries", "3", "--", &self.remote])
@@ -154,9 +182,27 @@ impl Connect for Rclone {
         }
     }
 
+    fn space(&self) -> Answer<'_, Option<Space>> {
+        Box::pin(self.about())
+    }
+
     fn reset(&self) {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
+}
+
+/// What `rclone about --json` says.
+fn space(said: &[u8]) -> Option<Space> {
+    #[derive(Deserialize)]
+    struct About {
+        total: Option<u64>,
+        free: Option<u64>,
+    }
+    let about: About = serde_json::from_slice(said).ok()?;
+    Some(Space {
+        free: about.free?,
+        total: about.total,
+    })
 }
 
 fn closed() -> Fault {
@@ -209,5 +255,13 @@ mod tests {
         .unwrap();
         assert_eq!(fault.kind(), ErrorKind::InvalidRequest);
         assert!(explain("2026/11/26 NOTICE: hello\n").is_none());
+    }
+
+    #[test]
+    fn room_is_known_where_rclone_says_it() {
+        let some = space(br#"{"total":17,"used":5,"trashed":1,"free":12}"#).unwrap();
+        assert_eq!((some.free, some.total), (12, Some(17)));
+        assert_eq!(space(br#"{"free":12}"#).unwrap().total, None);
+        assert!(space(br#"{"used":5}"#).is_none() && space(b"").is_none());
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{Cancellation, ErrorKind};
+use crate::{Cancellation, ErrorKind, Space};
 
 use super::{Entry, Fault, Found, Kind, Object, Store};
 
@@ -35,6 +35,10 @@ pub(crate) trait Service: fmt::Debug + Send + Sync {
     /// `again`: an earlier request that was to write the same may have come through.
     fn write<'a>(&'a self, object: &'a Object, content: &'a [Bytes], again: bool) -> Answer<'a, ()>;
     fn remove<'a>(&'a self, object: &'a Object) -> Answer<'a, ()>;
+    /// How much room there is; nothing where the place does not say so.
+    fn space(&self) -> Answer<'_, Option<Space>> {
+        Box::pin(async { Ok(None) })
+    }
     /// Forgets a connection on which nothing moves any more.
     fn reset(&self) {}
 }
@@ -278,6 +282,10 @@ impl Store for Remote {
                 }
             })
         })
+    }
+
+    fn space(&self) -> io::Result<Option<Space>> {
+        self.ask(self.stop(), |_| self.service.space())
     }
 
     /// Servers answer when it is done.

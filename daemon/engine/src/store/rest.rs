@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde::Deserialize;
 
-use crate::ErrorKind;
+use crate::{ErrorKind, Space};
 
 use super::{
     Entry, Fault, Found, Kind, Object,
@@ -24,6 +24,10 @@ pub(crate) trait Connect: std::fmt::Debug + Send + Sync {
     /// What an answer that is an error means, where something else knows better than the answer.
     fn refine(&self, fault: Fault) -> Fault {
         fault
+    }
+    /// How much room there is, where anybody can say.
+    fn space(&self) -> Answer<'_, Option<Space>> {
+        Box::pin(async { Ok(None) })
     }
     fn reset(&self);
 }
@@ -248,6 +252,10 @@ impl Service for Rest {
 
     fn remove<'a>(&'a self, object: &'a Object) -> Answer<'a, ()> {
         Box::pin(async move { self.well(Method::DELETE, &path(object), None).await.map(drop) })
+    }
+
+    fn space(&self) -> Answer<'_, Option<Space>> {
+        self.way.space()
     }
 
     fn reset(&self) {

@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::{ErrorKind, access::Options};
+use crate::{ErrorKind, Space, access::Options};
 
 use super::{
     Entry, Fault, Found, Kind, Object, address,
@@ -181,6 +181,10 @@ impl Service for Sftp {
 
     fn remove<'a>(&'a self, object: &'a Object) -> Answer<'a, ()> {
         Box::pin(async move { self.remove_file(&self.path(&object.path())).await })
+    }
+
+    fn space(&self) -> Answer<'_, Option<Space>> {
+        Box::pin(self.room())
     }
 
     fn reset(&self) {

@@ -3,5 +3,6 @@
 mod cycle;
 mod faults;
 mod proxy;
+mod room;
 mod servers;
 mod site;

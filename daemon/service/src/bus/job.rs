@@ -130,6 +130,30 @@ impl Job {
         answered(leave.retention_preview(self.name.clone(), at).await)
     }
 
+    /// What a backup would add, from what those before have added; with `scan`, also from walking the sources, which reads
+    /// no file. Answers a file with one JSON record: `job`, `repository`, `runs`, how many were looked at, `bytes_median`,
+    /// `bytes_largest`, `scan` (`files`, `bytes`, `files_new`, `bytes_new`, `files_changed`, `bytes_changed`,
+    /// `files_unreadable`, `snapshot`), `bytes_stored`, `bytes_free`, `bytes_place`, `bytes_reserve`, `bytes_quota`,
+    /// `days_until_full`. What is not known is `null`.
+    ///
+    /// Options: `scan` (b).
+    #[zbus(out_args("estimate"))]
+    async fn open_estimate(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let scan = options.take("scan", "a boolean (`b`)").unwrap_or(false);
+        options.finish()?;
+        answered(leave.estimate(self.name.clone(), scan).await)
+    }
+
     /// From now on the job does not start by itself, until a time (µs since the epoch), or until `Resume` for 0. Who
     /// starts it by hand may.
     ///

@@ -6,15 +6,17 @@ use backupd_core::{
 };
 use backupd_dbus::{
     AttemptProperties, Blocked, CareProperties, ElapseProperties, JobProperties, ManagerProperties,
-    ProgressProperties, RepositoryProperties, RunLimits, RunProperties, StatisticsProperties, job_path,
-    repository_path, run_path,
+    ProgressProperties, RepositoryProperties, RunLimits, RunProperties, SpaceProperties,
+    StatisticsProperties, job_path, repository_path, run_path,
 };
 use jiff::{SignedDuration, Timestamp};
 use zbus::OwnedObjectPath;
 
 use super::{errors::of_faults, objects::Shows};
 use crate::{
-    coordinator::{CareView, ComingElapse, JobView, ManagerView, ProgressView, RepositoryView, RunView},
+    coordinator::{
+        CareView, ComingElapse, JobView, ManagerView, ProgressView, RepositoryView, RunView, SpaceView,
+    },
     ports::Subject,
 };
 
@@ -145,6 +147,19 @@ fn of_repository(view: &RepositoryView) -> RepositoryProperties {
         health_reason: Some(view.reason.clone()),
         check_care: Some(of_care(&view.check)),
         prune_care: Some(of_care(&view.prune)),
+        space: Some(of_space(&view.space)),
+    }
+}
+
+fn of_space(view: &SpaceView) -> SpaceProperties {
+    SpaceProperties {
+        measured_usec: view.measured.map(|time| usec(Some(time))),
+        bytes_stored: view.stored,
+        bytes_free: view.free,
+        bytes_place: view.place,
+        bytes_reserve: Some(view.reserve),
+        bytes_quota: view.quota,
+        days_until_full: view.days_until_full,
     }
 }
 

@@ -8,7 +8,7 @@ use backupd_core::{
     protocol::{ListWork, SnapshotFilter, UnlockWork, Work},
     text::escape,
 };
-use backupd_dbus::{CareProperties, Error, PasswordProperties};
+use backupd_dbus::{CareProperties, Error, PasswordProperties, SpaceProperties};
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
@@ -248,6 +248,27 @@ impl Repository {
         answered(leave.prune_plan(self.name.clone(), wish).await)
     }
 
+    /// Counts what the repository stores, and for which jobs, which reads all directories of all snapshots. Answers a file
+    /// with one JSON record: `repository`, `time`, `snapshots`, `packs`, `blobs`, `bytes_stored`, `bytes_restored`,
+    /// `bytes_unique`, `bytes_needed`, `deduplication`, `compression`, `bytes_unused`, `bytes_marked`, `jobs` (each `job`,
+    /// `snapshots`, `bytes_restored`, `bytes_needed`, `bytes_alone`), `growth` (each `time`, `bytes_stored`),
+    /// `bytes_per_day`, `days_until_full`, `bytes_free`, `bytes_place`, `bytes_reserve`, `bytes_quota`. What is not known is
+    /// `null`.
+    #[zbus(out_args("statistics"))]
+    async fn open_statistics(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Check, &self.about())
+            .await?;
+        Options::new(options).finish()?;
+        answered(leave.statistics(self.name.clone()).await)
+    }
+
     /// Lists the locks in the repository, the oldest first. Answers a file with one JSON record a line: `id`, `exclusive`,
     /// `host`, `user`, `pid`, `run`, `since`, `refreshed`, and `state`: `alive`, `gone`, `stale`, `unknown`.
     #[zbus(out_args("locks"))]
@@ -377,7 +398,7 @@ impl Repository {
         self.shown.get(|properties| properties.jobs)
     }
 
-    /// `ok`; `degraded` when it could not be checked or pruned; `late` when it was too long ago; `failed` when the last
+    /// `ok`; `degraded` when it could not be checked or pruned, or has too little room, now or within a week; `late` when it was too long ago; `failed` when the last
     /// check found it damaged.
     #[zbus(property)]
     fn health(&self) -> String {
@@ -395,6 +416,14 @@ impl Repository {
     #[zbus(property)]
     fn check_care(&self) -> CareProperties {
         self.shown.get(|properties| properties.check_care)
+    }
+
+    /// How large it is, and the room that it has, as of when anybody looked last, in bytes: `MeasuredUSec`, `BytesStored`;
+    /// `BytesFree` at its place, `BytesPlace`, that place in all; `BytesReserve`, what backups leave free; `BytesQuota`, what
+    /// it may have (t); `DaysUntilFull` (u), at the pace of the last months. What is not known is missing.
+    #[zbus(property)]
+    fn space(&self) -> SpaceProperties {
+        self.shown.get(|properties| properties.space)
     }
 
     /// How it is pruned; as `CheckCare`.

@@ -188,6 +188,7 @@ fn add_default_repository(loaded: &mut Loaded) {
             care: Care::default(),
             credentials: backupd_core::config::Credentials::new(),
             reach: backupd_core::config::Reach::default(),
+            room: backupd_core::space::Room::default(),
             origin: Origin::default(),
         });
 }

@@ -73,6 +73,13 @@ impl Coordinator {
             | Message::ZonesChanged
             | Message::Resumed
             | Message::Wake) => self.notice(message).await,
+            message @ (Message::NextSpec(..)
+            | Message::RetentionPreview(..)
+            | Message::UnforgetWork(..)
+            | Message::PruneWork(..)
+            | Message::StatisticsWork(..)
+            | Message::EstimateSpec(..)
+            | Message::Size(..)) => Box::pin(self.prepare(message)).await,
             Message::Stop => {}
             message => self.configure(message).await,
         }
@@ -83,6 +90,36 @@ impl Coordinator {
     async fn reply<T>(&mut self, answer: Answer<T>, outcome: Result<T, Refusal>) {
         self.settle().await;
         let _ = answer.send(outcome);
+    }
+
+    /// What workers are to be told that answer questions, and what was learnt from one.
+    async fn prepare(&mut self, message: Message) {
+        match message {
+            Message::NextSpec(job, answer) => {
+                let _ = answer.send(self.next_spec(&job));
+            }
+            Message::RetentionPreview(job, at, answer) => {
+                let _ = answer.send(self.retention_preview(&job, at).await);
+            }
+            Message::UnforgetWork(run, snapshots, answer) => {
+                let outcome = self.unforget_work(run, snapshots).await;
+                self.reply(answer, outcome).await;
+            }
+            Message::PruneWork(repository, wish, answer) => {
+                let _ = answer.send(self.prune_work(&repository, wish));
+            }
+            Message::StatisticsWork(repository, answer) => {
+                let _ = answer.send(self.statistics_work(&repository));
+            }
+            Message::EstimateSpec(job, scan, answer) => {
+                let _ = answer.send(self.estimate_spec(&job, scan).await);
+            }
+            Message::Size(repository, sample, answer) => {
+                self.learn_size(&repository, sample).await;
+                self.reply(answer, Ok(())).await;
+            }
+            _ => {}
+        }
     }
 
     /// What the configuration says, and its changes.
@@ -104,19 +141,6 @@ impl Coordinator {
             }
             Message::Settings(answer) => {
                 let _ = answer.send(self.settings_text());
-            }
-            Message::NextSpec(job, answer) => {
-                let _ = answer.send(self.next_spec(&job));
-            }
-            Message::RetentionPreview(job, at, answer) => {
-                let _ = answer.send(self.retention_preview(&job, at).await);
-            }
-            Message::UnforgetWork(run, snapshots, answer) => {
-                let outcome = self.unforget_work(run, snapshots).await;
-                self.reply(answer, outcome).await;
-            }
-            Message::PruneWork(repository, wish, answer) => {
-                let _ = answer.send(self.prune_work(&repository, wish));
             }
             Message::Elapses(query, answer) => {
                 let _ = answer.send(self.elapses(&query));

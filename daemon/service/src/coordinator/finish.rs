@@ -168,6 +168,7 @@ impl Coordinator {
         self.remember(&run);
         self.retire_snapshots_after(&run);
         self.learn_from_forget(&run).await;
+        Box::pin(self.learn_size_of(&run)).await;
         let job = run.job.clone().filter(|_| run.operation == Operation::Backup);
         self.put_back(run);
         self.forget_expired(job.as_ref()).await;

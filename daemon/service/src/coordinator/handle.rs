@@ -449,6 +449,11 @@ impl Handle {
         Ok(self.launcher.ask(&spec, input).await)
     }
 
+    /// As [`ask`](Self::ask), for a question that is ready.
+    pub(super) async fn put(&self, spec: &Spec) -> Result<File, AskError> {
+        self.launcher.ask(spec, None).await
+    }
+
     fn question(&self, repository: RepositorySpec, work: Work) -> Spec {
         Spec {
             version: SPEC_VERSION,
@@ -535,5 +540,6 @@ pub(super) fn repository_spec(repository: &Repository, common: &Common) -> Repos
         },
         secrets: repository.credentials.clone(),
         reach: repository.reach.clone(),
+        room: repository.room,
     }
 }

@@ -8,8 +8,9 @@ use backupd_core::{
     config::{Fault, Repository},
     failure::Failure,
     name::{JobName, RepositoryName, RunId},
-    protocol::{Event, Progress, PruneWork, Spec, Work},
+    protocol::{Event, Progress, PruneWork, Spec, StatisticsWork, Work},
     run::{Run, Trigger},
+    space::Sample,
 };
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -114,6 +115,12 @@ pub(crate) enum Message {
     UnforgetWork(RunId, Vec<String>, Answer<(RepositoryName, Work)>),
     /// What a prune would be told.
     PruneWork(RepositoryName, PruneWish, Answer<PruneWork>),
+    /// What a count of a repository would be told.
+    StatisticsWork(RepositoryName, Answer<StatisticsWork>),
+    /// What an estimate of a job's next backup would be told, which walks the sources if the second is set.
+    EstimateSpec(JobName, bool, Answer<Box<Spec>>),
+    /// Somebody has counted what a repository stores.
+    Size(RepositoryName, Sample, Answer<()>),
     Cancel(RunId, Who, Answer<()>),
     /// Makes a run of history an object again.
     Recall(RunId, Answer<()>),

@@ -29,6 +29,7 @@ mod publish;
 mod queue;
 mod record;
 mod refusal;
+mod space;
 mod spec;
 mod start;
 mod state;
@@ -43,7 +44,9 @@ pub(crate) use password::{PasswordKept, PasswordRequest};
 pub(crate) use refusal::{Refusal, RefusalKind, shown};
 use state::Live;
 pub(crate) use state::{Coordinator, Parts};
-pub(crate) use views::{CareView, JobView, ManagerView, ProgressView, RepositoryView, RunView, View};
+pub(crate) use views::{
+    CareView, JobView, ManagerView, ProgressView, RepositoryView, RunView, SpaceView, View,
+};
 
 #[cfg(test)]
 mod tests;

@@ -128,10 +128,14 @@ impl Coordinator {
         }
         self.attempt_sees_to(&run).await;
         let known = self.known_snapshots(&run).await;
-        let spec = known.and_then(|known| match run.operation {
+        let mut spec = known.and_then(|known| match run.operation {
             Operation::Forget => self.forget_spec(&run, known),
             _ => self.spec(&run),
         });
+        // Apart from the rest, whose future would grow with it.
+        if let Ok(spec) = &mut spec {
+            Box::pin(self.foresee_for(spec)).await;
+        }
         let outcome = match spec {
             Ok(spec) => match self.parts.launcher.launch(&spec).await {
                 Err(LaunchError::Exists(_)) => {

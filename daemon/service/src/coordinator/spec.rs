@@ -4,7 +4,7 @@ use backupd_core::{
     config::Job,
     failure::{Failure, FailureClass},
     name::{JobName, RunId},
-    protocol::{BackupWork, CareWork, CheckWork, SPEC_VERSION, Spec, Work},
+    protocol::{BackupWork, CareWork, CheckWork, Foreseen, SPEC_VERSION, Spec, Work},
     resources::Resources,
     run::{Operation, Run, Trigger},
 };
@@ -167,5 +167,6 @@ fn backup(job: &Job) -> BackupWork {
         description: job.description.clone(),
         compression: job.compression,
         verify: job.verify,
+        foreseen: Foreseen::default(),
     }
 }

@@ -15,6 +15,7 @@ use backupd_core::{
     name::{JobName, RepositoryName, RunId},
     pause::Pause,
     run::Run,
+    space::Sample,
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::{
@@ -115,6 +116,8 @@ pub(crate) struct Coordinator {
     pub(super) plans: BTreeMap<JobName, Plan>,
     /// How repositories are cared for.
     pub(super) cares: BTreeMap<CareKey, Care>,
+    /// How large repositories were, of each oldest first.
+    pub(super) sizes: BTreeMap<RepositoryName, Vec<Sample>>,
     pub(super) pauses: BTreeMap<Option<JobName>, Pause>,
     /// Jobs of which a run begins when the one at work is over.
     pub(super) after_active: BTreeSet<JobName>,
@@ -195,6 +198,7 @@ impl Coordinator {
             agenda: Agenda::default(),
             plans: BTreeMap::new(),
             cares: BTreeMap::new(),
+            sizes: BTreeMap::new(),
             pauses: BTreeMap::new(),
             after_active: BTreeSet::new(),
             outside: Agenda::default(),
@@ -239,6 +243,7 @@ impl Coordinator {
         self.load_configuration();
         self.refresh_histories().await;
         self.refresh_cares().await;
+        self.refresh_sizes().await;
         let mut runs = self.parts.store.recent(STAY, STAY_IN_ALL).await?;
         runs.extend(self.parts.store.unfinished().await?);
         if let Some(newest) = runs.iter().map(|run| run.id).max() {

@@ -75,6 +75,23 @@ pub(crate) struct RepositoryView {
     pub(crate) reason: String,
     pub(crate) check: CareView,
     pub(crate) prune: CareView,
+    pub(crate) space: SpaceView,
+}
+
+/// How large a repository is, and the room that it has, in bytes; nothing where that is not known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct SpaceView {
+    /// When anybody looked.
+    pub(crate) measured: Option<Timestamp>,
+    pub(crate) stored: Option<u64>,
+    /// At its place.
+    pub(crate) free: Option<u64>,
+    /// That place in all.
+    pub(crate) place: Option<u64>,
+    /// What backups leave free.
+    pub(crate) reserve: u64,
+    pub(crate) quota: Option<u64>,
+    pub(crate) days_until_full: Option<u32>,
 }
 
 /// What is done to a repository to keep it sound.

@@ -99,7 +99,12 @@ impl Question {
 pub(super) fn may_be_dropped(work: &Work) -> bool {
     matches!(
         work,
-        Work::Test | Work::Snapshots { .. } | Work::List(_) | Work::Reach { .. }
+        Work::Test
+            | Work::Snapshots { .. }
+            | Work::List(_)
+            | Work::Statistics(_)
+            | Work::Estimate(_)
+            | Work::Reach { .. }
     )
 }
 

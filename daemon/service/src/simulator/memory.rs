@@ -14,6 +14,7 @@ use backupd_core::{
     pause::Pause,
     protocol::KnownSnapshot,
     run::{Operation, Run, RunResult, RunState},
+    space::Sample,
 };
 use jiff::Timestamp;
 
@@ -346,6 +347,15 @@ impl Store for Memory {
                 .map(|(key, scheduled)| disk.care(key, *scheduled, now))
                 .collect()
         })
+    }
+
+    /// No worker of a simulated life says how much room there is.
+    fn sizes(&self) -> Reply<'_, Result<BTreeMap<RepositoryName, Vec<Sample>>, StoreError>> {
+        self.read(|_| BTreeMap::new())
+    }
+
+    fn keep_size(&self, _: RepositoryName, _: Sample) -> Reply<'_, Result<(), StoreError>> {
+        self.read(|_| ())
     }
 
     /// No job of a simulated life has retention.

@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0006_pending.sql"),
     include_str!("migrations/0007_care.sql"),
     include_str!("migrations/0008_snapshots.sql"),
+    include_str!("migrations/0009_sizes.sql"),
 ];
 
 /// The version that this program writes.

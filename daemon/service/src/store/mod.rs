@@ -10,6 +10,7 @@ mod migrate;
 mod open;
 mod pending;
 mod queries;
+mod sizes;
 mod snapshots;
 mod thread;
 

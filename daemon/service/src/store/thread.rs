@@ -12,6 +12,7 @@ use backupd_core::{
     pause::Pause,
     protocol::KnownSnapshot,
     run::{Run, RunState},
+    space::Sample,
 };
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -20,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     audit, care, facts,
     open::{OpenError, Opened, open},
-    pending, queries, snapshots,
+    pending, queries, sizes, snapshots,
 };
 use crate::ports::{
     AuditQuery, CareHistory, CareKey, JobHistory, Pending, Reply, RunQuery, SnapshotNews, Store, StoreError,
@@ -267,6 +268,14 @@ impl Store for SqliteStore {
             transaction.commit()?;
             Ok(histories)
         })
+    }
+
+    fn sizes(&self) -> Reply<'_, Result<BTreeMap<RepositoryName, Vec<Sample>>, StoreError>> {
+        self.run(sizes::all)
+    }
+
+    fn keep_size(&self, repository: RepositoryName, sample: Sample) -> Reply<'_, Result<(), StoreError>> {
+        self.run(move |connection| sizes::keep(connection, &repository, &sample))
     }
 
     fn snapshots(

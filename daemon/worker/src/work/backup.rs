@@ -11,7 +11,7 @@ use backupd_core::{
 use backupd_engine::{BackupReport, BackupRequest, ParentQuery, VerifyLevel};
 use tracing::info;
 
-use super::some_failed;
+use super::{some_failed, space};
 use crate::{
     VERSION,
     attempt::{Context, Ended},
@@ -59,7 +59,8 @@ pub(crate) fn backup(context: &Context<'_>, work: &BackupWork) -> Ended {
     Ended::partial(statistics, failure)
 }
 
-fn request(context: &Context<'_>, work: &BackupWork) -> Result<BackupRequest, Failure> {
+/// What the engine is asked.
+pub(super) fn request(context: &Context<'_>, work: &BackupWork) -> Result<BackupRequest, Failure> {
     let spec = context.spec;
     let host = work.host.clone().unwrap_or_else(surroundings::host);
     let tag = spec.job.as_ref().map(job_tag);
@@ -100,6 +101,7 @@ fn request(context: &Context<'_>, work: &BackupWork) -> Result<BackupRequest, Fa
         description: work.description.clone(),
         compression: work.compression,
         program_version: format!("backupd {VERSION}"),
+        allowance: space::allowance(context, &work.foreseen),
     })
 }
 

@@ -79,6 +79,7 @@ impl Bench {
                 cache: None,
                 secrets: backupd_core::config::Credentials::new(),
                 reach: backupd_core::config::Reach::default(),
+                room: backupd_core::space::Room::default(),
             },
             resources: Resources::default(),
             progress_socket: None,
@@ -102,6 +103,7 @@ impl Bench {
             description: None,
             compression: None,
             verify: Verify::Snapshot,
+            foreseen: backupd_core::protocol::Foreseen::default(),
         };
         change(&mut work);
         self.spec(Work::Backup(work))

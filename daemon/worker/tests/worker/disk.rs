@@ -5,14 +5,14 @@ use backupd_core::{failure::FailureClass, protocol::EVENTS_FILE, run::RunResult}
 use crate::bench::{Bench, is_root};
 
 /// A file system with little room, for as long as it lives.
-struct Small(PathBuf);
+pub(crate) struct Small(PathBuf);
 
 impl Small {
-    fn mount(path: PathBuf) -> Option<Self> {
+    pub(crate) fn mount(path: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir_all(&path).unwrap();
         let mounted = is_root()
             && Command::new("mount")
-                .args(["-t", "tmpfs", "-o", "size=1m", "none"])
+                .args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"])
                 .arg(&path)
                 .status()
                 .is_ok_and(|s| s.success());
@@ -49,7 +49,7 @@ fn events_that_cannot_be_written_do_not_stop_the_backup() {
 #[test]
 fn a_repository_without_room_is_told() {
     let bench = Bench::empty();
-    let Some(_small) = Small::mount(bench.path("repository")) else {
+    let Some(_small) = Small::mount(bench.path("repository"), "1m") else {
         return;
     };
     assert_eq!(
@@ -90,7 +90,7 @@ fn a_target_without_room_is_told() {
         .unwrap();
     fs::write(bench.path("source/full"), vec![b'x'; 4 << 20]).unwrap();
     assert_eq!(bench.run(&bench.backup(|_| ())).code, 0);
-    let Some(_small) = Small::mount(bench.path("target")) else {
+    let Some(_small) = Small::mount(bench.path("target"), "1m") else {
         return;
     };
     let done = bench.run(&bench.restore("latest"));

@@ -19,4 +19,5 @@ mod password;
 mod process;
 mod restore;
 mod retention;
+mod space;
 mod watch;

@@ -380,3 +380,30 @@ fn no_secret_is_ever_echoed() {
         }
     }
 }
+
+#[test]
+fn the_room_that_it_may_use_is_a_size() {
+    let room = |lines: &str| {
+        parse(&format!("url = \"/srv\"\npassword_file = \"/pw\"\n{lines}"))
+            .unwrap()
+            .room
+    };
+    assert_eq!(room(""), Room::default());
+    let said = room("reserve = \"1 GiB\"\nquota = \"500 GB\"\n");
+    assert_eq!((said.reserve, said.quota), (Some(1 << 30), Some(500_000_000_000)));
+    assert_eq!(room("reserve = 0\n").reserve, Some(0));
+    let wrong = [
+        "reserve = \"much\"",
+        "reserve = -1",
+        "quota = \"1 kB\"",
+        "quota = true",
+    ];
+    let wrong = wrong.map(|line| faults(&format!("{line}\nurl = \"/srv\"\npassword_file = \"/pw\"\n")));
+    assert_snapshot!(wrong.join("\n"), @r"
+    1:11: `much` is no size; write one such as `500 kB`, `100 MiB` or `2 GiB`
+    1:11: the size `-1` is negative
+    1:9: `quota` is 1 MiB at least
+    hint: write how large the repository may become, such as `500 GiB`, or remove the key
+    1:9: expected a string or an integer, found a boolean
+    ");
+}

@@ -5,9 +5,10 @@
 mod tests;
 
 use std::{
+    collections::HashSet,
     io,
     sync::{
-        Mutex, PoisonError,
+        Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
@@ -129,6 +130,45 @@ impl Guard {
         *lock(&self.changes.index_unwritten) = true;
         if remove(FileType::Index) && self.write_index_directory().is_ok() {
             remove(FileType::Pack);
+        }
+    }
+
+    /// Once a backup has ended for want of room: removes the packs that it wrote and no index file names, so that what came
+    /// to nothing does not keep others from theirs. `named` says which ones an index file of this backup has.
+    ///
+    /// As long as its lock is alive nobody else can have come to know of them: who makes a new index excludes all others.
+    pub(in crate::embedded) fn take_back_unnamed(&self, named: impl Fn(&Id) -> io::Result<Vec<Id>>) {
+        let held = self.lock.get().and_then(Weak::upgrade);
+        if !held.is_some_and(|held| matches!(held.is_alive(), Ok(true))) {
+            tracing::warn!("packs of a backup that found no room are left for a prune: its lock is gone");
+            return;
+        }
+        let written = std::mem::take(&mut *lock(&self.changes.written));
+        let (packs, indexes): (Vec<_>, Vec<_>) =
+            written.into_iter().partition(|(tpe, _)| *tpe == FileType::Pack);
+        let mut stay = HashSet::new();
+        for (_, index) in indexes {
+            let object = backend::object(FileType::Index, &index);
+            if matches!(self.store.size(&object), Ok(None)) {
+                continue;
+            }
+            // What cannot be read may name all of them.
+            match named(&index) {
+                Ok(packs) => stay.extend(packs),
+                Err(error) => {
+                    tracing::warn!(%error, "packs of a backup that found no room are left for a prune");
+                    return;
+                }
+            }
+        }
+        for (_, id) in packs.iter().filter(|(_, id)| !stay.contains(id)) {
+            let object = backend::object(FileType::Pack, id);
+            if let Err(error) = self.store.remove(&object)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                tracing::warn!(file = object.path(), %error, "cannot take back a file that is not needed");
+                return;
+            }
         }
     }
 

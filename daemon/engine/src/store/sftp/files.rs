@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
-    ErrorKind,
+    ErrorKind, Space,
     store::{Fault, Object, throttle::Direction},
 };
 
@@ -197,10 +197,10 @@ impl Sftp {
         let needed: u64 = content.iter().map(|chunk| chunk.len() as u64).sum();
         self.room()
             .await
-            .is_ok_and(|room| room.is_some_and(|room| room < needed + PIECE as u64))
+            .is_ok_and(|room| room.is_some_and(|room| room.free < needed + PIECE as u64))
     }
 
-    async fn room(&self) -> Result<Option<u64>> {
+    pub(super) async fn room(&self) -> Result<Option<Space>> {
         let connection = self.connection().await?;
         if !connection.has(SPACE) {
             return Ok(None);
@@ -210,9 +210,17 @@ impl Sftp {
             Reply::Extended(mut about) => {
                 let mut next = || packet::long(&mut about);
                 // Block size, fragment size, blocks in all, free ones, those free for users.
-                let (_, fragment, _, _, free) = (next()?, next()?, next()?, next()?, next()?);
-                Ok(Some(fragment.saturating_mul(free)))
+                let (_, fragment, all, _, free) = (next()?, next()?, next()?, next()?, next()?);
+                Ok(Some(Space {
+                    free: fragment.saturating_mul(free),
+                    total: Some(fragment.saturating_mul(all)),
+                }))
             }
+            // Before the repository is made.
+            Reply::Status {
+                code: packet::NO_SUCH_FILE,
+                ..
+            } => Ok(None),
             other => done(other).map(|()| None),
         }
     }

@@ -73,9 +73,12 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         (REPOSITORY_INTERFACE, "OpenListing") => (none.add_field("latest"), None),
         (RUN_INTERFACE, "Cancel") => (none, Some("run-cancel")),
         (MANAGER_INTERFACE, "GetSettings" | "OpenAudit" | "ListElapses")
-        | (REPOSITORY_INTERFACE, "Test" | "OpenSnapshots" | "OpenPrunePlan" | "OpenLocks")
+        | (
+            REPOSITORY_INTERFACE,
+            "Test" | "OpenSnapshots" | "OpenPrunePlan" | "OpenLocks" | "OpenStatistics",
+        )
         | (JOB_INTERFACE | REPOSITORY_INTERFACE, "GetConfiguration")
-        | (JOB_INTERFACE, "GetUnit" | "OpenRetentionPreview")
+        | (JOB_INTERFACE, "GetUnit" | "OpenRetentionPreview" | "OpenEstimate")
         | (RUN_INTERFACE, "OpenLog" | "OpenDecisions") => (none, None),
         (RUN_INTERFACE, "SetLimits") => (none, Some("run-limit")),
         _ => panic!("{interface}.{method} has no entry"),

@@ -35,6 +35,10 @@ impl Coordinator {
                 worst = (health, reason(operation, health, care));
             }
         }
+        let space = self.space_view(repository, now);
+        if space.health() > worst.0 {
+            worst = (space.health(), space.reason());
+        }
         let (health, reason) = worst;
         Some(RepositoryView {
             name: name.clone(),
@@ -46,6 +50,7 @@ impl Coordinator {
             reason,
             check: self.care_view(name, Operation::Check),
             prune: self.care_view(name, Operation::Prune),
+            space,
         })
     }
 

@@ -111,16 +111,51 @@ fn nothing_goes_after_a_failed_write_a_cancellation_or_the_end() {
     assert!(scene.removes());
 }
 
+/// Writes a file, and answers where it is.
+fn write(scene: &Scene, tpe: FileType, first: u8) -> PathBuf {
+    let id = Id::new([first; 32]);
+    scene
+        .guard
+        .write_bytes(tpe, &id, false, vec![first].into())
+        .unwrap();
+    scene.root.path().join(backend::object(tpe, &id).path())
+}
+
+#[test]
+fn packs_that_no_index_names_are_taken_back_while_the_lock_is_alive() {
+    let named = |index: &Id| -> io::Result<Vec<Id>> {
+        if *index == Id::new([0x11; 32]) {
+            Ok(vec![Id::new([0xcd; 32])])
+        } else {
+            Err(io::Error::other("unreadable"))
+        }
+    };
+    let stay = |index: Option<u8>, lock_lives: bool| {
+        let scene = Scene::new();
+        let lock = scene.lock(Claim::Shared);
+        let packs = [0xcd, 0xce].map(|first| write(&scene, FileType::Pack, first));
+        if let Some(first) = index {
+            write(&scene, FileType::Index, first);
+        }
+        scene.guard.end();
+        let _alive = lock_lives.then_some(lock);
+        scene.guard.take_back_unnamed(named);
+        // What others wrote stays whatever happens.
+        assert!(scene.path.exists());
+        packs.map(|pack| pack.exists())
+    };
+    assert_eq!(stay(None, true), [false, false]);
+    assert_eq!(stay(Some(0x11), true), [true, false]);
+    assert_eq!(
+        stay(Some(0x22), true),
+        [true, true],
+        "what cannot be read may name them"
+    );
+    assert_eq!(stay(None, false), [true, true], "others may know of them");
+}
+
 #[test]
 fn what_came_to_nothing_is_taken_back_unless_something_was_removed() {
-    let write = |scene: &Scene, tpe, first: u8| {
-        let id = Id::new([first; 32]);
-        scene
-            .guard
-            .write_bytes(tpe, &id, false, vec![first].into())
-            .unwrap();
-        scene.root.path().join(backend::object(tpe, &id).path())
-    };
     for removes in [false, true] {
         let scene = Scene::new();
         let _lock = scene.lock(Claim::Exclusive);

@@ -1,29 +1,20 @@
 //! What everybody else holds of the coordinator.
 
-use std::{
-    fs::File,
-    io::{self, BufRead as _, BufReader, Seek as _},
-    os::fd::OwnedFd,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{fs::File, io, path::PathBuf, sync::Arc};
 
 use backupd_core::{
     audit::{Action, Entry, Outcome, Who},
     config::{Fault, Repository},
     name::{JobName, RepositoryName, RunId},
-    protocol::{
-        CredentialStores, DECISIONS_FILE, ReachRecord, RepositorySpec, SPEC_VERSION, Spec, UnforgetRecord,
-        UnlockWork, Work,
-    },
-    resources::{Limits, Resources},
+    protocol::{CredentialStores, DECISIONS_FILE, RepositorySpec, Spec},
+    resources::Limits,
     run::{Run, Trigger},
 };
 use jiff::Timestamp;
 use tokio::sync::{mpsc::error::TrySendError, oneshot};
 
 use super::{
-    care::{CareWish, PruneWish},
+    care::CareWish,
     message::{Answer, ComingElapse, ElapseQuery, Inbox, Message, RestoreRequest, StartOptions},
     outbox::Outbox,
     queue::launch_failure,
@@ -41,15 +32,15 @@ use crate::{
 /// Sends wishes to the coordinator; answers come when all that follows from them is published.
 #[derive(Clone)]
 pub(crate) struct Handle {
-    inbox: Inbox,
-    outbox: Arc<Outbox>,
-    store: Arc<dyn Store>,
-    launcher: Arc<dyn Launcher>,
-    ids: Arc<Ids>,
-    common: Common,
-    clock: Arc<dyn Clock>,
-    refusals: Arc<Refusals>,
-    who: Arc<Who>,
+    pub(super) inbox: Inbox,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) launcher: Arc<dyn Launcher>,
+    pub(super) ids: Arc<Ids>,
+    pub(super) common: Common,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) refusals: Arc<Refusals>,
+    pub(super) who: Arc<Who>,
 }
 
 impl Handle {
@@ -184,67 +175,9 @@ impl Handle {
             .await
     }
 
-    /// What a forget would do, now or then; the answer is a file to read from the start.
-    pub(crate) async fn retention_preview(
-        &self,
-        job: JobName,
-        at: Option<Timestamp>,
-    ) -> Result<Result<File, AskError>, Refusal> {
-        let (repository, work) = self
-            .request(|answer| Message::RetentionPreview(job, at, answer))
-            .await?;
-        self.ask(repository, work, None).await
-    }
-
-    /// Brings back snapshots that a run forgot, all of them where none is named; the answer is a file to read from the
-    /// start.
-    pub(crate) async fn unforget(
-        &self,
-        run: RunId,
-        snapshots: Vec<String>,
-    ) -> Result<Result<File, AskError>, Refusal> {
-        let (repository, work) = self
-            .request(|answer| Message::UnforgetWork(run, snapshots, answer))
-            .await?;
-        let entry = self
-            .entry(Action::RunUnforget)
-            .repository(Some(&repository))
-            .run(run);
-        let name = repository.clone();
-        let act = async move {
-            match self.ask(name, work, None).await {
-                Ok(outcome) => outcome.map_err(Ok),
-                Err(refusal) => Err(Err(refusal)),
-            }
-        };
-        let answer = unfold(self.recorded(entry, act, why).await?)?;
-        let Ok(mut file) = answer else { return Ok(answer) };
-        let present = present_of(&mut file).map_err(|error| {
-            Refusal::new(
-                RefusalKind::Failed,
-                format!("the worker's answer cannot be read: {error}"),
-            )
-        })?;
-        self.store.bring_back(repository, run, present).await?;
-        Ok(Ok(file))
-    }
-
     /// What a run that forgot has decided of each snapshot.
     pub(crate) fn open_decisions(&self, run: RunId, attempt: u32) -> io::Result<File> {
         File::open(self.launcher.directory(run, attempt).join(DECISIONS_FILE))
-    }
-
-    /// What a prune would do; the answer is a file to read from the start.
-    pub(crate) async fn prune_plan(
-        &self,
-        repository: RepositoryName,
-        wish: PruneWish,
-    ) -> Result<Result<File, AskError>, Refusal> {
-        let name = repository.clone();
-        let work = self
-            .request(|answer| Message::PruneWork(name, wish, answer))
-            .await?;
-        self.ask(repository, Work::PrunePlan(work), None).await
     }
 
     pub(crate) async fn cancel(&self, run: RunId) -> Result<(), Refusal> {
@@ -380,123 +313,14 @@ impl Handle {
         Entry::new(action, &self.who, self.clock.now())
     }
 
-    /// Makes a repository in its place.
-    pub(crate) async fn initialize(
-        &self,
-        repository: RepositoryName,
-    ) -> Result<Result<File, AskError>, Refusal> {
-        // A repository that nobody knows is refused before anything is recorded.
-        self.repository(repository.clone()).await?;
-        let name = repository.clone();
-        let act = async move {
-            match self.ask(repository, Work::Initialize, None).await {
-                Ok(outcome) => outcome.map_err(Ok),
-                Err(refusal) => Err(Err(refusal)),
-            }
-        };
-        let entry = self.entry(Action::RepositoryInitialize).repository(Some(&name));
-        unfold(self.recorded(entry, act, why).await?)
-    }
-
-    /// Removes locks of a repository; the answer is a file to read from the start.
-    pub(crate) async fn unlock(
-        &self,
-        repository: RepositoryName,
-        work: UnlockWork,
-    ) -> Result<Result<File, AskError>, Refusal> {
-        self.repository(repository.clone()).await?;
-        let force = if work.force { " (forced)" } else { "" };
-        let locks = format!("{}{force}", work.locks.join(", "));
-        let entry = self
-            .entry(Action::RepositoryUnlock)
-            .repository(Some(&repository))
-            .values(&locks, "");
-        let act = async move {
-            match self.ask(repository, Work::Unlock(work), None).await {
-                Ok(outcome) => outcome.map_err(Ok),
-                Err(refusal) => Err(Err(refusal)),
-            }
-        };
-        unfold(self.recorded(entry, act, why).await?)
-    }
-
     /// The event file of an attempt.
     pub(crate) fn open_events(&self, run: RunId, attempt: u32) -> std::io::Result<File> {
         self.launcher.open_events(run, attempt)
     }
 
-    /// Has a worker look whether hosts answer at their ports.
-    pub(crate) async fn reach(&self, places: Vec<String>) -> Result<Vec<ReachRecord>, AskError> {
-        let spec = self.question(RepositorySpec::none(), Work::Reach { places });
-        let answer = self.launcher.ask(&spec, None).await?;
-        let records = BufReader::new(answer)
-            .lines()
-            .map(|line| Ok(serde_json::from_str(&line?)?));
-        records
-            .collect::<io::Result<_>>()
-            .map_err(|error| AskError::NoAnswer(error.to_string()))
-    }
-
-    /// Puts a question to a worker, which may read `input`; the coordinator only says which repository it is.
-    pub(crate) async fn ask(
-        &self,
-        repository: RepositoryName,
-        work: Work,
-        input: Option<OwnedFd>,
-    ) -> Result<Result<File, AskError>, Refusal> {
-        let repository = self.repository(repository).await?;
-        let spec = self.question(repository_spec(&repository, &self.common), work);
-        Ok(self.launcher.ask(&spec, input).await)
-    }
-
     /// As [`ask`](Self::ask), for a question that is ready.
     pub(super) async fn put(&self, spec: &Spec) -> Result<File, AskError> {
         self.launcher.ask(spec, None).await
-    }
-
-    fn question(&self, repository: RepositorySpec, work: Work) -> Spec {
-        Spec {
-            version: SPEC_VERSION,
-            run: self.ids.next(),
-            attempt: 1,
-            job: None,
-            repository,
-            resources: Resources::default(),
-            progress_socket: None,
-            work,
-        }
-    }
-}
-
-/// The snapshots that are there again, of an answer that is read from the start afterwards.
-fn present_of(file: &mut File) -> io::Result<Vec<String>> {
-    let mut present = Vec::new();
-    for line in BufReader::new(file.try_clone()?).lines() {
-        let record: UnforgetRecord = serde_json::from_str(&line?)?;
-        if record.present {
-            present.push(record.id);
-        }
-    }
-    file.rewind()?;
-    Ok(present)
-}
-
-/// Why a question that is recorded was not answered, or not put.
-pub(super) fn why(error: &Result<AskError, Refusal>) -> String {
-    match error {
-        Ok(error) => error.to_string(),
-        Err(refusal) => refusal.message.clone(),
-    }
-}
-
-/// A refusal is one whenever it comes.
-pub(super) fn unfold<T>(
-    outcome: Result<T, Result<AskError, Refusal>>,
-) -> Result<Result<T, AskError>, Refusal> {
-    match outcome {
-        Ok(answer) => Ok(Ok(answer)),
-        Err(Ok(error)) => Ok(Err(error)),
-        Err(Err(refusal)) => Err(refusal),
     }
 }
 

@@ -26,6 +26,7 @@ mod plan;
 #[cfg(test)]
 mod probe;
 mod publish;
+mod questions;
 mod queue;
 mod record;
 mod refusal;

@@ -12,8 +12,8 @@ use backupd_core::{
 use super::{
     Coordinator, Handle,
     configure::refuse_faults,
-    handle::{unfold, why},
     message::{Answer, Message},
+    questions::{unfold, why},
     record::of_text,
     refusal::{Refusal, RefusalKind},
 };

@@ -140,3 +140,20 @@ impl fmt::Debug for Password {
         f.write_str("Password(…)")
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A repository called `test`.
+    pub(crate) fn access(url: &str) -> Access {
+        Access {
+            name: "test".to_owned(),
+            url: url.to_owned(),
+            password: Password::new("correct horse".to_owned()),
+            cache: None,
+            secrets: Secrets::default(),
+            options: Options::default(),
+        }
+    }
+}

@@ -3,6 +3,7 @@
 mod backend;
 mod backup;
 mod bars;
+pub(crate) mod beside;
 mod catalog;
 mod check;
 mod crypto;
@@ -45,6 +46,9 @@ use crate::{
     StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport,
 };
 
+pub(crate) use failure::reason as system_reason;
+pub(crate) use lock::host;
+pub(crate) use session::cancelled;
 pub use wanted::Wanted;
 
 /// Works on repositories inside this process, on this machine or on a remote place.

@@ -13,6 +13,7 @@ mod maintenance;
 mod observe;
 mod report;
 mod request;
+mod restic;
 mod space;
 mod store;
 
@@ -28,5 +29,6 @@ pub use report::{
     BackupReport, Deletion, Entry, EntryKind, RepositoryInfo, RestoreReport, SnapshotInfo, VerifyReport,
 };
 pub use request::{BackupRequest, ListRequest, ParentQuery, RestoreRequest, SnapshotQuery, VerifyLevel};
+pub use restic::Restic;
 pub use space::{Allowance, GroupReport, Room, ScanReport, Space, StatisticsReport, StatisticsRequest};
 pub use store::{Direction, Pace};

@@ -21,10 +21,11 @@ use bytes::Bytes;
 
 use crate::{Cancellation, Space};
 
-pub(crate) use address::Address;
+pub(crate) use address::{Address, Host as SshHost};
 pub(crate) use fault::Fault;
 pub(crate) use local::Local;
 pub(crate) use open::open;
+pub(crate) use sftp::ssh_arguments;
 pub use throttle::{Direction, Pace};
 
 /// The kinds of files in a repository.

@@ -80,7 +80,7 @@ pub(super) fn system(message: impl Into<String>, error: &io::Error) -> EngineErr
 }
 
 /// The operating system's reason, without the number that Rust adds.
-pub(super) fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     without_number(&error.to_string())
 }
 

@@ -123,9 +123,13 @@ impl Feed {
         })
     }
 
+    /// What was not told yet.
+    pub(super) fn take_warnings(&self) -> Vec<Warning> {
+        std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn tell_warnings(&self, observer: &dyn Observer) {
-        let warnings = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
-        for warning in warnings {
+        for warning in self.take_warnings() {
             observer.warning(warning);
         }
     }

@@ -44,11 +44,7 @@ pub(super) fn run_in(
     let wanted = kept::parse(&request.snapshots)?;
     session.check_removable(repository)?;
     session.lock_exclusively(version(repository))?;
-    let there: HashSet<Id> = catalog::list(&session, FileType::Snapshot)?
-        .into_iter()
-        .map(|(id, _)| id)
-        .collect();
-    let (wanted, missing): (Vec<Id>, Vec<Id>) = wanted.into_iter().partition(|id| there.contains(id));
+    let (wanted, missing) = split(&session, wanted)?;
     observer.phase(Phase::Forget);
     keep(&session, &wanted, &Kept(&request.keep))?;
     session.check_cancelled()?;
@@ -65,8 +61,17 @@ pub(super) fn run_in(
     })
 }
 
+/// Those that are there, and those that are not.
+pub(super) fn split(session: &Session, wanted: Vec<Id>) -> Result<(Vec<Id>, Vec<Id>)> {
+    let there: HashSet<Id> = catalog::list(session, FileType::Snapshot)?
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
+    Ok(wanted.into_iter().partition(|id| there.contains(id)))
+}
+
 /// All of them, or an error.
-fn keep(session: &Session, wanted: &[Id], kept: &Kept<'_>) -> Result<()> {
+pub(super) fn keep(session: &Session, wanted: &[Id], kept: &Kept<'_>) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
     }

@@ -21,6 +21,7 @@ mod origin;
 mod record;
 
 pub(super) use list::{list, remove, tidy};
+pub(crate) use origin::{Origin, host};
 pub(super) use record::Lock;
 
 /// How often a lock is written anew, and when one that was not is nobody's any more; as restic has it.

@@ -61,6 +61,11 @@ impl Patterns {
         self.exclude.matched(path, is_directory).is_ignore()
     }
 
+    /// Whether a path, or one above it, is excluded: restic leaves out what is below, too.
+    pub(super) fn excludes_within(&self, path: &Path) -> bool {
+        self.exclude.matched_path_or_any_parents(path, true).is_ignore()
+    }
+
     pub(super) fn includes(&self, path: &Path, is_directory: bool) -> Included {
         match self
             .include

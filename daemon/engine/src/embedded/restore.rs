@@ -2,7 +2,7 @@
 
 mod contents;
 mod metadata;
-mod target;
+pub(super) mod target;
 mod writer;
 
 use std::{
@@ -74,7 +74,7 @@ pub(super) fn run(
 }
 
 /// Which paths of a snapshot are wanted; none named means all.
-struct Wanted {
+pub(super) struct Wanted {
     paths: BTreeSet<PathBuf>,
 }
 
@@ -87,7 +87,7 @@ enum Want {
 
 impl Wanted {
     /// Fails with all paths that are not in the snapshot.
-    fn find<S: IndexedTree>(
+    pub(super) fn find<S: IndexedTree>(
         trees: &Trees<'_, S>,
         snapshot: &SnapshotFile,
         paths: &[PathBuf],

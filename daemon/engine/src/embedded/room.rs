@@ -16,6 +16,8 @@ use super::{failure::Cause, place::Place};
 
 /// A place that is asked over a network is asked again after so long, or once half of what was left is used.
 const ASKED_EVERY: Duration = Duration::from_secs(30);
+/// How often the packs of a directory are counted while somebody else writes them.
+const COUNTED_EVERY: Duration = Duration::from_millis(500);
 /// Nobody waits longer to know how much room there is.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -146,6 +148,32 @@ impl Watch {
         }
         state.pending += size;
         Ok(())
+    }
+
+    /// As [`before_pack`](Self::before_pack), for packs that somebody else writes: fails once too little is left.
+    pub(super) fn poll(&self) -> std::result::Result<(), Out> {
+        let mut state = self.state();
+        // What a directory holds is soon counted.
+        if self.allowance.quota.is_some()
+            && !self.store.is_remote()
+            && state
+                .looked
+                .is_none_or(|looked| looked.elapsed() >= COUNTED_EVERY)
+        {
+            state.before = stored(&*self.store).ok().or(state.before);
+            self.look(&mut state);
+        } else if self.is_to_look(&state, 0) {
+            let counted = state.looked;
+            self.look(&mut state);
+            if self.allowance.quota.is_some() {
+                state.looked = counted;
+            }
+        }
+        let stopped = || "; the backup was stopped".to_owned();
+        match self.out(&state, 0, stopped) {
+            Some(out) => Err(out),
+            None => Ok(()),
+        }
     }
 
     /// The pack is written, or was not.

@@ -265,7 +265,7 @@ fn cannot_open(place: &Place, cancellation: &Cancellation, error: &RusticError) 
     )
 }
 
-pub(super) fn cancelled() -> EngineError {
+pub(crate) fn cancelled() -> EngineError {
     EngineError::new(ErrorKind::Cancelled, "the operation was cancelled")
 }
 

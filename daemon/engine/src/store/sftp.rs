@@ -100,6 +100,18 @@ impl Sftp {
     }
 }
 
+/// How `ssh` is called to get there, for whoever calls it in our stead.
+pub(crate) fn ssh_arguments(host: &address::Host, options: &Options) -> Vec<String> {
+    connection::arguments(&Login {
+        user: host.user.as_deref(),
+        host: &host.name,
+        port: host.port,
+        key: options.ssh_key.as_deref(),
+        known_hosts: options.ssh_known_hosts.as_deref(),
+        timeout: options.timeout,
+    })
+}
+
 fn handle(reply: Reply) -> Result<Bytes> {
     match reply {
         Reply::Handle(handle) => Ok(handle),

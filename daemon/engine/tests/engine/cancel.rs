@@ -7,10 +7,10 @@ use std::{
 };
 
 use backupd_engine::{
-    Cancellation, Embedded, Engine, ErrorKind, Observer, Phase, Progress, RestoreRequest, SnapshotQuery,
-    VerifyLevel, Warning,
+    Cancellation, ErrorKind, Observer, Phase, Progress, RestoreRequest, SnapshotQuery, VerifyLevel, Warning,
 };
 
+use crate::engine::engine;
 use crate::world::{World, noise};
 
 /// Cancels when told to, and remembers when that was.
@@ -58,7 +58,7 @@ impl Observer for Canceller {
 fn cancelled_backup(world: &World, at: fn(Option<Phase>, Option<&Progress>) -> bool) {
     let before = world.snapshots();
     let canceller = Canceller::new(at);
-    let error = Embedded::new()
+    let error = engine()
         .backup(
             &world.access(),
             &world.request(),
@@ -107,7 +107,7 @@ fn reading_operations_are_cancelled_too() {
     world.write("file", noise(100_000, 1));
     let snapshot = world.backup().snapshot.id;
     let canceller = Canceller::new(|phase, _| phase == Some(Phase::Verify));
-    let error = Embedded::new()
+    let error = engine()
         .verify(
             &world.access(),
             &snapshot,
@@ -124,7 +124,7 @@ fn reading_operations_are_cancelled_too() {
         paths: Vec::new(),
         target: world.path("out"),
     };
-    let error = Embedded::new()
+    let error = engine()
         .restore(&world.access(), &request, &canceller, &canceller.cancellation)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);

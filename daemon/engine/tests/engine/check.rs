@@ -9,12 +9,12 @@ use std::{
 };
 
 use backupd_engine::{
-    Access, Cancellation, CheckReport, CheckRequest, Embedded, Engine, ErrorKind, Password, Phase, ReadData,
-    ReadUpTo,
+    Access, Cancellation, CheckReport, CheckRequest, ErrorKind, Password, Phase, ReadData, ReadUpTo,
 };
 
+use crate::engine::engine;
 use crate::{
-    locks::{NOW, plant, plant_dead},
+    planted::{NOW, plant, plant_dead},
     world::{Log, On, World, flip, name, noise},
 };
 
@@ -198,7 +198,7 @@ fn what_keeps_from_looking_is_an_error() {
         password: Password::new("wrong".to_owned()),
         ..world.access()
     };
-    let error = Embedded::new()
+    let error = engine()
         .check(
             &wrong,
             &CheckRequest::default(),

@@ -15,7 +15,7 @@ use backupd_engine::{
 };
 
 use crate::{
-    prune::at_once,
+    upkeep::at_once,
     world::{Log, World, name, noise},
 };
 

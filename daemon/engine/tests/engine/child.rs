@@ -8,8 +8,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use backupd_engine::{Cancellation, Embedded, Engine, Observer, Phase, Progress, Warning};
+use backupd_engine::{Cancellation, Observer, Phase, Progress, Warning};
 
+use crate::engine::engine;
 use crate::world::{Log, World, access, request};
 
 /// Says that the backup is under way, so that nobody has to guess.
@@ -30,7 +31,7 @@ impl Observer for Announcing {
 fn backs_up_until_killed() {
     let directory = PathBuf::from(env::var_os("WORLD").unwrap());
     let request = request(vec![directory.join("source")]);
-    let _ = Embedded::new().backup(
+    let _ = engine().backup(
         &access(&directory.join("repository")),
         &request,
         &Announcing,
@@ -43,7 +44,7 @@ fn backs_up_until_killed() {
 fn backs_up_and_tells() {
     let directory = PathBuf::from(env::var_os("WORLD").unwrap());
     let log = Log::default();
-    let answer = Embedded::new().backup(
+    let answer = engine().backup(
         &access(&directory.join("repository")),
         &request(vec![directory.join("source")]),
         &log,

@@ -5,12 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use backupd_engine::{Cancellation, Embedded, Engine, ErrorKind, Result, VerifyLevel, VerifyReport};
+use backupd_engine::{Cancellation, ErrorKind, Result, VerifyLevel, VerifyReport};
 
+use crate::engine::engine;
 use crate::world::{Log, World, noise};
 
 fn verify(world: &World, level: VerifyLevel) -> Result<VerifyReport> {
-    Embedded::new().verify(
+    engine().verify(
         &world.access(),
         "latest",
         level,

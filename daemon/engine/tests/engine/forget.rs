@@ -2,12 +2,11 @@
 
 use std::fs;
 
-use backupd_engine::{
-    Cancellation, Embedded, Engine, EngineError, ErrorKind, ForgetRequest, Phase, ReadData,
-};
+use backupd_engine::{Cancellation, EngineError, ErrorKind, ForgetRequest, Phase, ReadData};
 
+use crate::engine::{IS_RESTIC, engine};
 use crate::{
-    locks::{NOW, plant, plant_dead},
+    planted::{NOW, plant, plant_dead},
     selection::Mounted,
     world::{Log, On, World, is_root, noise},
 };
@@ -44,7 +43,7 @@ fn forgotten_snapshots_are_kept_as_they_were_stored() {
         keep: world.path("kept"),
     };
     let log = Log::default();
-    let report = Embedded::new()
+    let report = engine()
         .forget(&world.access(), &request, &log, &Cancellation::default())
         .unwrap();
     assert_eq!(report.forgotten, ids[..2]);
@@ -134,7 +133,7 @@ fn a_cancelled_forget_removes_nothing() {
             snapshots: ids.clone(),
             keep: world.path("kept"),
         };
-        let error = Embedded::new()
+        let error = engine()
             .forget(&world.access(), &request, &observer, &cancellation)
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled);
@@ -144,6 +143,10 @@ fn a_cancelled_forget_removes_nothing() {
 
 #[test]
 fn without_its_lock_a_forget_removes_nothing() {
+    // restic takes its own lock, and looks after it.
+    if IS_RESTIC {
+        return;
+    }
     let (world, ids) = world();
     let observer = On(|at: Option<Phase>, _: Option<&_>| {
         if at == Some(Phase::Forget) {
@@ -154,7 +157,7 @@ fn without_its_lock_a_forget_removes_nothing() {
         snapshots: ids,
         keep: world.path("kept"),
     };
-    let error = Embedded::new()
+    let error = engine()
         .forget(&world.access(), &request, &observer, &Cancellation::default())
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Locked, "{}", error.chain());
@@ -177,7 +180,7 @@ fn a_snapshots_own_mark_is_told() {
         fs::remove_file(path).unwrap();
         crate::sealed::write(&world, "snapshots", &content);
     }
-    let mut marks: Vec<_> = Embedded::new()
+    let mut marks: Vec<_> = engine()
         .snapshots(&world.access(), &SnapshotQuery::default())
         .unwrap()
         .into_iter()

@@ -3,68 +3,26 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    process::Command,
     sync::{Arc, Mutex},
 };
 
 use backupd_engine::{
-    Cancellation, Embedded, Engine, ErrorKind, LockStanding, Observer, Phase, Progress, VerifyLevel, Warning,
+    Cancellation, ErrorKind, LockStanding, Observer, Phase, Progress, VerifyLevel, Warning,
 };
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use jiff::SignedDuration;
 
+use crate::engine::engine;
 use crate::{
-    child, sealed,
+    child,
+    planted::{NOW, dead_pid, host, plant, plant_dead},
     world::{Log, World, noise},
 };
-
-/// A lock file as restic writes it.
-fn lock(exclusive: bool, age: SignedDuration, host: &str, pid: u32) -> Value {
-    json!({
-        "time": (Timestamp::now() - age).to_string(), "exclusive": exclusive,
-        "hostname": host, "username": "somebody", "pid": pid, "uid": 1, "gid": 1,
-    })
-}
-
-/// Writes a lock file as another process would.
-pub(crate) fn plant(world: &World, exclusive: bool, age: SignedDuration, host: &str, pid: u32) {
-    sealed::write(world, "locks", &lock(exclusive, age, host, pid));
-}
-
-/// Writes a lock file as one of our own processes left it that is gone.
-pub(crate) fn plant_dead(world: &World, exclusive: bool) {
-    let text = |path: &str| fs::read_to_string(path).unwrap().trim().to_owned();
-    let machine = Sha256::digest(format!("backupd lock {}", text("/etc/machine-id")));
-    let mut machine = sealed::Hex(&machine).to_string();
-    machine.truncate(32);
-    let mut lock = lock(exclusive, NOW, &host(), dead_pid());
-    lock["backupd"] = json!({
-        "machine": machine, "boot": text("/proc/sys/kernel/random/boot_id"),
-        "pids": fs::read_link("/proc/self/ns/pid").unwrap(), "started": 1,
-        "since": Timestamp::now().to_string(), "run": "01JRUN",
-    });
-    sealed::write(world, "locks", &lock);
-}
-
-pub(crate) fn host() -> String {
-    nix::unistd::gethostname().unwrap().into_string().unwrap()
-}
-
-/// A process id that was somebody's and is nobody's now.
-fn dead_pid() -> u32 {
-    let mut child = Command::new("true").spawn().unwrap();
-    child.wait().unwrap();
-    child.id()
-}
 
 fn world() -> World {
     let world = World::new();
     world.write("file", noise(10_000, 1));
     world
 }
-
-pub(crate) const NOW: SignedDuration = SignedDuration::ZERO;
 
 #[test]
 fn a_live_exclusive_lock_is_honoured() {
@@ -76,7 +34,7 @@ fn a_live_exclusive_lock_is_honoured() {
     for part in ["somebody", "`elsewhere`", "4711", "since 20"] {
         assert!(error.to_string().contains(part), "{error}");
     }
-    let verify = Embedded::new().verify(
+    let verify = engine().verify(
         &world.access(),
         "latest",
         VerifyLevel::Snapshot,
@@ -127,7 +85,7 @@ fn only_what_is_provably_ours_is_tidied() {
     plant(&world, false, NOW, "elsewhere", dead_pid());
     plant(&world, false, NOW, &host(), dead_pid());
     plant(&world, true, SignedDuration::from_hours(9), "elsewhere", 1);
-    assert_eq!(Embedded::new().remove_dead_locks(&world.access()).unwrap(), 2);
+    assert_eq!(engine().remove_dead_locks(&world.access()).unwrap(), 2);
     assert_eq!(world.locks(), 4);
 }
 
@@ -149,11 +107,11 @@ fn another_program_that_seems_dead_is_waited_for_until_it_has_missed_two_refresh
 #[test]
 fn locks_are_shown_with_what_is_known_of_who_holds_them() {
     let world = world();
-    assert_eq!(Embedded::new().locks(&world.access()).unwrap(), []);
+    assert_eq!(engine().locks(&world.access()).unwrap(), []);
     plant(&world, false, SignedDuration::from_mins(31), "elsewhere", 7);
     plant(&world, true, SignedDuration::from_mins(3), "elsewhere", 8);
     plant_dead(&world, false);
-    let locks = Embedded::new().locks(&world.access()).unwrap();
+    let locks = engine().locks(&world.access()).unwrap();
     let standings: Vec<_> = locks.iter().map(|lock| lock.standing).collect();
     assert_eq!(
         standings,
@@ -173,7 +131,7 @@ fn a_lock_is_removed_by_its_id_and_one_that_may_be_held_only_by_force() {
     let world = world();
     plant_dead(&world, true);
     plant(&world, true, NOW, "elsewhere", 8);
-    let engine = Embedded::new();
+    let engine = engine();
     let ids: Vec<String> = engine
         .locks(&world.access())
         .unwrap()
@@ -197,7 +155,7 @@ fn a_password_that_opened_one_repository_opens_no_other_at_its_place() {
     let world = world();
     world.backup();
     let access = world.access();
-    Embedded::new()
+    engine()
         .snapshots(&access, &backupd_engine::SnapshotQuery::default())
         .unwrap();
     // Another repository with another password comes to stand there.
@@ -206,8 +164,8 @@ fn a_password_that_opened_one_repository_opens_no_other_at_its_place() {
         password: backupd_engine::Password::new("other".into()),
         ..access.clone()
     };
-    Embedded::new().init(&other).unwrap();
-    let error = Embedded::new().probe(&access).unwrap_err();
+    engine().init(&other).unwrap();
+    let error = engine().probe(&access).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WrongPassword);
 }
 
@@ -228,7 +186,7 @@ fn a_killed_backup_leaves_a_lock_that_hinders_nobody() {
     child.wait().unwrap();
     assert_eq!(world.locks(), 1);
     fs::write(world.source().join("huge"), "small now").unwrap();
-    let left = Embedded::new().locks(&world.access()).unwrap();
+    let left = engine().locks(&world.access()).unwrap();
     assert_eq!(left[0].standing, LockStanding::Gone);
     world.backup();
     assert_eq!((world.snapshots(), world.locks()), (1, 0));
@@ -293,7 +251,7 @@ fn stock_restic_honours_and_reads_our_lock() {
         cancellation: Cancellation::default(),
         seen: Arc::default(),
     };
-    let error = Embedded::new()
+    let error = engine()
         .backup(&world.access(), &world.request(), &beside, &beside.cancellation)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);

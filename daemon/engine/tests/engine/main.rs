@@ -1,4 +1,4 @@
-//! The embedded engine from outside: what a user of a repository sees, beside stock restic.
+//! Both engines from outside: what a user of a repository sees, beside stock restic.
 
 #![allow(
     clippy::print_stderr,
@@ -15,11 +15,13 @@ mod check_damage;
 mod check_rounds;
 mod child;
 mod damage;
+mod engine;
 mod failures;
 mod forget;
 mod interop;
 mod locks;
 mod places;
+mod planted;
 mod prune;
 mod prune_faults;
 mod restore;
@@ -31,4 +33,5 @@ mod selection;
 mod statistics;
 mod unforget;
 mod unreadable;
+mod upkeep;
 mod world;

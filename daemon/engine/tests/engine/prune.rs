@@ -11,29 +11,11 @@ use serde_json::json;
 
 use crate::{
     sealed,
-    world::{Log, World, noise, picture},
+    upkeep::{assert_sound, at_once, forgotten},
+    world::{Log, World, noise},
 };
 
 /// Removes at once.
-pub(crate) fn at_once() -> PruneRequest {
-    PruneRequest {
-        keep_delete: Duration::ZERO,
-        ..PruneRequest::default()
-    }
-}
-
-/// A snapshot was forgotten: of one pack a part is not needed any more, and another pack not at all.
-pub(crate) fn forgotten() -> World {
-    let world = World::new();
-    world.write("stays", noise(300_000, 1));
-    world.write("goes", noise(200_000, 2));
-    let first = world.backup().snapshot.id;
-    fs::remove_file(world.source().join("goes")).unwrap();
-    world.backup();
-    world.forget(&[first]).unwrap();
-    world
-}
-
 /// Packs with their sizes.
 fn packs(world: &World) -> BTreeMap<PathBuf, u64> {
     let size = |path: PathBuf| {
@@ -41,16 +23,6 @@ fn packs(world: &World) -> BTreeMap<PathBuf, u64> {
         (path, size)
     };
     world.files("data").into_iter().map(size).collect()
-}
-
-/// All that is stored is there and whole, for us and for stock restic.
-pub(crate) fn assert_sound(world: &World) {
-    world.restic_well(&["check", "--read-data"]);
-    let report = world.check(ReadData::All).unwrap();
-    assert_eq!(report.errors_total, 0, "{report:#?}");
-    let directory = tempfile::TempDir::new_in(world.path("")).unwrap();
-    let name = directory.path().file_name().unwrap().to_str().unwrap();
-    assert_eq!(picture(&world.restore(name)), picture(&world.source()));
 }
 
 /// Lets a day pass for packs that are marked.

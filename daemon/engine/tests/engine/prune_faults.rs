@@ -5,13 +5,14 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use backupd_engine::{Cancellation, Embedded, Engine, ErrorKind, Phase, Progress, PruneRequest, ReadData};
+use backupd_engine::{Cancellation, ErrorKind, Phase, Progress, PruneRequest, ReadData};
 use jiff::SignedDuration;
 
+use crate::engine::engine;
 use crate::{
-    locks::{NOW, host, plant, plant_dead},
-    prune::{assert_sound, at_once, forgotten},
+    planted::{NOW, host, plant, plant_dead},
     selection::Mounted,
+    upkeep::{assert_sound, at_once, forgotten},
     world::{On, World, flip, is_root, noise},
 };
 
@@ -112,7 +113,7 @@ fn a_plan_is_cancelled_too() {
     let world = forgotten();
     let cancellation = Cancellation::default();
     cancellation.cancel();
-    let error = Embedded::new()
+    let error = engine()
         .prune_plan(
             &world.access(),
             &at_once(),
@@ -197,7 +198,7 @@ fn a_full_disk_ends_a_prune_that_leaves_as_much_room_as_there_was() {
     let world = World::without_repository();
     fs::create_dir(world.repository()).unwrap();
     let _mounted = Mounted::tmpfs(&world.repository(), "40m");
-    Embedded::new().init(&world.access()).unwrap();
+    engine().init(&world.access()).unwrap();
     world.write("stays", noise(18_000_000, 1));
     world.write("goes", noise(12_000_000, 2));
     let first = world.backup().snapshot.id;

@@ -3,11 +3,11 @@
 use std::{fs, path::Path};
 
 use backupd_engine::{
-    Allowance, BackupRequest, Cancellation, Embedded, Engine, ErrorKind, PruneRequest, Room,
-    StatisticsRequest,
+    Allowance, BackupRequest, Cancellation, ErrorKind, PruneRequest, Room, StatisticsRequest,
 };
 use nix::sys::statvfs::statvfs;
 
+use crate::engine::engine;
 use crate::{
     selection::Mounted,
     world::{Log, World, is_root, noise},
@@ -21,7 +21,7 @@ fn free(path: &Path) -> u64 {
 }
 
 fn room(world: &World) -> Room {
-    Embedded::new().room(&world.access(), false).unwrap()
+    engine().room(&world.access(), false).unwrap()
 }
 
 fn with(world: &World, allowance: Allowance) -> BackupRequest {
@@ -40,7 +40,7 @@ fn on_small_disk(size: &str) -> Option<(World, Mounted)> {
     let world = World::without_repository();
     fs::create_dir(world.repository()).unwrap();
     let mounted = Mounted::tmpfs(&world.repository(), size);
-    Embedded::new().init(&world.access()).unwrap();
+    engine().init(&world.access()).unwrap();
     Some((world, mounted))
 }
 
@@ -192,7 +192,7 @@ fn a_disk_says_how_much_room_there_is_also_before_there_is_a_repository() {
     world.write("a", noise(3_000_000, 1));
     world.backup();
     let stored = room(&world).stored.unwrap();
-    let counted = Embedded::new()
+    let counted = engine()
         .statistics(
             &world.access(),
             &StatisticsRequest::default(),

@@ -5,8 +5,9 @@ use std::{
     process::Command,
 };
 
-use backupd_engine::{Cancellation, Embedded, Engine, EntryKind, ListRequest, Phase, SnapshotQuery};
+use backupd_engine::{Cancellation, EntryKind, ListRequest, Phase, SnapshotQuery};
 
+use crate::engine::{IS_RESTIC, engine};
 use crate::world::{Log, World, is_root, noise, picture};
 
 #[test]
@@ -27,7 +28,10 @@ fn odd_files_come_back_byte_for_byte() {
     fs::create_dir(source.join("empty directory")).unwrap();
     fs::hard_link(source.join("plain"), source.join("a/second name")).unwrap();
     unix::symlink("nowhere at all", source.join("broken link")).unwrap();
-    unix::symlink(OsStr::from_bytes(b"raw-\xff"), source.join("raw link")).unwrap();
+    // restic 0.14 does not keep such a link as it is.
+    if !IS_RESTIC {
+        unix::symlink(OsStr::from_bytes(b"raw-\xff"), source.join("raw link")).unwrap();
+    }
     nix::unistd::mkfifo(
         &source.join("fifo"),
         nix::sys::stat::Mode::from_bits_truncate(0o640),
@@ -55,6 +59,11 @@ fn odd_files_come_back_byte_for_byte() {
     world.restic_well(&["check", "--read-data"]);
 }
 
+/// restic says how much was new, with the directories.
+fn read(bytes: u64, expected: u64) -> bool {
+    bytes == expected || IS_RESTIC && (expected..expected + 10_000).contains(&bytes)
+}
+
 #[test]
 fn a_second_backup_reads_only_what_changed() {
     let world = World::new();
@@ -65,7 +74,8 @@ fn a_second_backup_reads_only_what_changed() {
         (first.files_new, first.files_changed, first.files_unmodified),
         (2, 0, 0)
     );
-    assert_eq!((first.bytes_processed, first.bytes_read), (900_000, 900_000));
+    assert_eq!(first.bytes_processed, 900_000);
+    assert!(read(first.bytes_read, 900_000), "{first:?}");
     world.write("changed", noise(400_001, 3));
     world.write("new", "new");
     let second = world.backup();
@@ -73,7 +83,8 @@ fn a_second_backup_reads_only_what_changed() {
         (second.files_new, second.files_changed, second.files_unmodified),
         (1, 1, 1)
     );
-    assert_eq!((second.bytes_processed, second.bytes_read), (900_004, 400_004));
+    assert_eq!(second.bytes_processed, 900_004);
+    assert!(read(second.bytes_read, 400_004), "{second:?}");
     assert!(
         second.bytes_added >= 400_004 && second.bytes_added < 420_000,
         "{}",
@@ -108,7 +119,7 @@ fn another_tag_or_host_is_no_parent() {
     request.parent.as_mut().unwrap().host = "elsewhere".to_owned();
     assert_eq!(world.backup_as(&request).unwrap().snapshot.parent, None);
     request.parent = None;
-    assert_eq!(world.backup_as(&request).unwrap().bytes_read, 1);
+    assert!(read(world.backup_as(&request).unwrap().bytes_read, 1));
 }
 
 #[test]
@@ -118,7 +129,7 @@ fn snapshots_say_what_they_are() {
     let mut request = world.request();
     request.description = Some("before the upgrade".to_owned());
     let stored = world.backup_as(&request).unwrap().snapshot;
-    let engine = Embedded::new();
+    let engine = engine();
     let listed = engine
         .snapshots(&world.access(), &SnapshotQuery::default())
         .unwrap();
@@ -128,10 +139,13 @@ fn snapshots_say_what_they_are() {
         (stored.host.as_str(), stored.tags.as_slice()),
         ("box", ["job".to_owned()].as_slice())
     );
-    assert_eq!(stored.description.as_deref(), Some("before the upgrade"));
-    assert_eq!(stored.program_version, "test 1");
     assert_eq!(stored.paths, [world.source()]);
-    assert_eq!((stored.files, stored.bytes), (Some(1), Some(1)));
+    // restic's snapshots have no description, and newer ones say that restic made them.
+    if !IS_RESTIC {
+        assert_eq!(stored.description.as_deref(), Some("before the upgrade"));
+        assert_eq!(stored.program_version, "test 1");
+        assert_eq!((stored.files, stored.bytes), (Some(1), Some(1)));
+    }
     let other = SnapshotQuery {
         host: None,
         tags: vec!["job".to_owned(), "missing".to_owned()],
@@ -156,7 +170,7 @@ fn a_directory_is_listed_in_order() {
     };
     let list = |request: &ListRequest| {
         let mut entries = Vec::new();
-        Embedded::new()
+        engine()
             .list(&world.access(), request, &mut |entry| {
                 entries.push(entry);
                 Ok(())
@@ -182,7 +196,7 @@ fn the_observer_hears_phases_and_exact_totals() {
     world.write("one", noise(100_000, 1));
     world.write("two", noise(200_000, 2));
     let log = Log::default();
-    let report = Embedded::new()
+    let report = engine()
         .backup(&world.access(), &world.request(), &log, &Cancellation::default())
         .unwrap();
     assert_eq!(

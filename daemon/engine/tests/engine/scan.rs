@@ -2,12 +2,13 @@
 
 use std::fs;
 
-use backupd_engine::{BackupRequest, Cancellation, Embedded, Engine, ErrorKind, Result, ScanReport};
+use backupd_engine::{BackupRequest, Cancellation, ErrorKind, Result, ScanReport};
 
+use crate::engine::engine;
 use crate::world::{Log, World, noise};
 
 fn scan_as(world: &World, request: &BackupRequest) -> Result<ScanReport> {
-    Embedded::new().scan(
+    engine().scan(
         &world.access(),
         request,
         &Log::default(),

@@ -2,8 +2,9 @@
 
 use std::{fs, os::unix::fs as unix, process::Command};
 
-use backupd_engine::{BackupRequest, Cancellation, Embedded, Engine, ErrorKind};
+use backupd_engine::{BackupRequest, Cancellation, ErrorKind};
 
+use crate::engine::{IS_RESTIC, engine};
 use crate::world::{Log, World, is_root, request};
 
 fn tree() -> World {
@@ -50,6 +51,11 @@ fn a_leading_slash_anchors_and_negation_brings_back() {
             "sub/.cache/".to_owned(),
         ];
     });
+    // restic keeps the directory of which a pattern with a slash at its end leaves out what is in it.
+    let left: Vec<String> = left
+        .into_iter()
+        .filter(|path| !IS_RESTIC || path != "sub/.cache")
+        .collect();
     assert_eq!(
         left,
         [
@@ -68,6 +74,13 @@ fn a_leading_slash_anchors_and_negation_brings_back() {
 #[test]
 fn only_included_files_are_stored_and_exclude_wins() {
     let world = tree();
+    if IS_RESTIC {
+        let mut request = world.request();
+        request.include = vec!["*.txt".to_owned()];
+        let error = world.backup_as(&request).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        return;
+    }
     let left = stored(&world, |request| {
         request.include = vec!["*.txt".to_owned(), "z".to_owned()];
         request.exclude = vec!["sub/keep.txt".to_owned()];
@@ -179,6 +192,13 @@ fn several_and_nested_sources_are_stored_once() {
     ]);
     // The second source is wanted though the first leaves it out.
     request.exclude = vec!["sub".to_owned(), "node".to_owned()];
+    if IS_RESTIC {
+        // It would leave the second source out, and say nothing.
+        let error = world.backup_as(&request).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert!(error.to_string().contains("/sub`"), "{error}");
+        return;
+    }
     let report = world.backup_as(&request).unwrap();
     assert_eq!(report.snapshot.paths.len(), 3);
     assert_eq!(
@@ -203,7 +223,7 @@ fn a_source_that_is_a_link_to_a_directory_is_told_of() {
     let link = world.path("link");
     unix::symlink(world.source(), &link).unwrap();
     let log = Log::default();
-    let report = Embedded::new()
+    let report = engine()
         .backup(
             &world.access(),
             &request(vec![link]),
@@ -211,7 +231,8 @@ fn a_source_that_is_a_link_to_a_directory_is_told_of() {
             &Cancellation::default(),
         )
         .unwrap();
-    assert_eq!(report.files_new, 1);
+    // restic counts no links.
+    assert_eq!(report.files_new, u64::from(!IS_RESTIC));
     assert!(
         log.warned()[0].starts_with("link: is a symbolic link"),
         "{:?}",

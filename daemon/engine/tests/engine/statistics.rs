@@ -3,17 +3,18 @@
 use std::{fs, os::unix::fs::MetadataExt};
 
 use backupd_engine::{
-    BackupReport, BackupRequest, Cancellation, Embedded, Engine, ErrorKind, GroupReport, ParentQuery,
-    PruneRequest, Result, StatisticsReport, StatisticsRequest,
+    BackupReport, BackupRequest, Cancellation, ErrorKind, GroupReport, ParentQuery, PruneRequest, Result,
+    StatisticsReport, StatisticsRequest,
 };
 
+use crate::engine::engine;
 use crate::world::{Log, World, noise};
 
 fn count(world: &World) -> Result<StatisticsReport> {
     let request = StatisticsRequest {
         group_by: "job=".to_owned(),
     };
-    Embedded::new().statistics(
+    engine().statistics(
         &world.access(),
         &request,
         &Log::default(),
@@ -216,7 +217,7 @@ fn a_damaged_repository_is_not_counted() {
     );
     let cancelled = Cancellation::default();
     cancelled.cancel();
-    let error = Embedded::new()
+    let error = engine()
         .statistics(
             &world.access(),
             &StatisticsRequest::default(),

@@ -2,8 +2,9 @@
 
 use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
 
-use backupd_engine::{Cancellation, Embedded, Engine, Observer, Phase, Progress, Warning};
+use backupd_engine::{Cancellation, Observer, Phase, Progress, Warning};
 
+use crate::engine::{IS_RESTIC, engine};
 use crate::{
     child,
     world::{Log, World, is_root, noise},
@@ -29,7 +30,13 @@ fn unreadable_files_and_directories_make_a_partial_backup() {
         answer,
         r#"unreadable 2, new 1, ["closed: Permission denied", "secret: Permission denied"]"#
     );
-    assert_eq!(world.stored(), ["closed", "open"]);
+    // restic leaves a directory out that it cannot read.
+    let stored = if IS_RESTIC {
+        &["open"][..]
+    } else {
+        &["closed", "open"]
+    };
+    assert_eq!(world.stored(), stored);
     world.restic_well(&["check", "--read-data"]);
 }
 
@@ -95,7 +102,7 @@ fn files_that_change_meanwhile_do_not_fail_the_run() {
         log: Log::default(),
         world: &world,
     };
-    let report = Embedded::new()
+    let report = engine()
         .backup(
             &world.access(),
             &world.request(),
@@ -103,16 +110,18 @@ fn files_that_change_meanwhile_do_not_fail_the_run() {
             &Cancellation::default(),
         )
         .unwrap();
-    assert_eq!(
-        meddler.log.warned(),
-        [
-            "z-gone: vanished before it was read",
-            "z-shrunk: shrank while it was read"
-        ]
-    );
+    let mut warned = vec!["z-gone: vanished before it was read"];
+    if !IS_RESTIC {
+        warned.push("z-shrunk: shrank while it was read");
+    }
+    assert_eq!(meddler.log.warned(), warned);
     assert_eq!(report.files_unreadable, 0);
     let stored = world.stored();
     assert_eq!(stored[readers + 1..], ["z-grown", "z-old", "z-shrunk"]);
+    // restic stores what it reads, and says no word of it.
+    if IS_RESTIC {
+        return;
+    }
     let source = world.source();
     world
         .restore_paths("out", &[source.join("z-grown"), source.join("z-shrunk")])

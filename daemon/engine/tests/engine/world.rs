@@ -10,11 +10,13 @@ use std::{
 };
 
 use backupd_engine::{
-    Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Embedded, Engine,
-    ForgetReport, ForgetRequest, Observer, ParentQuery, Password, Phase, Progress, PruneReport, PruneRequest,
-    ReadData, RestoreReport, RestoreRequest, Result, SnapshotQuery, UnforgetReport, Warning,
+    Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, ForgetReport,
+    ForgetRequest, Observer, ParentQuery, Password, Phase, Progress, PruneReport, PruneRequest, ReadData,
+    RestoreReport, RestoreRequest, Result, SnapshotQuery, UnforgetReport, Warning,
 };
 use tempfile::TempDir;
+
+use crate::engine::engine;
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
@@ -28,7 +30,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         let world = Self::without_repository();
-        Embedded::new().init(&world.access()).unwrap();
+        engine().init(&world.access()).unwrap();
         world
     }
 
@@ -77,7 +79,7 @@ impl World {
     }
 
     pub(crate) fn backup_as(&self, request: &BackupRequest) -> Result<BackupReport> {
-        Embedded::new().backup(&self.access(), request, &Log::default(), &Cancellation::default())
+        engine().backup(&self.access(), request, &Log::default(), &Cancellation::default())
     }
 
     /// Restores everything of the newest snapshot; the source is below the answer.
@@ -94,7 +96,7 @@ impl World {
             paths: paths.to_vec(),
             target: self.path(name),
         };
-        Embedded::new().restore(
+        engine().restore(
             &self.access(),
             &request,
             &Log::default(),
@@ -112,7 +114,7 @@ impl World {
         };
         let mut paths = Vec::new();
         let source = self.source();
-        Embedded::new()
+        engine()
             .list(&self.access(), &request, &mut |entry| {
                 paths.push(
                     entry
@@ -129,7 +131,7 @@ impl World {
     }
 
     pub(crate) fn snapshots(&self) -> usize {
-        Embedded::new()
+        engine()
             .snapshots(&self.access(), &SnapshotQuery::default())
             .unwrap()
             .len()
@@ -154,7 +156,7 @@ impl World {
         observer: &dyn Observer,
         cancellation: &Cancellation,
     ) -> Result<CheckReport> {
-        Embedded::new().check(&self.access(), request, observer, cancellation)
+        engine().check(&self.access(), request, observer, cancellation)
     }
 
     pub(crate) fn prune(&self, request: &PruneRequest) -> Result<PruneReport> {
@@ -167,11 +169,11 @@ impl World {
         observer: &dyn Observer,
         cancellation: &Cancellation,
     ) -> Result<PruneReport> {
-        Embedded::new().prune(&self.access(), request, observer, cancellation)
+        engine().prune(&self.access(), request, observer, cancellation)
     }
 
     pub(crate) fn plan(&self, request: &PruneRequest) -> Result<PruneReport> {
-        Embedded::new().prune_plan(&self.access(), request, &Log::default(), &Cancellation::default())
+        engine().prune_plan(&self.access(), request, &Log::default(), &Cancellation::default())
     }
 
     /// Removes snapshots; their files are kept in `kept`.
@@ -180,7 +182,7 @@ impl World {
             snapshots: snapshots.to_vec(),
             keep: self.path("kept"),
         };
-        Embedded::new().forget(
+        engine().forget(
             &self.access(),
             &request,
             &Log::default(),
@@ -189,7 +191,7 @@ impl World {
     }
 
     pub(crate) fn unforget(&self, snapshots: &[String]) -> Result<UnforgetReport> {
-        Embedded::new().unforget(
+        engine().unforget(
             &self.access(),
             &self.path("kept"),
             snapshots,

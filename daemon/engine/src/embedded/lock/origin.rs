@@ -9,15 +9,15 @@ use crate::embedded::crypto;
 
 /// A process, told from all others that ever were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Origin {
+pub(crate) struct Origin {
     /// The machine's id, hashed: the id itself is not for others.
-    pub(super) machine: String,
+    pub(crate) machine: String,
     /// This start of its kernel.
     pub(super) boot: String,
     /// The namespace that gives process ids their meaning.
     pub(super) pids: String,
     /// When the process began, in ticks since the start of the kernel.
-    pub(super) started: u64,
+    pub(crate) started: u64,
 }
 
 impl Origin {
@@ -40,6 +40,21 @@ impl Origin {
         })
         .clone()
     }
+
+    /// Of another process that we see.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        let started = started(pid)?;
+        Self::ours().map(|ours| Self { started, ..ours })
+    }
+
+    /// Whether the process that had this number has certainly ended; `None` where it was another machine's.
+    pub(crate) fn is_over(&self, pid: i32) -> Option<bool> {
+        let ours = Self::ours().filter(|ours| ours.machine == self.machine)?;
+        if ours.boot != self.boot {
+            return Some(true);
+        }
+        (ours.pids == self.pids).then(|| started(pid) != Some(self.started))
+    }
 }
 
 /// When a process began; `None` where there is none that we can see.
@@ -51,7 +66,7 @@ pub(super) fn started(pid: i32) -> Option<u64> {
     fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
-pub(super) fn host() -> String {
+pub(crate) fn host() -> String {
     gethostname()
         .ok()
         .and_then(|name| name.into_string().ok())

@@ -9,7 +9,7 @@ use std::{
 use crate::{EngineError, ErrorKind, Result, embedded::failure};
 
 /// Fails unless the target is an empty or missing directory apart from the repository. Changes nothing.
-pub(super) fn check(target: &Path, repository: Option<&Path>) -> Result<PathBuf> {
+pub(in crate::embedded) fn check(target: &Path, repository: Option<&Path>) -> Result<PathBuf> {
     let refuse = |why: &str| {
         EngineError::new(
             ErrorKind::TargetUnusable,
@@ -50,7 +50,7 @@ pub(super) fn check(target: &Path, repository: Option<&Path>) -> Result<PathBuf>
 }
 
 /// Makes the target, for its owner alone until the metadata of what is restored says otherwise.
-pub(super) fn create(target: &Path) -> Result<()> {
+pub(in crate::embedded) fn create(target: &Path) -> Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -145,7 +145,7 @@ fn lock(waiting: &Mutex<Waiting>) -> std::sync::MutexGuard<'_, Waiting> {
 }
 
 /// Nobody is asked anything, and no host is believed that is not known.
-fn arguments(login: &Login<'_>) -> Vec<String> {
+pub(super) fn arguments(login: &Login<'_>) -> Vec<String> {
     let mut arguments: Vec<String> = Vec::new();
     let mut option = |text: String| arguments.extend(["-o".to_owned(), text]);
     option("BatchMode=yes".to_owned());

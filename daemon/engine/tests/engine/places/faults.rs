@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use backupd_engine::{Access, Direction, Embedded, Engine, EngineError, ErrorKind, Options, Pace, Secrets};
+use backupd_engine::{Access, Direction, EngineError, ErrorKind, Options, Pace, Secrets};
 use tempfile::TempDir;
 
 use super::{
@@ -17,6 +17,7 @@ use super::{
     servers::{self, LOGIN},
     site::{Place, Site},
 };
+use crate::engine::engine;
 use crate::{
     selection::Mounted,
     world::{is_root, noise, picture},
@@ -107,7 +108,7 @@ fn a_server_that_says_nothing_is_given_up_in_time() {
         let site = site(place);
         proxy(&site).hold();
         let begun = Instant::now();
-        let error = Embedded::new()
+        let error = engine()
             .probe(&hasty(&site, Duration::from_secs(1), 1))
             .unwrap_err();
         plain(place, &error, ErrorKind::Network);
@@ -127,16 +128,8 @@ fn a_server_that_is_away_is_told_from_an_empty_place() {
         let site = site(place);
         proxy(&site).cut();
         let access = hasty(&site, Duration::from_secs(5), 0);
-        plain(
-            place,
-            &Embedded::new().probe(&access).unwrap_err(),
-            ErrorKind::Network,
-        );
-        plain(
-            place,
-            &Embedded::new().init(&access).unwrap_err(),
-            ErrorKind::Network,
-        );
+        plain(place, &engine().probe(&access).unwrap_err(), ErrorKind::Network);
+        plain(place, &engine().init(&access).unwrap_err(), ErrorKind::Network);
     }
 }
 
@@ -154,14 +147,14 @@ fn refused_credentials_are_named_and_not_tried_again() {
         }
         access.options.ssh_key = site.ssh.as_ref().map(|ssh| ssh.wrong_key.clone());
         let before = proxy(&site).connections();
-        let error = Embedded::new().probe(&access).unwrap_err();
+        let error = engine().probe(&access).unwrap_err();
         plain(place, &error, ErrorKind::AccessRefused);
         assert!(proxy(&site).connections() <= before + 1, "{place:?}");
         access.secrets = Secrets::default();
         if matches!(place, Place::Rest | Place::WebDav) {
             plain(
                 place,
-                &Embedded::new().probe(&access).unwrap_err(),
+                &engine().probe(&access).unwrap_err(),
                 ErrorKind::AccessRefused,
             );
         }
@@ -181,7 +174,7 @@ fn hosts_that_are_not_known_are_not_believed() {
     let other = std::fs::read_to_string(ssh.wrong_key.with_extension("pub")).unwrap();
     for line in [String::new(), format!("[127.0.0.1]:{port} {other}")] {
         std::fs::write(&hosts, &line).unwrap();
-        let error = Embedded::new().probe(&access).unwrap_err();
+        let error = engine().probe(&access).unwrap_err();
         plain(Place::Sftp, &error, ErrorKind::Untrusted);
         assert_eq!(std::fs::read_to_string(&hosts).unwrap(), line);
     }
@@ -195,14 +188,14 @@ fn certificates_are_trusted_that_somebody_vouches_for() {
         url: format!("rest:https://127.0.0.1:{}/repository/", server.port),
         ..site.access.clone()
     };
-    let error = Embedded::new().init(&access).unwrap_err();
+    let error = engine().init(&access).unwrap_err();
     plain(Place::Rest, &error, ErrorKind::Untrusted);
     access.options.ca_file = Some(certificate);
-    Embedded::new().init(&access).unwrap();
+    engine().init(&access).unwrap();
     site.write("file", "x");
     site.backup_as(&access).unwrap();
     access.options.ca_file = Some(site.source().join("file"));
-    let error = Embedded::new().probe(&access).unwrap_err();
+    let error = engine().probe(&access).unwrap_err();
     plain(Place::Rest, &error, ErrorKind::InvalidRequest);
 }
 
@@ -289,7 +282,7 @@ fn answers_that_make_no_sense_are_no_repository() {
                 url: site.access.url.replace(&old, &format!(":{port}")),
                 ..hasty(&site, Duration::from_secs(2), 1)
             };
-            let error = Embedded::new().probe(&access).unwrap_err();
+            let error = engine().probe(&access).unwrap_err();
             assert!(
                 matches!(error.kind(), ErrorKind::Network | ErrorKind::Corrupt),
                 "{place:?}: {:?} {}",

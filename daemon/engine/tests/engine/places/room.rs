@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use backupd_engine::{Allowance, BackupRequest, Cancellation, Embedded, Engine, ErrorKind, Room};
+use backupd_engine::{Allowance, BackupRequest, Cancellation, ErrorKind, Room};
 use nix::sys::statvfs::statvfs;
 use tempfile::TempDir;
 
 use super::site::{Place, Site};
+use crate::engine::engine;
 use crate::{
     selection::Mounted,
     world::{self, Log, is_root, noise},
@@ -34,7 +35,7 @@ fn a_server_that_says_how_much_room_there_is_is_not_filled() {
         site.init();
         site.write("old", noise(500_000, 1));
         site.backup().unwrap();
-        let room = Embedded::new().room(&site.access, false).unwrap();
+        let room = engine().room(&site.access, false).unwrap();
         let space = room.space.unwrap();
         assert_eq!(
             (space.total, space.free),
@@ -42,7 +43,7 @@ fn a_server_that_says_how_much_room_there_is_is_not_filled() {
             "{place:?}"
         );
         assert_eq!(room.stored, None, "that would be a list");
-        let counted = Embedded::new().room(&site.access, true).unwrap().stored.unwrap();
+        let counted = engine().room(&site.access, true).unwrap().stored.unwrap();
         assert!((500_000..600_000).contains(&counted), "{place:?}: {counted}");
 
         site.write("large", noise(90_000_000, 3));
@@ -53,8 +54,7 @@ fn a_server_that_says_how_much_room_there_is_is_not_filled() {
             },
             ..world::request(vec![site.source()])
         };
-        let backup =
-            || Embedded::new().backup(&site.access, &request, &Log::default(), &Cancellation::default());
+        let backup = || engine().backup(&site.access, &request, &Log::default(), &Cancellation::default());
         let error = backup().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoSpace, "{place:?}: {}", error.chain());
         assert!(
@@ -76,7 +76,7 @@ fn a_place_that_does_not_say_it_has_no_limit_but_a_quota() {
         let site = Site::new(place);
         site.init();
         assert_eq!(
-            Embedded::new().room(&site.access, false).unwrap(),
+            engine().room(&site.access, false).unwrap(),
             Room::default(),
             "{place:?}"
         );
@@ -91,7 +91,7 @@ fn a_place_that_does_not_say_it_has_no_limit_but_a_quota() {
                 },
                 ..world::request(vec![site.source()])
             };
-            Embedded::new().backup(&site.access, &request, &Log::default(), &Cancellation::default())
+            engine().backup(&site.access, &request, &Log::default(), &Cancellation::default())
         };
         backup(4 * MIB, None).unwrap();
         site.write("new", noise(3_000_000, 2));

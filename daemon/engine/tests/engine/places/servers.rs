@@ -223,12 +223,17 @@ pub(crate) fn s3() -> (Server, String, String) {
     (Server { child, port }, key, secret)
 }
 
-fn s3_python() -> PathBuf {
+/// What `scripts/install-tools.sh` installs.
+pub(crate) fn tools() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(
         || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache"),
         PathBuf::from,
     );
-    let python = cache.join("backupd-tools/s3-moto-5.2.5/bin/python");
+    cache.join("backupd-tools")
+}
+
+fn s3_python() -> PathBuf {
+    let python = tools().join("s3-moto-5.2.5/bin/python");
     assert!(
         python
             .metadata()

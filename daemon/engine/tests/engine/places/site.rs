@@ -8,11 +8,12 @@ use std::{
 };
 
 use backupd_engine::{
-    Access, BackupReport, Cancellation, CheckReport, CheckRequest, Embedded, Engine, ForgetRequest, Options,
-    Password, PruneRequest, ReadData, RestoreRequest, Result, Secrets, SnapshotQuery,
+    Access, BackupReport, Cancellation, CheckReport, CheckRequest, ForgetRequest, Options, Password,
+    PruneRequest, ReadData, RestoreRequest, Result, Secrets, SnapshotQuery,
 };
 use tempfile::TempDir;
 
+use crate::engine::engine;
 use crate::world::{self, Log, PASSWORD};
 
 use super::{
@@ -183,7 +184,7 @@ impl Site {
     }
 
     pub(crate) fn init(&self) {
-        let created = Embedded::new().init(&self.access).unwrap();
+        let created = engine().init(&self.access).unwrap();
         assert_eq!(created.snapshots, 0, "{:?}", self.place);
     }
 
@@ -201,11 +202,11 @@ impl Site {
 
     pub(crate) fn backup_as(&self, access: &Access) -> Result<BackupReport> {
         let request = world::request(vec![self.source()]);
-        Embedded::new().backup(access, &request, &Log::default(), &Cancellation::default())
+        engine().backup(access, &request, &Log::default(), &Cancellation::default())
     }
 
     pub(crate) fn snapshots(&self) -> Vec<String> {
-        let listed = Embedded::new().snapshots(&self.access, &SnapshotQuery::default());
+        let listed = engine().snapshots(&self.access, &SnapshotQuery::default());
         let listed = listed.unwrap_or_else(|error| panic!("{:?}: {}", self.place, error.chain()));
         listed.into_iter().map(|snapshot| snapshot.id).collect()
     }
@@ -219,7 +220,7 @@ impl Site {
             paths: Vec::new(),
             target: target.clone(),
         };
-        let report = Embedded::new()
+        let report = engine()
             .restore(&self.access, &request, &Log::default(), &Cancellation::default())
             .unwrap_or_else(|error| panic!("{:?}: {}", self.place, error.chain()));
         assert_eq!(report.failed, 0);
@@ -231,7 +232,7 @@ impl Site {
             read_data: ReadData::All,
             ..CheckRequest::default()
         };
-        Embedded::new()
+        engine()
             .check(&self.access, &request, &Log::default(), &Cancellation::default())
             .unwrap_or_else(|error| panic!("{:?}: {}", self.place, error.chain()))
     }
@@ -247,7 +248,7 @@ impl Site {
             snapshots: snapshots.to_vec(),
             keep: self.path("kept"),
         };
-        let report = Embedded::new()
+        let report = engine()
             .forget(&self.access, &request, &Log::default(), &Cancellation::default())
             .unwrap_or_else(|error| panic!("{:?}: {}", self.place, error.chain()));
         assert_eq!(report.forgotten, snapshots);
@@ -258,7 +259,7 @@ impl Site {
             keep_delete: Duration::ZERO,
             ..PruneRequest::default()
         };
-        Embedded::new().prune(&self.access, &request, &Log::default(), &Cancellation::default())
+        engine().prune(&self.access, &request, &Log::default(), &Cancellation::default())
     }
 
     /// Stock restic, straight to the server.

@@ -1,0 +1,55 @@
+//! Removes snapshots, by `restic forget`, once their files are kept elsewhere.
+
+use crate::{
+    Access, Cancellation, ForgetReport, ForgetRequest, Observer, Phase, Progress, Result, embedded::beside,
+};
+
+use super::{
+    child::{self, Nobody},
+    command::command,
+    failure, locks,
+    program::Program,
+};
+
+/// So many ids are named in one call.
+const AT_ONCE: usize = 1000;
+
+pub(super) fn run(
+    program: &Program,
+    access: &Access,
+    request: &ForgetRequest,
+    observer: &dyn Observer,
+    cancellation: &Cancellation,
+) -> Result<ForgetReport> {
+    program.version()?;
+    observer.phase(Phase::Open);
+    locks::tidy(access)?;
+    observer.phase(Phase::Forget);
+    let report = beside::keep(access, request, cancellation)?;
+    remove(program, access, &report.forgotten)?;
+    let count = report.forgotten.len() as u64;
+    observer.progress(Progress {
+        files_done: count,
+        files_total: count,
+        ..Progress::default()
+    });
+    Ok(report)
+}
+
+/// From here on nobody is asked whether to go on.
+pub(super) fn remove(program: &Program, access: &Access, snapshots: &[String]) -> Result<()> {
+    for some in snapshots.chunks(AT_ONCE) {
+        let mut command = command(program, access, "forget")?;
+        command.arg("--").args(some);
+        let ended = child::run(command, access, &Cancellation::default(), &mut Nobody)?;
+        if !ended.status.success() {
+            return Err(failure::explain(
+                access,
+                "remove snapshots from",
+                ended.status,
+                &ended.said,
+            ));
+        }
+    }
+    Ok(())
+}

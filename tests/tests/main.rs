@@ -22,6 +22,7 @@ mod completion;
 mod conditions;
 mod configuration;
 mod crash;
+mod engines;
 mod flood;
 mod flow;
 mod fuzz;

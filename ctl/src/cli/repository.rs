@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use backupd_core::config::parse_size;
-use clap::{Args, Subcommand};
+use backupd_core::config::{EngineName, parse_size};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
 
 /// `backupctl repository …`
 #[derive(Debug, Subcommand)]
@@ -100,9 +103,10 @@ pub(crate) struct AddArgs {
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
     pub(crate) password: PasswordArgs,
-    /// What reads and writes it
-    #[arg(long, value_name = "ENGINE", value_parser = ["embedded"])]
-    pub(crate) engine: Option<String>,
+    /// What reads and writes it: the engine that is built in, or the restic program
+    #[arg(long, value_name = "ENGINE", value_parser = PossibleValuesParser::new(["embedded", "restic"])
+        .try_map(|word| word.parse::<EngineName>()))]
+    pub(crate) engine: Option<EngineName>,
     /// One line for people
     #[arg(long, value_name = "TEXT")]
     pub(crate) description: Option<String>,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use backupd_core::{
     config::{
-        Credentials, EngineName, Limit, PasswordSource, PlaceKind, Rate, Reach, Secret,
+        Credentials, Limit, PasswordSource, PlaceKind, Rate, Reach, Secret,
         edit::{RepositoryDraft, render_repository},
     },
     name::{CredentialName, InvalidCredentialName, NameError, RepositoryName as Name},
@@ -176,7 +176,7 @@ fn draft(arguments: &AddArgs, generated: Option<&Path>) -> Result<RepositoryDraf
     Ok(RepositoryDraft {
         url: Some(url),
         password: Some(password),
-        engine: arguments.engine.as_ref().map(|_| EngineName::Embedded),
+        engine: arguments.engine,
         description: arguments.description.clone(),
         credentials,
         reach,

@@ -16,7 +16,7 @@ use crate::{
     bus::{Authority, Facts, OwnerOnly, Polkit, Publisher},
     clock::SystemClock,
     conditions::{self, Conditions, Sources},
-    configuration::ENCRYPTION_KEY,
+    configuration::{AskWorker, ENCRYPTION_KEY},
     coordinator::{Common, Coordinator, Inbox, Message, Outbox, Parts},
     failure::Failure,
     ids::Ids,
@@ -149,6 +149,7 @@ async fn start(
         surroundings: Box::new(surroundings),
         watcher: Box::new(watcher),
         zones: Box::new(SystemZones),
+        programs: Arc::new(AskWorker(base.clone())),
         machine: machine(),
         configuration: directories.configuration.clone(),
         common: Common {

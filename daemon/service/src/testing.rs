@@ -29,6 +29,7 @@ use tempfile::TempDir;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::{
+    configuration::AllPrograms,
     coordinator::{
         Changes, Common, Coordinator, Handle, Inbox, JobView, ManagerView, ObjectKey, Outbox, Parts,
         ProgressView, RepositoryView, View,
@@ -493,6 +494,7 @@ impl Stage {
             surroundings: Box::new(ScriptedSurroundings(Arc::clone(&conditions))),
             watcher: Box::new(ScriptedWatcher(Arc::clone(&watches))),
             zones: Box::new(SteeredZone(Arc::clone(&zone))),
+            programs: Arc::new(AllPrograms),
             machine: "machine".to_owned(),
             configuration: directory.path().join("etc"),
             common: Common {

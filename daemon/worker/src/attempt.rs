@@ -13,7 +13,7 @@ use backupd_core::{
     protocol::{EventKind, Spec, Work},
     run::{EngineVersion, Phase, RunResult, Statistics},
 };
-use backupd_engine::{Access, Cancellation, Embedded, Engine, Options};
+use backupd_engine::{Access, Cancellation, Embedded, Engine, Options, Restic};
 use tracing::{info, warn};
 
 use crate::{
@@ -139,6 +139,18 @@ pub(crate) fn run(directory: &RunDir, events: &EventLog, cancellation: &Cancella
 fn engine(name: EngineName) -> Box<dyn Engine> {
     match name {
         EngineName::Embedded => Box::new(Embedded::new()),
+        EngineName::Restic => Box::new(Restic::new()),
+    }
+}
+
+/// The version of an engine, or why it cannot be used.
+pub(crate) fn version(name: EngineName) -> Result<String, String> {
+    match name {
+        EngineName::Embedded => Ok(Embedded::new().version()),
+        EngineName::Restic => Restic::new()
+            .find()
+            .map(|version| format!("restic {version}"))
+            .map_err(|error| error.to_string()),
     }
 }
 

@@ -26,7 +26,7 @@ use std::{
     process::ExitCode,
 };
 
-use backupd_core::run::RunResult;
+use backupd_core::{config::EngineName, run::RunResult};
 use backupd_engine::Cancellation;
 use tracing::error;
 
@@ -42,8 +42,10 @@ Does one attempt of a run of backupd, as `spec.json` in RUN_DIR says, and append
 what happens to `events.jsonl` there. The daemon starts it; people seldom do.
 
 usage: backupd-worker RUN_DIR
+       backupd-worker --engine NAME
        backupd-worker --help | --version
 
+--engine says which version of an engine is here: `embedded`, or `restic`, which is a program of its own.
 BACKUPD_LOG sets what is told on standard error: `error`, `warn`, `info` (default), `debug`.
 
 exit status: 0 success, 1 failed or cancelled, 3 partial, 64 wrong usage
@@ -57,6 +59,8 @@ const EXIT_USAGE: u8 = 64;
 enum Request {
     Help,
     Version,
+    /// Whether this engine can be used, and which version it is.
+    Engine(EngineName),
     Run(PathBuf),
     Wrong(String),
 }
@@ -66,7 +70,14 @@ impl Request {
         let Some(first) = arguments.next() else {
             return Self::Wrong("the run directory is missing".to_owned());
         };
-        if let Some(more) = arguments.next() {
+        let second = arguments.next();
+        if first == "--engine" {
+            return match second.as_deref().and_then(|name| name.to_str()?.parse().ok()) {
+                Some(engine) if arguments.next().is_none() => Self::Engine(engine),
+                _ => Self::Wrong("`--engine` takes `embedded` or `restic`".to_owned()),
+            };
+        }
+        if let Some(more) = second {
             return Self::Wrong(format!("unexpected argument `{}`", more.display()));
         }
         match first.to_str() {
@@ -83,6 +94,13 @@ fn main() -> ExitCode {
     match Request::read(std::env::args_os().skip(1)) {
         Request::Help => say(HELP),
         Request::Version => say(&format!("backupd-worker {VERSION}\n")),
+        Request::Engine(name) => match attempt::version(name) {
+            Ok(version) => say(&format!("{version}\n")),
+            Err(why) => {
+                let _ = writeln!(io::stderr(), "{why}");
+                ExitCode::FAILURE
+            }
+        },
         Request::Wrong(what) => {
             let _ = writeln!(io::stderr(), "backupd-worker: {what}\n{USAGE}");
             ExitCode::from(EXIT_USAGE)

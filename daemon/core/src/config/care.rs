@@ -18,7 +18,7 @@ const READ_DATA: &str = "check.read_data";
 const CHECK_RUNTIME: &str = "check.max_runtime";
 const MAX_UNUSED: &str = "prune.max_unused";
 const MAX_REPACK: &str = "prune.max_repack";
-const KEEP_DELETE: &str = "prune.keep_delete";
+pub(super) const KEEP_DELETE: &str = "prune.keep_delete";
 
 const SHORTEST_RUNTIME: SignedDuration = SignedDuration::from_mins(1);
 /// Whoever reads longer than this without a lock that is kept fresh is gone.

@@ -10,7 +10,7 @@ use super::{
     fault::{Fault, quoted},
     job::Job,
     path,
-    repository::Repository,
+    repository::{EngineName, Repository},
     words,
 };
 use crate::name::{JobName, RepositoryName};
@@ -58,6 +58,9 @@ impl Catalog {
                 faults.push(self.unknown_repository(&file, job));
                 continue;
             };
+            if repository.engine == EngineName::Restic {
+                faults.extend(by_restic(&file, job));
+            }
             if let Some(store) = repository.local_path() {
                 faults.extend(sources(job).filter_map(|source| overlap(&file, job, &source, &store)));
             }
@@ -101,6 +104,30 @@ impl Catalog {
             .key("repository")
             .hint(hint)
     }
+}
+
+/// What a job asks for that restic cannot do: it would store more, or less, than the file says.
+fn by_restic(file: &Path, job: &Job) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut refuse = |key: &'static str, message: &str, hint: &str| {
+        let fault = Fault::new(file, message).at(job.origin.of(key)).key(key);
+        faults.push(fault.hint(hint));
+    };
+    if !job.include.is_empty() {
+        refuse(
+            "include",
+            "the repository's engine is `restic`, which stores all that is not excluded",
+            "say with `exclude` what is left out, or let another engine write the repository",
+        );
+    }
+    if job.exclude_if_present.iter().any(|name| name.contains(':')) {
+        refuse(
+            "exclude_if_present",
+            "the repository's engine is `restic`, which takes no `:` in these names",
+            "name another file",
+        );
+    }
+    faults
 }
 
 /// Two names that only a careful reader can tell apart are taken for one, and the wrong one is deleted.

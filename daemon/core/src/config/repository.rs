@@ -3,15 +3,17 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    care::{Care, care},
+    care::{Care, KEEP_DELETE, care},
     fault::{Complaint, Fault, quoted},
     origin::Origin,
     path,
+    place::Position,
     reader::Reader,
     unsupported, words,
 };
@@ -39,6 +41,8 @@ pub enum EngineName {
     /// The built-in one.
     #[default]
     Embedded,
+    /// The restic program, which has to be installed.
+    Restic,
 }
 
 impl EngineName {
@@ -46,9 +50,27 @@ impl EngineName {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Embedded => "embedded",
+            Self::Restic => "restic",
         }
     }
 }
+
+impl FromStr for EngineName {
+    type Err = UnknownEngine;
+
+    fn from_str(word: &str) -> Result<Self, UnknownEngine> {
+        match word {
+            "embedded" => Ok(Self::Embedded),
+            "restic" => Ok(Self::Restic),
+            _ => Err(UnknownEngine),
+        }
+    }
+}
+
+/// There is no engine of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there are the engines `embedded` and `restic`")]
+pub struct UnknownEngine;
 
 /// Where a secret, such as the password of a repository, comes from; never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +160,12 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
     let care = care(&mut reader);
     let credentials = secrets::credentials(&mut reader, kind);
     let reach = reach::reach(&mut reader, kind);
+    if let Some(engine) = engine
+        .as_ref()
+        .filter(|engine| engine.value == EngineName::Restic)
+    {
+        by_restic(&mut reader, engine.position, kind);
+    }
 
     let repository = url.zip(password).map(|(url, password)| Repository {
         name: name.clone(),
@@ -153,6 +181,24 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
     });
     let (repository, origin) = reader.finish(repository, &unsupported::REPOSITORY, name.as_str())?;
     Ok(Repository { origin, ..repository })
+}
+
+/// What restic cannot do, or does in its own way.
+fn by_restic(reader: &mut Reader<'_>, engine: Position, kind: Option<PlaceKind>) {
+    if kind == Some(PlaceKind::WebDav) {
+        let hint = "remove the key, or use a remote of rclone: `url = \"rclone:REMOTE:PATH\"`";
+        reader.fault(
+            "engine",
+            engine,
+            Complaint::new("restic knows no WebDAV").hint(hint),
+        );
+    }
+    if let Some(position) = reader.position_of(KEEP_DELETE) {
+        let message =
+            "the engine `restic` removes at once what no snapshot needs, and knows no `keep_delete`";
+        let hint = "remove the key; what is forgotten can be brought back until the next prune";
+        reader.fault(KEEP_DELETE, position, Complaint::new(message).hint(hint));
+    }
 }
 
 /// Keys of which exactly one says where the password comes from.
@@ -175,20 +221,10 @@ fn password(reader: &mut Reader<'_>) -> Option<PasswordSource> {
 }
 
 fn engine(word: &str) -> Result<EngineName, Complaint> {
-    match word {
-        "embedded" => Ok(EngineName::Embedded),
-        "restic" => Err(Complaint::new(
-            "the engine `restic` is not supported: this version serves `embedded` only",
-        )
-        .hint("remove the key; the repository is in restic's format all the same")),
-        _ => Err(
-            Complaint::new(format!("{} is no engine", quoted(word))).hint(words::advice(
-                word,
-                &["embedded"],
-                "write",
-            )),
-        ),
-    }
+    word.parse().map_err(|_: UnknownEngine| {
+        let hint = words::advice(word, &["embedded", "restic"], "write");
+        Complaint::new(format!("{} is no engine", quoted(word))).hint(hint)
+    })
 }
 
 #[cfg(test)]

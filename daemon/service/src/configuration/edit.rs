@@ -6,6 +6,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use backupd_core::{
@@ -13,7 +14,10 @@ use backupd_core::{
     name::{JobName, RepositoryName},
 };
 
-use super::load::path_of;
+use super::{
+    load::path_of,
+    programs::{self, Programs},
+};
 
 /// What a file describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,14 +119,18 @@ fn faults_text(faults: &[Fault]) -> String {
 }
 
 /// Changes files below the configuration directory.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Editor {
     configuration: PathBuf,
+    programs: Arc<dyn Programs>,
 }
 
 impl Editor {
-    pub(crate) fn new(configuration: PathBuf) -> Self {
-        Self { configuration }
+    pub(crate) fn new(configuration: PathBuf, programs: Arc<dyn Programs>) -> Self {
+        Self {
+            configuration,
+            programs,
+        }
     }
 
     /// Where the file of a job or repository is.
@@ -175,6 +183,9 @@ impl Editor {
         match parse_repository(&path, name, text) {
             Err(faults) => faults,
             Ok(repository) => {
+                if let Some(trouble) = self.programs.trouble(repository.engine) {
+                    return vec![programs::fault(&trouble, &path, &repository)];
+                }
                 let mut catalog = catalog.clone();
                 catalog.repositories.insert(name.clone(), repository);
                 let others: Vec<Fault> = self.faults_of_all(&catalog_before(&catalog, name));

@@ -1,7 +1,7 @@
 //! Reading all files. A file with faults stays in force as it was before, if it was.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env,
     fmt::Display,
     path::{Path, PathBuf},
@@ -17,6 +17,7 @@ use backupd_core::{
     name::{JobName, NameError, RepositoryName},
 };
 
+use super::programs::{self, Programs};
 use crate::dense::pack;
 
 /// The variable that names a default local repository, and the one that holds its password.
@@ -37,9 +38,20 @@ pub(crate) struct Loaded {
 }
 
 /// Reads `jobs.d` and `repositories.d` below `configuration`.
-pub(crate) fn load(configuration: &Path, before: &Catalog) -> Loaded {
+pub(crate) fn load(configuration: &Path, before: &Catalog, programs: &dyn Programs) -> Loaded {
     let mut loaded = Loaded::default();
     let found = files(&configuration.join("repositories.d"), &mut loaded.faults);
+    // One look at each program is enough for all repositories.
+    let mut troubles: BTreeMap<&str, Option<String>> = BTreeMap::new();
+    let mut usable = |file: &Path, repository: Repository| {
+        let trouble = troubles
+            .entry(repository.engine.as_str())
+            .or_insert_with(|| programs.trouble(repository.engine));
+        match trouble {
+            None => Ok(repository),
+            Some(trouble) => Err(vec![programs::fault(trouble, file, &repository)]),
+        }
+    };
     if found.is_none() {
         loaded.catalog.repositories.clone_from(&before.repositories);
     }
@@ -47,7 +59,8 @@ pub(crate) fn load(configuration: &Path, before: &Catalog) -> Loaded {
         let Some((name, text)) = read::<RepositoryName>(&file, &mut loaded.faults) else {
             continue;
         };
-        match text.and_then(|text| parse_repository(&file, &name, &text)) {
+        let parsed = text.and_then(|text| parse_repository(&file, &name, &text));
+        match parsed.and_then(|repository| usable(&file, repository)) {
             Ok(repository) => {
                 loaded.catalog.repositories.insert(name, repository);
             }

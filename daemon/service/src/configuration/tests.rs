@@ -33,7 +33,7 @@ fn all_faults_of_all_files_come_at_once_and_good_files_stay_in_force() {
         ("jobs.d/bad name.toml", JOB),
         ("jobs.d/home.toml~", "an editor's copy"),
     ]);
-    let loaded = load(directory.path(), &Catalog::default());
+    let loaded = load(directory.path(), &Catalog::default(), &AllPrograms);
     assert_eq!(loaded.catalog.jobs.len(), 1);
     assert_eq!(loaded.catalog.repositories.len(), 1);
     for part in [
@@ -53,7 +53,7 @@ fn all_faults_of_all_files_come_at_once_and_good_files_stay_in_force() {
 #[test]
 fn a_file_with_faults_stays_in_force_as_it_was() {
     let directory = files(&[("repositories.d/nas.toml", REPOSITORY), ("jobs.d/home.toml", JOB)]);
-    let before = load(directory.path(), &Catalog::default());
+    let before = load(directory.path(), &Catalog::default(), &AllPrograms);
     assert!(before.faults.is_empty(), "{:?}", before.faults);
     put(
         directory.path(),
@@ -61,18 +61,23 @@ fn a_file_with_faults_stays_in_force_as_it_was() {
         "repository = \"nas\"\nsources = [\"home\"]\n",
     );
     put(directory.path(), "repositories.d/nas.toml", "url = 1\n");
-    let after = load(directory.path(), &before.catalog);
+    let after = load(directory.path(), &before.catalog, &AllPrograms);
     assert_eq!(after.catalog, before.catalog);
     assert!(after.refused.contains(&"home".parse().unwrap()));
     // Also when the fault lies between files: the repository was given another name.
     put(directory.path(), "repositories.d/nas.toml", REPOSITORY);
     put(directory.path(), "jobs.d/home.toml", &JOB.replace("nas", "nsa"));
-    let after = load(directory.path(), &before.catalog);
+    let after = load(directory.path(), &before.catalog, &AllPrograms);
     assert_eq!(after.catalog, before.catalog);
     assert!(after.refused.contains(&"home".parse().unwrap()));
     // A file that is gone is gone.
     fs::remove_file(directory.path().join("jobs.d/home.toml")).unwrap();
-    assert!(load(directory.path(), &before.catalog).catalog.jobs.is_empty());
+    assert!(
+        load(directory.path(), &before.catalog, &AllPrograms)
+            .catalog
+            .jobs
+            .is_empty()
+    );
 }
 
 #[test]
@@ -84,21 +89,21 @@ fn who_waits_for_a_job_that_is_not_well_is_backed_up_all_the_same() {
         ("jobs.d/home.toml", &waits("db")),
     ]);
     let names = |catalog: &Catalog| catalog.jobs.keys().map(ToString::to_string).collect::<Vec<_>>();
-    let broken = load(directory.path(), &Catalog::default());
+    let broken = load(directory.path(), &Catalog::default(), &AllPrograms);
     assert_eq!(names(&broken.catalog), ["home"]);
     // A new circle: the job that closed it stays as it was, and the other one too.
     put(directory.path(), "jobs.d/db.toml", JOB);
-    let sound = load(directory.path(), &broken.catalog);
+    let sound = load(directory.path(), &broken.catalog, &AllPrograms);
     assert_eq!(
         (names(&sound.catalog), sound.faults.len()),
         (vec!["db".to_owned(), "home".to_owned()], 0)
     );
     put(directory.path(), "jobs.d/db.toml", &waits("home"));
-    let circle = load(directory.path(), &sound.catalog);
+    let circle = load(directory.path(), &sound.catalog, &AllPrograms);
     assert_eq!((circle.catalog, circle.faults.len()), (sound.catalog.clone(), 2));
     // One that is gone is named, and waited for no more.
     fs::remove_file(directory.path().join("jobs.d/db.toml")).unwrap();
-    let gone = load(directory.path(), &sound.catalog);
+    let gone = load(directory.path(), &sound.catalog, &AllPrograms);
     assert_eq!(
         (names(&gone.catalog), gone.faults.len()),
         (vec!["home".to_owned()], 1)
@@ -109,7 +114,7 @@ fn who_waits_for_a_job_that_is_not_well_is_backed_up_all_the_same() {
 #[test]
 fn a_new_file_never_replaces_one_and_a_change_is_whole() {
     let directory = files(&[("jobs.d/home.toml", JOB)]);
-    let editor = Editor::new(directory.path().to_owned());
+    let editor = Editor::new(directory.path().to_owned(), std::sync::Arc::new(AllPrograms));
     let file = directory.path().join("jobs.d/home.toml");
     assert!(matches!(
         editor.create(Kind::Job, &"home", "x = 1"),

@@ -23,7 +23,7 @@ impl Coordinator {
     /// Reads everything again. A file with faults stays in force as it was.
     pub(super) fn load_configuration(&mut self) {
         let settings = settings::load(&self.parts.configuration, &self.layers);
-        let loaded = configuration::load(&self.parts.configuration, &self.catalog);
+        let loaded = configuration::load(&self.parts.configuration, &self.catalog, &*self.parts.programs);
         self.settings = settings.settings;
         self.layers = settings.layers;
         (self.parts.settings_changed)(&self.settings);

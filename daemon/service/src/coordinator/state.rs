@@ -29,7 +29,7 @@ use super::{
     plan::Plan, publish::Dirty, triggers::Awaited,
 };
 use crate::{
-    configuration::{self, Editor, Texts},
+    configuration::{self, Editor, Programs, Texts},
     ids::Ids,
     notify::Notifier,
     ports::{
@@ -55,6 +55,8 @@ pub(crate) struct Parts {
     pub(crate) alarm: watch::Sender<Option<Timestamp>>,
     /// Told of new settings.
     pub(crate) settings_changed: Box<dyn Fn(&Settings) + Send>,
+    /// Knows which engines can be used.
+    pub(crate) programs: Arc<dyn Programs>,
     /// Watches for what starts jobs beside time and people.
     pub(crate) watcher: Box<dyn Watcher>,
     /// Knows the machine's zone.
@@ -165,7 +167,7 @@ impl Coordinator {
             parts.common.clone(),
             Arc::clone(&parts.clock),
         );
-        let editor = Editor::new(parts.configuration.clone());
+        let editor = Editor::new(parts.configuration.clone(), Arc::clone(&parts.programs));
         let reading = parts.clock.reading();
         let local = parts.zones.local();
         let zone_trouble = parts.zones.trouble();

@@ -63,6 +63,11 @@ impl Base {
         }
     }
 
+    /// The program that does the work.
+    pub(crate) fn worker(&self) -> PathBuf {
+        self.settings().worker
+    }
+
     /// What is in force now.
     pub(super) fn settings(&self) -> LauncherSettings {
         self.settings

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     alarm::Bell,
+    configuration::AllPrograms,
     coordinator::{Changes, Common, Coordinator, Handle, Inbox, JobView, ObjectKey, Parts, Refusal, View},
     ids::Ids,
     ports::{Clock as _, Power, PowerLocks, Surroundings, Watch, Watcher, Zones},
@@ -101,6 +102,7 @@ impl Daemon {
             surroundings: Box::new(machine.clone()),
             watcher: Box::new(Restless),
             zones: Box::new(machine.clone()),
+            programs: Arc::new(AllPrograms),
             machine: "machine".to_owned(),
             configuration: machine.configuration.clone(),
             common: Common {

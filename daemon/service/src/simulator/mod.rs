@@ -42,7 +42,7 @@ struct Outcome {
 fn live(seed: u64, lasts: SignedDuration) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let mut world = World::new(seed, lasts).await;
+        let mut world = Box::pin(World::new(seed, lasts)).await;
         world.live().await;
         let ground = &world.machine.ground;
         Outcome {

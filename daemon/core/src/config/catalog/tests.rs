@@ -203,3 +203,20 @@ fn long_chains_are_no_circles() {
         .collect();
     assert_eq!(faults(&chain, &[("nas", "/srv")]), "");
 }
+
+#[test]
+fn jobs_ask_nothing_of_restic_that_it_cannot_do() {
+    let job = "sources = [\"/x\"]\ninclude = [\"*.txt\"]\nexclude_if_present = [\"a:b\"]";
+    let mut catalog = catalog(&[("a", "nas", job)], &[("nas", "/srv")]);
+    assert_eq!(catalog.check(file_of), []);
+    for repository in catalog.repositories.values_mut() {
+        repository.engine = EngineName::Restic;
+    }
+    let faults: Vec<String> = catalog.check(file_of).iter().map(ToString::to_string).collect();
+    assert_snapshot!(faults.join("\n"), @"
+    jobs.d/a.toml:3:11: the repository's engine is `restic`, which stores all that is not excluded
+    hint: say with `exclude` what is left out, or let another engine write the repository
+    jobs.d/a.toml:4:22: the repository's engine is `restic`, which takes no `:` in these names
+    hint: name another file
+    ");
+}

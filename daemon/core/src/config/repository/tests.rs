@@ -322,7 +322,7 @@ url = "AZURE:me@nas:/srv"
 password_file = "/a"
 password_command = ["pass"]
 password_credential = "nas"
-engine = "restic"
+engine = "Restic"
 check = { calendar = "Sun 04:00" }
 lock = 3
 pasword = "hunter2"
@@ -331,8 +331,8 @@ pasword = "hunter2"
     hint: rclone reaches it: `url = "rclone:REMOTE:PATH"`
     5:23: `password_file`, `password_command` and `password_credential` exclude each other
     hint: leave one of them
-    6:10: the engine `restic` is not supported: this version serves `embedded` only
-    hint: remove the key; the repository is in restic's format all the same
+    6:10: `Restic` is no engine
+    hint: did you mean `restic`?
     8:1: `lock` is not supported by this version
     hint: remove it; locks are kept as restic keeps them
     9:1: unknown key `pasword`
@@ -340,7 +340,7 @@ pasword = "hunter2"
     "#);
     assert_snapshot!(faults("url = \"/srv\"\npassword_file = \"/a\"\nengine = \"rustic\"\nlimit = 5\n[lock]"), @"
     3:10: `rustic` is no engine
-    hint: write `embedded`
+    hint: did you mean `restic`?
     4:9: expected a table, found an integer
     hint: write `[limit]` and its keys below
     5:2: `lock` is not supported by this version
@@ -406,4 +406,22 @@ fn the_room_that_it_may_use_is_a_size() {
     hint: write how large the repository may become, such as `500 GiB`, or remove the key
     1:9: expected a string or an integer, found a boolean
     ");
+}
+
+#[test]
+fn what_restic_cannot_do_is_refused() {
+    assert_snapshot!(faults(r#"
+url = "webdav:https://dav.example/x"
+password_file = "/a"
+engine = "restic"
+prune = { calendar = "Sun 05:00", keep_delete = "2d" }
+"#), @r#"
+    4:10: restic knows no WebDAV
+    hint: remove the key, or use a remote of rclone: `url = "rclone:REMOTE:PATH"`
+    5:49: the engine `restic` removes at once what no snapshot needs, and knows no `keep_delete`
+    hint: remove the key; what is forgotten can be brought back until the next prune
+    "#);
+    let text =
+        "url = \"/srv\"\npassword_file = \"/a\"\nengine = \"restic\"\n[prune]\ncalendar = \"Sun 05:00\"\n";
+    assert_eq!(parse(text).unwrap().engine, EngineName::Restic);
 }

@@ -17,6 +17,7 @@ mod audit;
 mod authority;
 mod conditions;
 mod credentials;
+mod engines;
 mod journal;
 mod package;
 mod places;

@@ -9,7 +9,7 @@ use backupd_tests::{
 on_each_release!(a_worker_reaches_a_server_out_of_its_sandbox);
 
 /// The machine is its own server. Root logs in with one key alone.
-const KEYS: &str = "mkdir -p -m 700 /root/.ssh /etc/backupd/ssh
+pub(crate) const KEYS: &str = "mkdir -p -m 700 /root/.ssh /etc/backupd/ssh
 ssh-keygen -q -t ed25519 -N '' -f /etc/backupd/ssh/key
 cp /etc/backupd/ssh/key.pub /root/.ssh/authorized_keys
 echo \"127.0.0.1 $(cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub)\" > /etc/backupd/ssh/known_hosts";

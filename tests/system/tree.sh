@@ -9,7 +9,7 @@ what=${1:?usage: tree.sh build|path RELEASE}
 release=${2:?usage: tree.sh build|path RELEASE}
 packages=systemd,systemd-sysv,dbus,polkitd,libpam-systemd,dbus-user-session,procps
 # What a test installs before its machine boots, each in /opt/packages with all that it needs.
-extra=(upower openssh-server)
+extra=(upower openssh-server restic)
 recipe=$(sha256sum "$0" | cut -c 1-12)
 trees=${BACKUPD_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/backupd-tests}/trees
 tree=$trees/$release-$recipe

@@ -7,7 +7,7 @@ use rustic_core::{
     RepositoryOptions, RusticError, WriteBackend,
 };
 
-use crate::{Access, Cancellation, EngineError, ErrorKind, Result};
+use crate::{Access, Cancellation, EngineError, ErrorKind, Result, store::Address};
 
 use super::{
     backend::Backend,
@@ -242,7 +242,9 @@ pub(super) fn backend(place: &Place) -> Arc<dyn WriteBackend> {
 /// How the library keeps its cache.
 pub(super) fn options(access: &Access) -> RepositoryOptions {
     let options = RepositoryOptions::default();
-    match &access.cache {
+    // A copy of a local file would only cost space.
+    let is_local = matches!(Address::parse(&access.url), Ok(Address::Local(_)));
+    match access.cache.as_ref().filter(|_| !is_local) {
         Some(cache) => options.cache_dir(cache.clone()),
         None => options.no_cache(true),
     }

@@ -1,9 +1,8 @@
 //! One call of the program: its password goes in, its lines come out, and it ends when somebody asks.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, BufRead, BufReader, PipeReader, Read, Write},
-    os::{fd::AsRawFd, unix::process::CommandExt},
+    io::{self, BufRead, BufReader, Read, Write},
+    os::unix::process::CommandExt,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError, Sender},
     thread,
@@ -83,17 +82,13 @@ pub(super) fn run(
         .caused_by(error)
     };
     // A signal to all of our group is for us alone: we tell the program, once.
-    let (stdout, into_stdout) = lasting_pipe().map_err(failed)?;
-    let (stderr, into_stderr) = lasting_pipe().map_err(failed)?;
+    // When we are gone it writes to a broken pipe, and ends of that.
     command
         .process_group(0)
         .stdin(Stdio::piped())
-        .stdout(into_stdout)
-        .stderr(into_stderr);
-    let spawned = command.spawn();
-    // Our ends for writing close with it: whoever reads sees the end.
-    drop(command);
-    let mut running = Running(spawned.map_err(failed)?);
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut running = Running(command.spawn().map_err(failed)?);
     let note = Note::take(access, running.0.id());
     if let Some(mut input) = running.0.stdin.take() {
         // One that ended before it read says why.
@@ -102,7 +97,11 @@ pub(super) fn run(
             .and_then(|()| input.write_all(b"\n"));
     }
     let (sender, lines) = mpsc::channel();
-    for output in [stdout, stderr] {
+    let outputs: [Option<Box<dyn Read + Send>>; 2] = [
+        running.0.stdout.take().map(|output| Box::new(output) as _),
+        running.0.stderr.take().map(|output| Box::new(output) as _),
+    ];
+    for output in outputs.into_iter().flatten() {
         let sender = sender.clone();
         thread::Builder::new()
             .name("restic".to_owned())
@@ -187,16 +186,7 @@ impl Drop for Running {
     }
 }
 
-/// A pipe whose writer can read it, too: when we are gone, and it says so before it removes its lock, it is not ended for
-/// that.
-fn lasting_pipe() -> io::Result<(PipeReader, File)> {
-    let (reader, _) = io::pipe()?;
-    let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
-    let writer = OpenOptions::new().read(true).write(true).open(path)?;
-    Ok((reader, writer))
-}
-
-fn read(output: PipeReader, lines: &Sender<Vec<u8>>) {
+fn read(output: Box<dyn Read + Send>, lines: &Sender<Vec<u8>>) {
     let mut output = BufReader::new(output);
     loop {
         let mut line = Vec::new();

@@ -2,7 +2,7 @@
 //!
 //! Secrets go through its standard input and its environment, which only its own user sees, never through arguments.
 
-use std::{ffi::OsString, path::Path, process::Command};
+use std::{ffi::OsString, fs, path::Path, process::Command};
 
 use crate::{
     Access, Direction, EngineError, ErrorKind, Result,
@@ -19,14 +19,7 @@ const PACE: &str = "4";
 pub(super) fn command(program: &Program, access: &Access, verb: &str) -> Result<Command> {
     let address = beside::address(access)?;
     let options = &access.options;
-    // Where it is not installed, systemd ends the whole unit anyway.
-    let mut command = if has_setpriv() {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "INT", "--"]).arg(program.path());
-        command
-    } else {
-        Command::new(program.path())
-    };
+    let mut command = Command::new(program.path());
     command
         .env_clear()
         .envs(environment::kept())
@@ -34,9 +27,22 @@ pub(super) fn command(program: &Program, access: &Access, verb: &str) -> Result<
         .env("RESTIC_PROGRESS_FPS", PACE)
         .arg(verb);
     match &access.cache {
-        Some(cache) => command.arg("--cache-dir").arg(cache.join("restic")),
-        None => command.arg("--no-cache"),
-    };
+        Some(cache) => {
+            let cache = cache.join("restic");
+            // It makes packs in files, and in a sandbox there is no other place for them.
+            let temporary = cache.join("tmp");
+            match fs::create_dir_all(&temporary) {
+                Ok(()) => {
+                    command.env("TMPDIR", temporary);
+                }
+                Err(error) => tracing::warn!(%error, "cannot make a directory for temporary files"),
+            }
+            command.arg("--cache-dir").arg(cache);
+        }
+        None => {
+            command.arg("--no-cache");
+        }
+    }
     if let Some(file) = &options.ca_file {
         command.arg("--cacert").arg(file);
     }
@@ -58,11 +64,6 @@ pub(super) fn command(program: &Program, access: &Access, verb: &str) -> Result<
         _ => {}
     }
     Ok(command)
-}
-
-fn has_setpriv() -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join("setpriv").is_file())
 }
 
 fn extend(command: &mut Command, name: &str, value: &str) {

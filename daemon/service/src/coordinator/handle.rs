@@ -4,7 +4,7 @@ use std::{fs::File, io, path::PathBuf, sync::Arc};
 
 use backupd_core::{
     audit::{Action, Entry, Outcome, Who},
-    config::{Fault, Repository},
+    config::{EngineName, Fault, Repository},
     name::{JobName, RepositoryName, RunId},
     protocol::{CredentialStores, DECISIONS_FILE, RepositorySpec, Spec},
     resources::Limits,
@@ -357,10 +357,10 @@ pub(super) fn repository_spec(repository: &Repository, common: &Common) -> Repos
         password: repository.password.clone(),
         engine: repository.engine,
         credentials: common.credentials.clone(),
-        // A copy of a local file beside it would only cost space.
-        cache: match repository.local_path() {
-            Some(_) => None,
-            None => Some(common.cache.clone()),
+        // A copy of a local file beside it would only cost space; restic needs a place for more than that.
+        cache: match (repository.local_path(), repository.engine) {
+            (Some(_), EngineName::Embedded) => None,
+            _ => Some(common.cache.clone()),
         },
         secrets: repository.credentials.clone(),
         reach: repository.reach.clone(),

@@ -25,6 +25,7 @@ pub(crate) use address::{Address, Host as SshHost};
 pub(crate) use fault::Fault;
 pub(crate) use local::Local;
 pub(crate) use open::open;
+pub(crate) use program::VARIABLES;
 pub(crate) use sftp::ssh_arguments;
 pub use throttle::{Direction, Pace};
 

@@ -3,7 +3,7 @@
 use std::{io, path::Path};
 
 use backupd_core::{
-    config::PlaceKind,
+    config::{EngineName, PlaceKind},
     failure::{Failure, FailureClass},
     protocol::{Spec, Work},
 };
@@ -207,6 +207,10 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
         ErrorKind::TargetUnusable => {
             "choose an empty or a new directory that is not inside a repository".to_owned()
         }
+        ErrorKind::InvalidRequest if spec.repository.engine == EngineName::Restic => format!(
+            "correct that, or remove `engine` from `repositories.d/{repository}.toml`: \
+             the engine that is built in serves the same repository"
+        ),
         ErrorKind::InvalidRequest if matches!(spec.work, Work::Backup(_)) => {
             format!("correct `jobs.d/{job}.toml`, then run `backupctl job validate {job}`")
         }

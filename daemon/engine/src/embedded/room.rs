@@ -60,7 +60,9 @@ struct State {
     /// What the place said last, and when; nothing where it says nothing.
     space: Option<Space>,
     looked: Option<Instant>,
-    /// Bytes written since then.
+    /// When the packs of somebody else were counted last.
+    counted: Option<Instant>,
+    /// Bytes written since it was asked.
     since: u64,
     /// Bytes of packs that are being written.
     pending: u64,
@@ -154,20 +156,15 @@ impl Watch {
     pub(super) fn poll(&self) -> std::result::Result<(), Out> {
         let mut state = self.state();
         // What a directory holds is soon counted.
-        if self.allowance.quota.is_some()
-            && !self.store.is_remote()
-            && state
-                .looked
-                .is_none_or(|looked| looked.elapsed() >= COUNTED_EVERY)
-        {
+        let is_old = state
+            .counted
+            .is_none_or(|counted| counted.elapsed() >= COUNTED_EVERY);
+        if self.allowance.quota.is_some() && !self.store.is_remote() && is_old {
             state.before = stored(&*self.store).ok().or(state.before);
+            state.counted = Some(Instant::now());
+        }
+        if self.is_to_look(&state, 0) {
             self.look(&mut state);
-        } else if self.is_to_look(&state, 0) {
-            let counted = state.looked;
-            self.look(&mut state);
-            if self.allowance.quota.is_some() {
-                state.looked = counted;
-            }
         }
         let stopped = || "; the backup was stopped".to_owned();
         match self.out(&state, 0, stopped) {

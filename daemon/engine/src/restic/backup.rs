@@ -1,6 +1,9 @@
 //! Stores the sources as one snapshot, by `restic backup`.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::{Path, PathBuf},
+};
 
 use crate::{
     Access, BackupReport, BackupRequest, Cancellation, Engine, EngineError, ErrorKind, Observer, Phase,
@@ -14,7 +17,7 @@ use crate::{
 
 use super::{
     child::{self, Listener},
-    command::{command, operands},
+    command::command,
     failure, locks,
     message::{Message, Status, Summary, Trouble},
     patterns,
@@ -88,7 +91,7 @@ pub(super) fn run(
             command.args(["--compression", if level > 10 { "max" } else { "auto" }]);
         }
     }
-    operands(&mut command, prospect.sources.iter().map(PathBuf::as_path));
+    command.arg("--").args(&prospect.sources);
     observer.phase(Phase::Scan);
     observer.phase(Phase::Backup);
     let mut listener = Backup {
@@ -116,12 +119,7 @@ pub(super) fn run(
     };
     let unreadable = listener.unreadable;
     if let Some(source) = listener.lost_source.take() {
-        // What is left of the sources looks whole to whoever restores it.
-        super::forget::remove(program, access, std::slice::from_ref(&summary.snapshot_id))?;
-        return Err(EngineError::new(
-            ErrorKind::SourceMissing,
-            format!("the source does not exist any more: `{}`", source.display()),
-        ));
+        return Err(without(program, access, &source, &summary.snapshot_id));
     }
     let report = report(access, &summary, unreadable, before.as_ref())?;
     observer.progress(Progress {
@@ -134,6 +132,24 @@ pub(super) fn run(
         current: None,
     });
     Ok(report)
+}
+
+/// What is left of the sources looks whole to whoever restores it: the snapshot without one of them goes.
+fn without(program: &Program, access: &Access, source: &Path, snapshot: &str) -> EngineError {
+    let removed = beside::find(access, snapshot, &SnapshotQuery::default(), &[])
+        .and_then(|snapshot| super::forget::remove(program, access, &[snapshot.id]));
+    let missing = format!(
+        "the source `{}` went away while it was backed up",
+        source.display()
+    );
+    match removed {
+        Ok(()) => EngineError::new(ErrorKind::SourceMissing, missing),
+        Err(error) => EngineError::new(
+            ErrorKind::SourceMissing,
+            format!("{missing}, and the snapshot `{snapshot}` without it could not be removed"),
+        )
+        .caused_by(error),
+    }
 }
 
 /// An SFTP server says no more than that it failed. Who has no room for two packs had none for the one that was refused.
@@ -216,7 +232,7 @@ fn report(
     access: &Access,
     summary: &Summary,
     unreadable: u64,
-    before: Option<&std::collections::BTreeMap<String, u64>>,
+    before: Option<&BTreeMap<String, u64>>,
 ) -> Result<BackupReport> {
     let snapshot = beside::find(access, &summary.snapshot_id, &SnapshotQuery::default(), &[])?;
     let bytes_stored = match (summary.data_added_packed, before) {

@@ -4,13 +4,13 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     os::unix::process::CommandExt,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, RecvTimeoutError, Sender},
+    sync::mpsc::{self, RecvTimeoutError, SyncSender},
     thread,
     time::{Duration, Instant},
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::signal::{Signal, kill, killpg},
     unistd::Pid,
 };
 
@@ -24,6 +24,10 @@ const LOOK: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_secs(15);
 /// Once it says something it has its lock, or has failed. Nobody waits longer for that.
 const BEGINNING: Duration = Duration::from_secs(3);
+/// So many lines may wait to be heard.
+const LINES_AHEAD: usize = 256;
+/// Once it has ended, programs that it has started have so long to close what they share with it.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// A longer line is no line.
 const LONGEST: u64 = 64 << 20;
 /// Of what it says in words so much is kept: the end.
@@ -81,8 +85,7 @@ pub(super) fn run(
         )
         .caused_by(error)
     };
-    // A signal to all of our group is for us alone: we tell the program, once.
-    // When we are gone it writes to a broken pipe, and ends of that.
+    // A signal to all of our group is for us alone: we tell the program, once. When we are gone it writes to a broken pipe, and ends of that.
     command
         .process_group(0)
         .stdin(Stdio::piped())
@@ -96,7 +99,7 @@ pub(super) fn run(
             .write_all(password.as_bytes())
             .and_then(|()| input.write_all(b"\n"));
     }
-    let (sender, lines) = mpsc::channel();
+    let (sender, lines) = mpsc::sync_channel(LINES_AHEAD);
     let outputs: [Option<Box<dyn Read + Send>>; 2] = [
         running.0.stdout.take().map(|output| Box::new(output) as _),
         running.0.stderr.take().map(|output| Box::new(output) as _),
@@ -112,10 +115,16 @@ pub(super) fn run(
     let mut said = String::new();
     let mut stopping: Option<Stop> = None;
     let (began, mut at_work) = (Instant::now(), false);
+    let mut ended: Option<Instant> = None;
     let mut looked = began;
     loop {
         match lines.recv_timeout(LOOK) {
             Ok(line) => at_work |= hear(&line, &mut said, listener),
+            Err(RecvTimeoutError::Timeout) if matches!(running.0.try_wait(), Ok(Some(_))) => {
+                if ended.get_or_insert_with(Instant::now).elapsed() > LAST_WORDS {
+                    break;
+                }
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -124,9 +133,10 @@ pub(super) fn run(
         }
         looked = Instant::now();
         match &mut stopping {
-            Some(stop) if stop.since.elapsed() > GRACE && !stop.killed => {
+            Some(stop) if ended.is_none() && stop.since.elapsed() > GRACE && !stop.killed => {
                 tracing::warn!("restic does not end when asked to, and is killed");
-                stop.killed = running.0.kill().is_ok();
+                running.kill();
+                stop.killed = true;
             }
             Some(_) => {}
             None => {
@@ -136,7 +146,7 @@ pub(super) fn run(
                     listener.look().err()
                 };
                 // Who is asked while it takes its lock leaves it there.
-                if at_work || began.elapsed() > BEGINNING {
+                if ended.is_none() && (at_work || began.elapsed() > BEGINNING) {
                     stopping = why.map(|why| Stop::ask(&running.0, why));
                 }
             }
@@ -180,13 +190,22 @@ struct Running(Child);
 impl Drop for Running {
     fn drop(&mut self) {
         if matches!(self.0.try_wait(), Ok(None)) {
-            let _ = self.0.kill();
+            self.kill();
             let _ = self.0.wait();
         }
     }
 }
 
-fn read(output: Box<dyn Read + Send>, lines: &Sender<Vec<u8>>) {
+impl Running {
+    /// With all that it has started. Not to be called once it was waited for: its number may be another's then.
+    fn kill(&self) {
+        if let Ok(pid) = i32::try_from(self.0.id()) {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}
+
+fn read(output: Box<dyn Read + Send>, lines: &SyncSender<Vec<u8>>) {
     let mut output = BufReader::new(output);
     loop {
         let mut line = Vec::new();

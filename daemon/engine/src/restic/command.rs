@@ -2,7 +2,7 @@
 //!
 //! Secrets go through its standard input and its environment, which only its own user sees, never through arguments.
 
-use std::{ffi::OsString, fs, path::Path, process::Command};
+use std::{ffi::OsString, fs, process::Command};
 
 use crate::{
     Access, Direction, EngineError, ErrorKind, Result,
@@ -72,7 +72,7 @@ fn extend(command: &mut Command, name: &str, value: &str) {
     command.arg("-o").arg(format!("\"{name}={value}\""));
 }
 
-/// The address in restic's words. Versions before 0.17 take a REST server's credentials from nowhere else.
+/// The address in restic's words. Older versions take a REST server's credentials from nowhere else.
 fn repository(access: &Access, address: &Address) -> Result<OsString> {
     match address {
         Address::Local(path) => Ok(path.clone().into_os_string()),
@@ -156,11 +156,6 @@ fn s3(command: &mut Command, access: &Access) {
     if let Some(region) = &access.options.region {
         command.env("AWS_DEFAULT_REGION", region);
     }
-}
-
-/// Patterns and paths go where no option is looked for.
-pub(super) fn operands<'a>(command: &mut Command, operands: impl IntoIterator<Item = &'a Path>) {
-    command.arg("--").args(operands);
 }
 
 fn refused(access: &Access, why: &str) -> EngineError {

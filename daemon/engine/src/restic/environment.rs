@@ -1,32 +1,22 @@
 //! What the program is told of the world around it.
 
-use std::ffi::OsString;
+use std::{env, ffi::OsString};
 
-/// The only variables that are handed on: ours may hold a password.
-const KEPT: [&str; 20] = [
+use crate::store;
+
+/// What it needs beside what every program of ours does: it speaks to servers itself.
+const MORE: [&str; 7] = [
     "GOMAXPROCS",
-    "HOME",
     "HTTPS_PROXY",
     "HTTP_PROXY",
-    "KRB5CCNAME",
-    "LANG",
-    "LOGNAME",
     "NO_PROXY",
-    "PATH",
-    "RUNTIME_DIRECTORY",
-    "SSH_AUTH_SOCK",
-    "SSL_CERT_DIR",
-    "SSL_CERT_FILE",
-    "TMPDIR",
-    "USER",
-    "XDG_CONFIG_HOME",
-    "XDG_RUNTIME_DIR",
     "http_proxy",
     "https_proxy",
     "no_proxy",
 ];
 
+/// The only variables that are handed on: ours may hold a password.
 pub(super) fn kept() -> impl Iterator<Item = (&'static str, OsString)> {
-    KEPT.iter()
-        .filter_map(|name| Some((*name, std::env::var_os(name)?)))
+    let names = store::VARIABLES.iter().chain(&MORE);
+    names.filter_map(|name| Some((*name, env::var_os(name)?)))
 }

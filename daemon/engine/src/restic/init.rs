@@ -9,7 +9,6 @@ use super::{
     child::{self, Listener, Nobody},
     command::command,
     failure,
-    message::Message,
     program::Program,
 };
 
@@ -55,11 +54,5 @@ struct Text(String);
 impl Listener for Text {
     fn line(&mut self, line: &str) {
         self.0.push_str(line);
-    }
-
-    fn message(&mut self, message: Message) {
-        if let Message::Initialized { id } = message {
-            self.0.push_str(&id);
-        }
     }
 }

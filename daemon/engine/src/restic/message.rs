@@ -1,6 +1,9 @@
 //! What the program says, line by line, in JSON.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -16,8 +19,6 @@ pub(super) enum Message {
     Error(Trouble),
     /// What was done.
     Summary(Box<Summary>),
-    /// A repository was made.
-    Initialized { id: String },
     /// Why it ends, from 0.18 on.
     ExitError { message: String },
     #[serde(other)]
@@ -96,10 +97,10 @@ impl Trouble {
         match said {
             Some(said) => plain(said),
             // Before 0.16 some errors are told without their text: whoever looks again finds the same.
-            None => fs::File::open(&self.item).err().map_or_else(
-                || "It could not be read".to_owned(),
-                |error| embedded::system_reason(&error),
-            ),
+            None => match open(&self.item) {
+                Err(error) => embedded::system_reason(&error),
+                Ok(()) => "It could not be read".to_owned(),
+            },
         }
     }
 
@@ -107,6 +108,15 @@ impl Trouble {
         let number = self.error.number.as_ref()?.as_i64()?;
         i32::try_from(number).ok()
     }
+}
+
+/// A pipe would have us wait.
+fn open(path: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    if metadata.is_file() || metadata.is_dir() {
+        fs::File::open(path)?;
+    }
+    Ok(())
 }
 
 /// "open /x: permission denied" is known to be of `/x`: what is left is the system's reason, as the system writes it.

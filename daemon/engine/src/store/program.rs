@@ -20,7 +20,7 @@ use super::Fault;
 const MOST_SAID: usize = 4096;
 
 /// The only variables that are handed on: ours may hold a password.
-const VARIABLES: [&str; 15] = [
+pub(crate) const VARIABLES: [&str; 15] = [
     "HOME",
     "KRB5CCNAME",
     "LANG",

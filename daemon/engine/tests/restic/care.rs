@@ -7,24 +7,13 @@ use backupd_engine::{Cancellation, CheckRequest, Damage, ErrorKind, Phase, Prune
 use crate::{
     engine::engine,
     selection::Mounted,
+    upkeep::forgotten,
     world::{Log, On, World, noise},
 };
 
-/// A repository with a snapshot, and data that no snapshot needs.
-fn wasteful() -> World {
-    let world = World::new();
-    world.write("stays", noise(300_000, 1));
-    world.write("goes", noise(200_000, 2));
-    let first = world.backup().snapshot.id;
-    fs::remove_file(world.source().join("goes")).unwrap();
-    world.backup();
-    world.forget(&[first]).unwrap();
-    world
-}
-
 #[test]
 fn a_prune_frees_at_once_and_tells_how_much() {
-    let world = wasteful();
+    let world = forgotten();
     let before: u64 = sizes(&world);
     let plan = world.plan(&PruneRequest::default()).unwrap();
     assert!(plan.bytes_unused > 200_000, "{plan:?}");
@@ -45,7 +34,7 @@ fn sizes(world: &World) -> u64 {
 
 #[test]
 fn every_way_to_say_how_much_may_stay_is_understood() {
-    let world = wasteful();
+    let world = forgotten();
     // restic writes small packs anew, whatever is tolerated.
     for max_unused in [
         Unused::Percent(0),
@@ -69,7 +58,7 @@ fn every_way_to_say_how_much_may_stay_is_understood() {
 
 #[test]
 fn a_cancelled_prune_leaves_the_repository_sound() {
-    let world = wasteful();
+    let world = forgotten();
     for at in [Phase::Open, Phase::Index, Phase::Prune] {
         let cancellation = Cancellation::default();
         let observer = On(|phase: Option<Phase>, _: Option<&_>| {
@@ -95,7 +84,7 @@ fn a_cancelled_prune_leaves_the_repository_sound() {
 
 #[test]
 fn what_is_damaged_is_not_pruned() {
-    let world = wasteful();
+    let world = forgotten();
     let largest = &world.files("data")[0];
     fs::remove_file(largest).unwrap();
     let before = world.stored_files();

@@ -106,6 +106,39 @@ fn a_program_that_talks_nonsense_is_no_success() {
 }
 
 #[test]
+fn a_source_that_goes_away_after_it_was_seen_leaves_no_snapshot_without_it() {
+    let world = World::new();
+    world.write("file", "x");
+    let other = world.path("other");
+    fs::create_dir(&other).unwrap();
+    let lines = format!(
+        "[ \"$1\" = backup ] && rmdir '{}'; exec restic \"$@\"",
+        other.display()
+    );
+    let mut request = world.request();
+    request.sources.push(other);
+    let error = pretender(&world, &lines)
+        .backup(
+            &world.access(),
+            &request,
+            &Log::default(),
+            &Cancellation::default(),
+        )
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::SourceMissing, "{}", error.chain());
+    assert!(error.chain().contains("/other` went away"), "{}", error.chain());
+    assert_eq!((world.snapshots(), world.locks()), (0, 0));
+}
+
+#[test]
+fn a_helper_that_outlives_the_program_is_not_waited_for() {
+    let world = World::new();
+    let restic = pretender(&world, "sleep 1000 & echo Fatal: boo >&2; exit 1");
+    let error = restic.probe(&world.access()).unwrap_err();
+    assert!(error.chain().ends_with("boo"), "{}", error.chain());
+}
+
+#[test]
 fn secrets_are_neither_arguments_nor_more_than_it_needs() {
     let world = World::new();
     let seen = world.path("seen");

@@ -14,6 +14,7 @@ mod forget;
 mod guard;
 mod init;
 mod kept;
+pub(crate) mod keys;
 mod lock;
 mod lock_file;
 mod mode;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Entry, ForgetReport,
-    ForgetRequest, ListRequest, LockInfo, Observer, PruneReport, PruneRequest, RepositoryInfo, RestoreReport,
-    RestoreRequest, Result, Room, ScanReport, SnapshotInfo, SnapshotQuery, StatisticsReport,
-    StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport,
+    ForgetRequest, KeyInfo, ListRequest, LockInfo, NewKey, Observer, PruneReport, PruneRequest,
+    RepositoryInfo, RestoreReport, RestoreRequest, Result, Room, ScanReport, SnapshotInfo, SnapshotQuery,
+    StatisticsReport, StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport, embedded::keys,
 };
 
 /// An engine reads and writes restic-format repositories.
@@ -58,6 +58,23 @@ pub trait Engine: Sync {
     /// Removes locks by their ids; answers those that were there. One that somebody may hold fails the whole with `Locked`,
     /// unless `force` is given: whoever gives it knows that nobody is at work there.
     fn unlock(&self, access: &Access, locks: &[String], force: bool) -> Result<Vec<LockInfo>>;
+
+    /// All keys, the oldest first. What keys are is a matter of the format, so that engines do it alike.
+    fn keys(&self, access: &Access) -> Result<Vec<KeyInfo>> {
+        keys::list(access)
+    }
+
+    /// Makes a key beside those that are there, and opens the repository with it. Fails with `InvalidRequest` where one
+    /// opens with its password already, and with `Locked` while somebody excludes others.
+    fn add_key(&self, access: &Access, new: &NewKey) -> Result<KeyInfo> {
+        keys::add(access, new)
+    }
+
+    /// Removes the key with this full id, and answers what it was. Excludes all others. Fails with `InvalidRequest` where
+    /// it is not there, and where it is the one that opens the repository now: that one stays.
+    fn remove_key(&self, access: &Access, key: &str) -> Result<KeyInfo> {
+        keys::remove(access, key)
+    }
 
     /// Lists snapshots, oldest first.
     fn snapshots(&self, access: &Access, query: &SnapshotQuery) -> Result<Vec<SnapshotInfo>>;

@@ -8,6 +8,7 @@ mod check;
 mod embedded;
 mod engine;
 mod error;
+mod key;
 mod lock;
 mod maintenance;
 mod observe;
@@ -22,6 +23,7 @@ pub use check::{CheckError, CheckReport, CheckRequest, Damage, ReadData, ReadUpT
 pub use embedded::{Embedded, Wanted};
 pub use engine::Engine;
 pub use error::{EngineError, ErrorKind, Result};
+pub use key::{KeyInfo, NewKey};
 pub use lock::{LockInfo, LockStanding};
 pub use maintenance::{ForgetReport, ForgetRequest, Lost, PruneReport, PruneRequest, UnforgetReport, Unused};
 pub use observe::{Cancellation, Observer, Phase, Progress, Warning};

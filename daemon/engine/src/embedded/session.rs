@@ -27,6 +27,8 @@ pub(super) struct Session {
     pub(super) place: Place,
     pub(super) guard: Arc<Guard>,
     pub(super) seal: Seal,
+    /// The key that its password opened; not known where the master key was.
+    pub(super) key: Option<String>,
     cancellation: Cancellation,
     /// What locks are taken for.
     run: Option<String>,
@@ -72,6 +74,7 @@ impl Session {
             None => open(&password, Shared(Arc::clone(&bars)))
                 .map_err(|error| cannot_open(&place, opening.cancellation, &error))?,
         };
+        let key = repository.key_id().map(|id| id.to_hex().to_string());
         let master = repository.key();
         access.password.remember(&access.url, master.clone());
         let seal = Seal::new(&master)
@@ -80,6 +83,7 @@ impl Session {
             place,
             guard: Arc::clone(&guard),
             seal,
+            key,
             cancellation: opening.cancellation.clone(),
             run: access.options.run.clone(),
             lock: None,

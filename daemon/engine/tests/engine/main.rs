@@ -19,6 +19,7 @@ mod engine;
 mod failures;
 mod forget;
 mod interop;
+mod keys;
 mod locks;
 mod places;
 mod planted;

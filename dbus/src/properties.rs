@@ -221,6 +221,28 @@ pub struct PasswordProperties {
     pub revision: Option<String>,
 }
 
+/// What `Repository.RotateKey` answers.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct RotationProperties {
+    /// The credential that holds the password now; missing where a file does.
+    pub credential: Option<String>,
+    /// The file that holds it; missing where a credential does.
+    pub file: Option<String>,
+    /// What held the password before, for people.
+    pub before: Option<String>,
+    /// The new key.
+    pub key: Option<String>,
+    /// The key that it replaces.
+    pub old_key: Option<String>,
+    /// Whether it went on with a rotation that was cut off.
+    pub resumed: Option<bool>,
+    /// Why the key and the password before are there still; missing where they are gone.
+    pub left: Option<String>,
+    /// Whether what held the password before stays, since it may be somebody else's too.
+    pub spared: Option<bool>,
+}
+
 /// Progress of a run: sums since its phase began. Sizes in bytes; a total of 0 is not known yet.
 #[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "PascalCase")]

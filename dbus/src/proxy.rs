@@ -13,7 +13,7 @@ use zbus::{
 
 use crate::{
     BUS_NAME, ElapseProperties, Error, Fault, JOB_INTERFACE, MANAGER_INTERFACE, PasswordProperties,
-    REPOSITORY_INTERFACE, RUN_INTERFACE, RunLimits, RunProperties,
+    REPOSITORY_INTERFACE, RUN_INTERFACE, RotationProperties, RunLimits, RunProperties,
 };
 
 /// `options a{sv}`, the last argument of every method; an unknown key is refused.
@@ -203,6 +203,18 @@ proxies! {
         fn open_locks = "OpenLocks"(options: &Options<'_>) -> OwnedFd;
         /// Removes locks by their full ids; answers those that are removed, one JSON record a line. Options: `force` b.
         fn unlock = "Unlock"(locks: &[&str], options: &Options<'_>) -> OwnedFd;
+        /// Lists keys, the oldest first, one JSON record a line.
+        fn open_keys = "OpenKeys"(options: &Options<'_>) -> OwnedFd;
+        /// Makes a key with the password that is read from a descriptor; answers it, a JSON record. Options: `host`, `user` s.
+        fn add_key = "AddKey"(password: Fd<'_>, options: &Options<'_>) -> OwnedFd;
+        /// Removes a key by its full id; answers what it was, a JSON record.
+        fn remove_key = "RemoveKey"(key: &str, options: &Options<'_>) -> OwnedFd;
+        /// Replaces the password, and the key that it opens. Options: `password` h.
+        fn rotate_key = "RotateKey"(options: &Options<'_>) -> RotationProperties;
+        /// What one needs to restore with stock restic elsewhere; a JSON record through a file.
+        fn open_recovery = "OpenRecovery"(options: &Options<'_>) -> OwnedFd;
+        /// Writes the password into a descriptor.
+        fn reveal_password = "RevealPassword"(password: Fd<'_>, options: &Options<'_>) -> ();
         /// Keeps the password that is read from a descriptor, and lets the repository's file name where.
         /// Options: `keep` s (`auto`, `credential` or `file`), `unchecked` b, `revision` s.
         fn set_password = "SetPassword"(password: Fd<'_>, options: &Options<'_>) -> PasswordProperties;

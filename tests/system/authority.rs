@@ -91,26 +91,25 @@ impl Method {
 
     /// What who may call it is told.
     fn refusal(&self) -> &'static str {
-        if self.takes_descriptor() {
-            "the new password is empty"
-        } else {
-            "unknown option `no-such-option`"
+        match self.name.as_str() {
+            "SetPassword" | "AddKey" => "the new password is empty",
+            // That has worked; what comes next does not.
+            "RevealPassword" => "there is no repository `main`",
+            _ => "unknown option `no-such-option`",
         }
     }
 
     /// Calls it about a job, whose run is given.
     fn call(&self, machine: &Machine, user: Option<User>, job: &str, run: &str) -> Said {
         if self.takes_descriptor() {
-            assert_eq!(self.name, "SetPassword");
-            let call = [
-                "backupctl",
-                "--system",
-                "--no-ask-password",
-                "repository",
-                "set-password",
-                "main",
-                "--password-file=/dev/null",
-            ];
+            let words: &[&str] = match self.name.as_str() {
+                "SetPassword" => &["set-password", "main", "--password-file=/dev/null"],
+                "AddKey" => &["key", "add", "main", "--password-file=/dev/null"],
+                "RevealPassword" => &["recovery-sheet", "main", "--with-secret"],
+                other => panic!("there is no command for `{other}`"),
+            };
+            let call = ["backupctl", "--system", "--no-ask-password", "repository"];
+            let call = call.iter().chain(words);
             return match user {
                 None => machine.run(call),
                 Some(user) => machine.run_as(user, call),

@@ -18,6 +18,7 @@ use crate::terminal::Terminal;
 
 on_each_release!(
     a_password_that_is_set_is_a_credential_of_the_workers,
+    a_password_is_replaced_and_shown_to_whom_polkit_lets,
     folders_that_are_missing_are_made,
     a_plain_credential_is_handed_over,
     what_another_machine_has_encrypted_fails_the_run,
@@ -173,6 +174,36 @@ fn a_password_that_is_set_is_a_credential_of_the_workers(release: Release) {
     let file = machine.read("/etc/backupd/repositories.d/main.toml");
     assert!(!file.contains(&password), "{file}");
     back_up_and_restore(&machine, &password);
+}
+
+fn a_password_is_replaced_and_shown_to_whom_polkit_lets(release: Release) {
+    let (machine, first) = with_password(release);
+    machine.backupctl(["start", "home", "--wait"]).well();
+    let said = machine.backupctl(["repository", "key", "rotate", "main"]).well();
+    assert!(
+        said.stdout.contains(&format!("credential `{NAME}+2`")),
+        "{said:?}"
+    );
+    assert!(!machine.path(ENCRYPTED).exists());
+    assert!(machine.path(format!("{ENCRYPTED}+2")).exists());
+    let sheet = ["repository", "recovery-sheet", "main", "--with-secret", "--json"];
+    let shown = machine.backupctl(sheet).well().json();
+    let second = shown["password"].as_str().unwrap();
+    assert_eq!(shown["keys"].as_array().unwrap().len(), 1);
+    assert_ne!(second, first);
+    machine.backupctl(["start", "home", "--wait"]).well();
+    machine.run(["journalctl", "--sync"]).well();
+    let journal = machine.run(["journalctl", "--all", "--output=export"]);
+    assert!(journal.stdout.contains("backupd") && !journal.stdout.contains(second));
+    let as_alice = [&["--system", "--no-ask-password"], &sheet[..]].concat();
+    let refused = machine.backupctl_as(ALICE, as_alice).with_code(4);
+    assert!(refused.stdout.is_empty(), "{refused:?}");
+    assert!(
+        refused
+            .stderr
+            .contains("you may not read the passwords of repositories"),
+        "{refused:?}"
+    );
 }
 
 fn folders_that_are_missing_are_made(release: Release) {

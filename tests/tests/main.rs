@@ -30,6 +30,7 @@ mod history;
 mod hooks;
 mod idle;
 mod journal;
+mod keys;
 mod listing;
 mod locks;
 mod manager;

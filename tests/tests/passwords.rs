@@ -22,7 +22,7 @@ esac
 "#;
 
 /// `backupctl --user repository set-password …` with a password on its standard input.
-fn set_password(bed: &Bed, password: &str, arguments: &[&str]) -> Said {
+pub(crate) fn set_password(bed: &Bed, password: &str, arguments: &[&str]) -> Said {
     let mut input = tempfile::tempfile().unwrap();
     writeln!(input, "{password}").unwrap();
     input.rewind().unwrap();
@@ -34,7 +34,7 @@ fn set_password(bed: &Bed, password: &str, arguments: &[&str]) -> Said {
 }
 
 /// Everything that goes over the bus, in a file outside of what is searched.
-fn monitor(bed: &Bed) -> (Process, PathBuf, tempfile::TempDir) {
+pub(crate) fn monitor(bed: &Bed) -> (Process, PathBuf, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let log = directory.path().join("bus.log");
     let mut command = Command::new("dbus-monitor");
@@ -47,7 +47,7 @@ fn monitor(bed: &Bed) -> (Process, PathBuf, tempfile::TempDir) {
 }
 
 /// Whether a process has the text in its memory.
-fn remembers(pid: u32, text: &str) -> bool {
+pub(crate) fn remembers(pid: u32, text: &str) -> bool {
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let mut memory = File::open(format!("/proc/{pid}/mem")).unwrap();
     let text = text.as_bytes();
@@ -74,7 +74,7 @@ fn remembers(pid: u32, text: &str) -> bool {
 }
 
 /// A bed whose repository `main` was added without a password.
-fn bed_without_password() -> Bed {
+pub(crate) fn bed_without_password() -> Bed {
     let mut bed = Bed::new();
     fs::create_dir(bed.path("bin")).unwrap();
     write_program(&bed.path("bin/systemd-creds"), SYSTEMD_CREDS);
@@ -90,7 +90,7 @@ fn bed_without_password() -> Bed {
     bed
 }
 
-fn file_of_main(bed: &Bed) -> String {
+pub(crate) fn file_of_main(bed: &Bed) -> String {
     fs::read_to_string(bed.configuration().join("repositories.d/main.toml")).unwrap()
 }
 

@@ -4,6 +4,7 @@ mod audit;
 mod care;
 mod config;
 mod job;
+mod key;
 mod moment;
 mod pause;
 mod repository;
@@ -22,6 +23,7 @@ pub(crate) use self::{
     care::{CheckRepositoryArgs, PruneArgs, StayArgs},
     config::{CheckArgs, ConfigCommand},
     job::{CopyArgs, CreateArgs, DeleteArgs, EstimateArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
+    key::{AddKeyArgs, GivenArgs, KeyCommand, RecoverySheetArgs, RemoveKeyArgs, RotateKeyArgs},
     moment::{Ahead, Toward, When, moment, usec},
     pause::{PauseArgs, ResumeArgs},
     repository::{AddArgs, RepositoryCommand, SetPasswordArgs, UnlockArgs},

@@ -8,6 +8,8 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
 
+use super::key::{KeyCommand, RecoverySheetArgs};
+
 /// `backupctl repository …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum RepositoryCommand {
@@ -26,6 +28,13 @@ pub(crate) enum RepositoryCommand {
     Locks(RepositoryName),
     Unlock(UnlockArgs),
     SetPassword(SetPasswordArgs),
+    /// List, make, remove and replace the keys of a repository
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  backupctl repository key list nas\n  backupctl repository key rotate nas"
+    )]
+    Key(KeyCommand),
+    RecoverySheet(RecoverySheetArgs),
     /// Show a repository and its file
     #[command(after_help = "Examples:\n  backupctl repository show nas")]
     Show(RepositoryName),

@@ -12,7 +12,7 @@ use backupd_core::{
 use backupd_dbus::{CareProperties, ExitCode, RepositoryInfo, RepositoryProperties};
 use serde::Serialize;
 
-use super::{Context, locks, password, set_password, space, text, validate};
+use super::{Context, keys, locks, password, recovery, set_password, space, text, validate};
 use crate::{
     cli::{AddArgs, RepositoryCommand},
     connect::Daemon,
@@ -38,6 +38,8 @@ pub(super) async fn run(context: &Context<'_>, command: RepositoryCommand) -> Do
             initialize(context, &daemon, &arguments.name).await
         }
         RepositoryCommand::SetPassword(arguments) => set_password::run(context, &arguments).await,
+        RepositoryCommand::Key(command) => keys::run(context, command).await,
+        RepositoryCommand::RecoverySheet(arguments) => recovery::run(context, &arguments).await,
         RepositoryCommand::List => list(context).await,
         RepositoryCommand::Locks(arguments) => locks::list(context, &arguments.name).await,
         RepositoryCommand::Unlock(arguments) => locks::unlock(context, &arguments).await,

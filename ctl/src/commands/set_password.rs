@@ -1,33 +1,34 @@
 //! `backupctl repository set-password`: a password goes to the daemon as a file without a name, never as text.
 
-use std::{
-    fs::File,
-    io::{self, IsTerminal as _, Read, Seek as _, Write as _},
-    os::fd::{AsFd as _, OwnedFd},
-};
+use std::os::fd::AsFd as _;
 
 use backupd_dbus::PasswordProperties;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use serde::Serialize;
-use zeroize::Zeroizing;
 
-use super::Context;
+use super::{
+    Context,
+    secret::{Given, handed_over},
+};
 use crate::{
     cli::SetPasswordArgs,
     connect::Daemon,
-    errors::{Done, Failure, SUCCESS},
+    errors::{Done, SUCCESS},
     output::{escape::escape, json::Document},
 };
-
-/// The daemon takes no more.
-const LONGEST: u64 = 64 * 1024;
 
 pub(super) async fn run(context: &Context<'_>, arguments: &SetPasswordArgs) -> Done {
     let name = &arguments.name;
     let daemon = Daemon::connect(context).await?;
     daemon.objects().await?.known_repository(name)?;
-    let password = sealed(&password(context, arguments)?)
-        .map_err(|error| Failure::failed(format!("the password cannot be handed over: {error}")))?;
+    let password = handed_over(
+        context,
+        &Given {
+            stdin: arguments.stdin,
+            file: arguments.password_file.as_deref(),
+            prompt: &format!("Password of the repository `{name}`"),
+            command: &format!("repository set-password {name} --stdin"),
+        },
+    )?;
     let keep = match (arguments.keep.credential, arguments.keep.file) {
         (true, _) => "credential",
         (_, true) => "file",
@@ -44,67 +45,6 @@ pub(super) async fn run(context: &Context<'_>, arguments: &SetPasswordArgs) -> D
         .await
         .map_err(|error| daemon.failure(error))?;
     tell(context, arguments, &stored)
-}
-
-/// From a file, from standard input, or from whoever sits at the terminal.
-fn password(context: &Context<'_>, arguments: &SetPasswordArgs) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    if let Some(path) = &arguments.password_file {
-        let file = File::open(path).map_err(|error| Failure::file("open", path, &error))?;
-        return read(file).map_err(|error| Failure::file("read", path, &error));
-    }
-    if arguments.stdin {
-        let input = io::stdin()
-            .as_fd()
-            .try_clone_to_owned()
-            .map(File::from)
-            .and_then(read);
-        return input.map_err(|error| Failure::failed(format!("standard input cannot be read: {error}")));
-    }
-    if !io::stdin().is_terminal() {
-        let command = context
-            .scope
-            .command(&format!("repository set-password {} --stdin", arguments.name));
-        return Err(Failure::usage("there is no terminal to ask for the password")
-            .hint(format!("pipe it into `{command}`")));
-    }
-    let ask = |prompt: String| {
-        rpassword::prompt_password(prompt)
-            .map(Zeroizing::new)
-            .map_err(|error| Failure::failed(format!("the terminal cannot be asked: {error}")))
-    };
-    let first = ask(format!("Password of the repository `{}`: ", arguments.name))?;
-    if first.trim().is_empty() {
-        return Err(Failure::failed(
-            "an empty password protects nothing; nothing was changed",
-        ));
-    }
-    if *ask("The same again: ".to_owned())? != *first {
-        return Err(Failure::failed("the two passwords differ; nothing was changed"));
-    }
-    Ok(Zeroizing::new(first.as_bytes().to_vec()))
-}
-
-fn read(source: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    // As long as it may get: a vector that grows leaves what it held behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024 + 1));
-    source.take(LONGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(io::Error::other("it is longer than 64 KiB"));
-    }
-    Ok(bytes)
-}
-
-/// A file in memory that nobody can change any more.
-fn sealed(password: &[u8]) -> io::Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let mut file = File::from(memfd_create("backupd-password", flags)?);
-    file.write_all(password)?;
-    file.rewind()?;
-    fcntl_add_seals(
-        &file,
-        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
-    )?;
-    Ok(file.into())
 }
 
 fn tell(context: &Context<'_>, arguments: &SetPasswordArgs, stored: &PasswordProperties) -> Done {
@@ -156,25 +96,4 @@ fn tell(context: &Context<'_>, arguments: &SetPasswordArgs, stored: &PasswordPro
         ));
     }
     Ok(SUCCESS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_handed_over_is_read_from_its_start_and_never_changes() {
-        let mut file = File::from(sealed(b"hush").unwrap());
-        let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "hush");
-        assert!(file.write_all(b"x").is_err());
-        assert!(file.set_len(0).is_err());
-    }
-
-    #[test]
-    fn what_is_too_long_is_no_password() {
-        assert_eq!(read(&b"hush\n"[..]).unwrap().as_slice(), b"hush\n");
-        assert!(read(io::repeat(b'x')).is_err());
-    }
 }

@@ -18,6 +18,7 @@ mod fake;
 mod fixtures;
 mod follow;
 mod jobs;
+mod keys;
 mod look;
 mod offline;
 mod pause;

@@ -13,6 +13,7 @@ pub mod name;
 pub mod pause;
 pub mod protocol;
 pub mod queue;
+pub mod recovery;
 pub mod resources;
 pub mod retention;
 pub mod retry;

@@ -13,7 +13,7 @@ use backupd_core::{
     protocol::{EventKind, Spec, Work},
     run::{EngineVersion, Phase, RunResult, Statistics},
 };
-use backupd_engine::{Access, Cancellation, Embedded, Engine, Options, Restic};
+use backupd_engine::{Access, Cancellation, Embedded, Engine, Options, Password, Restic, Secrets};
 use tracing::{info, warn};
 
 use crate::{
@@ -83,6 +83,8 @@ pub(crate) struct Context<'a> {
     pub(crate) directory: &'a Path,
     pub(crate) engine: &'a dyn Engine,
     pub(crate) access: &'a Access,
+    /// The password that is to open it, where one was given.
+    pub(crate) new_password: Option<Password>,
     pub(crate) events: &'a EventLog,
     pub(crate) witness: &'a Witness<'a>,
     pub(crate) cancellation: &'a Cancellation,
@@ -92,7 +94,7 @@ pub(crate) struct Context<'a> {
 pub(crate) fn run(directory: &RunDir, events: &EventLog, cancellation: &Cancellation) -> RunResult {
     let ended = match directory.spec() {
         Ok(spec) => {
-            if !matches!(spec.work, Work::StorePassword(_))
+            if !spec.work.has_input()
                 && !matches!(spec.repository.password, PasswordSource::Environment(_))
                 && let Err(error) = surroundings::close_input()
             {
@@ -203,12 +205,9 @@ fn work(
     }
     witness.enter(Phase::Open);
     let repository = &spec.repository;
-    let password = match &spec.work {
-        Work::StorePassword(_) => password::given(&repository.name, cancellation),
-        _ => password::obtain(repository, events, cancellation),
-    };
-    let password = match password {
-        Ok(password) => password,
+    let passwords = passwords(spec, events, cancellation);
+    let Passwords { password, new } = match passwords {
+        Ok(passwords) => passwords,
         Err(mut failure) => {
             failure.message = failure::about(spec, &failure.message);
             return failure.into();
@@ -217,7 +216,12 @@ fn work(
     if cancellation.is_cancelled() {
         return failure::cancelled(spec).into();
     }
-    let secrets = match password::secrets(repository, events, cancellation) {
+    let secrets = if spec.work.opens_repository() {
+        password::secrets(repository, events, cancellation)
+    } else {
+        Ok(Secrets::default())
+    };
+    let secrets = match secrets {
         Ok(secrets) => secrets,
         Err(mut failure) => {
             failure.message = failure::about(spec, &failure.message);
@@ -241,6 +245,7 @@ fn work(
         directory,
         engine,
         access: &access,
+        new_password: new,
         events,
         witness,
         cancellation,
@@ -257,6 +262,13 @@ fn work(
         Work::Initialize => work::initialize(&context, answer),
         Work::Test => work::test(&context, answer),
         Work::StorePassword(work) => work::store_password(&context, work, answer),
+        Work::AddKey(work) => work::add_key(&context, work, answer),
+        Work::RotateKey(work) => work::rotate(&context, work, answer),
+        Work::Reveal => work::reveal(&context),
+        Work::Keys => work::keys(&context, answer),
+        Work::RemoveKey(work) => work::remove_key(&context, work, answer),
+        Work::EndRotation(work) => work::end_rotation(&context, work, answer),
+        Work::Recovery => work::recovery(&context, answer),
         Work::RemoveDeadLocks => work::remove_dead_locks(&context),
         Work::Locks => work::locks(&context, answer),
         Work::Unlock(work) => work::unlock(&context, work, answer),
@@ -267,6 +279,37 @@ fn work(
         Work::Watch(work) => work::watch(spec, work, cancellation, answer),
         Work::Reach { places } => work::reach(spec, places, answer),
     }
+}
+
+/// The password that opens the repository, and the one that is to do so.
+struct Passwords {
+    password: Password,
+    new: Option<Password>,
+}
+
+fn passwords(spec: &Spec, events: &EventLog, cancellation: &Cancellation) -> Result<Passwords, Failure> {
+    let repository = &spec.repository;
+    if let Work::StorePassword(_) = &spec.work {
+        let password = password::given(&repository.name, "set-password", cancellation)?;
+        return Ok(Passwords { password, new: None });
+    }
+    let new = match &spec.work {
+        Work::AddKey(_) => Some("key add"),
+        Work::RotateKey(work) if work.given => Some("key rotate"),
+        _ => None,
+    };
+    // Whoever asks for the other one has no use for standard input.
+    let new = new.map(|command| {
+        let new = password::given(&repository.name, command, cancellation);
+        if let Err(error) = surroundings::close_input() {
+            warn!("{error}");
+        }
+        new
+    });
+    Ok(Passwords {
+        new: new.transpose()?,
+        password: password::obtain(repository, events, cancellation)?,
+    })
 }
 
 /// The events before the last, always in this order.

@@ -26,6 +26,7 @@ use backupd_engine::{Cancellation, Password, Secrets};
 use zeroize::Zeroizing;
 
 use crate::{
+    attempt::Context,
     child::{self, Limits, Program, Stopped},
     credential::{self, MAX_SIZE, Refused},
     events::EventLog,
@@ -106,6 +107,26 @@ pub(crate) fn secrets(
     Ok(secrets)
 }
 
+/// Reads a password from where it was kept; nothing where none is.
+pub(crate) fn kept(context: &Context<'_>, source: &PasswordSource) -> Result<Option<Password>, Failure> {
+    let repository = &context.spec.repository;
+    let is_there = match source {
+        PasswordSource::File(path) => path.symlink_metadata().is_ok(),
+        PasswordSource::Credential(name) => credential::find(name, &repository.credentials).is_some(),
+        PasswordSource::Command(_) | PasswordSource::Environment(_) => false,
+    };
+    if !is_there {
+        return Ok(None);
+    }
+    let asking = Asking {
+        repository,
+        events: context.events,
+        cancellation: context.cancellation,
+        of_password: true,
+    };
+    secret(asking, source).map(|text| Some(Password::new(text)))
+}
+
 /// Gets one secret.
 fn secret(asking: Asking<'_>, source: &PasswordSource) -> Result<String, Failure> {
     let name = &asking.repository.name;
@@ -134,14 +155,18 @@ fn secret(asking: Asking<'_>, source: &PasswordSource) -> Result<String, Failure
 }
 
 /// Takes the password from standard input, whose end must come soon.
-pub(crate) fn given(name: &RepositoryName, cancellation: &Cancellation) -> Result<Password, Failure> {
+pub(crate) fn given(
+    name: &RepositoryName,
+    command: &str,
+    cancellation: &Cancellation,
+) -> Result<Password, Failure> {
     let failed = |what: &str| {
         Failure::new(
             FailureClass::Credentials,
             format!("repository `{name}`: the new password {what}"),
         )
         .hint(format!(
-            "set it again with `backupctl repository set-password {name}`"
+            "give it again with `backupctl repository {command} {name}`"
         ))
     };
     let bytes = match child::read_input(LIMITS, cancellation) {

@@ -11,7 +11,10 @@ use std::{
 use backupd_core::{
     failure::{Failure, FailureClass},
     name::RunId,
-    protocol::{EVENTS_FILE, LOCK_FILE, SPEC_FILE, SPEC_VERSION, Spec, Work},
+    protocol::{
+        EVENTS_FILE, EndRotationWork, LOCK_FILE, RotateKeyWork, SPEC_FILE, SPEC_VERSION, Spec,
+        StorePasswordWork, Work,
+    },
 };
 
 /// Whoever looks whether the worker lives holds the lock for a moment itself.
@@ -190,7 +193,11 @@ fn sensible(spec: &Spec) -> Result<(), String> {
             absolute("source", &work.backup.optional_sources)
         }
         Work::List(work) => absolute("path", std::slice::from_ref(&work.path)),
-        Work::StorePassword(work) => absolute("folder of secrets", std::slice::from_ref(&work.secrets)),
+        Work::StorePassword(StorePasswordWork { secrets, .. })
+        | Work::RotateKey(RotateKeyWork { secrets, .. })
+        | Work::EndRotation(EndRotationWork { secrets, .. }) => {
+            absolute("folder of secrets", std::slice::from_ref(secrets))
+        }
         Work::Unforget(work) => absolute("directory", &work.directories),
         Work::Check(_)
         | Work::Prune(_)
@@ -200,6 +207,11 @@ fn sensible(spec: &Spec) -> Result<(), String> {
         | Work::Initialize
         | Work::Test
         | Work::RemoveDeadLocks
+        | Work::Keys
+        | Work::AddKey(_)
+        | Work::RemoveKey(_)
+        | Work::Recovery
+        | Work::Reveal
         | Work::Locks
         | Work::Unlock(_)
         | Work::Snapshots { .. }

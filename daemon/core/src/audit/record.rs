@@ -61,6 +61,14 @@ words! {
         RepositoryInitialize = "repository-initialize",
         /// A repository's password was set.
         RepositoryPassword = "repository-password",
+        /// A repository got another key.
+        RepositoryKeyAdd = "repository-key-add",
+        /// A repository lost a key.
+        RepositoryKeyRemove = "repository-key-remove",
+        /// A key of a repository was replaced by one with another password.
+        RepositoryKeyRotate = "repository-key-rotate",
+        /// The password of a repository was read.
+        RepositoryReveal = "repository-reveal",
         /// Locks of a repository were removed.
         RepositoryUnlock = "repository-unlock",
         /// A call was refused.

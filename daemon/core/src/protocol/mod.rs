@@ -7,6 +7,7 @@ mod care;
 mod credentials;
 mod event;
 mod forget;
+mod key;
 mod lock;
 mod output;
 mod progress;
@@ -21,6 +22,10 @@ pub use care::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData, ReadUpTo, Un
 pub use credentials::{CredentialStores, StoredCredential, undecryptable, unloadable};
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind};
 pub use forget::{DecisionRecord, ForgetWork, KnownSnapshot, RetentionPreview, UnforgetRecord, UnforgetWork};
+pub use key::{
+    AddKeyWork, EndRotationWork, KeyRecord, RecoveryRecord, RecoveryVariable, RecoveryWay, RemoveKeyWork,
+    RotateKeyWork, RotatedRecord, RotationEndRecord,
+};
 pub use lock::{LockRecord, LockState, UnlockWork};
 pub use output::{EntryRecord, PruneRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
 pub use progress::Progress;

@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckWork, CredentialStores, EstimateWork, Foreseen, ForgetWork, PruneWork, RetentionPreview,
-    StatisticsWork, StoredCredential, UnforgetWork, UnlockWork,
+    AddKeyWork, CheckWork, CredentialStores, EndRotationWork, EstimateWork, Foreseen, ForgetWork, PruneWork,
+    RemoveKeyWork, RetentionPreview, RotateKeyWork, StatisticsWork, StoredCredential, UnforgetWork,
+    UnlockWork,
 };
 use crate::{
     config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
@@ -48,15 +49,12 @@ pub struct Spec {
 impl Spec {
     /// Where the secrets come from that the worker has to have.
     pub fn sources(&self) -> Vec<&PasswordSource> {
-        if !self.work.opens_repository() {
-            return Vec::new();
-        }
         // A new password comes from nowhere but standard input.
-        let password = (!matches!(self.work, Work::StorePassword(_))).then_some(&self.repository.password);
-        password
-            .into_iter()
-            .chain(self.repository.sources_of_secrets())
-            .collect()
+        let has_password = self.work.needs_password() && !matches!(self.work, Work::StorePassword(_));
+        let password = has_password.then_some(&self.repository.password);
+        let secrets = self.repository.sources_of_secrets();
+        let secrets = secrets.filter(|_| self.work.opens_repository());
+        password.into_iter().chain(secrets).collect()
     }
 
     /// The credentials of systemd among them, each once, with where they are; nothing for one that is in no folder.
@@ -126,10 +124,7 @@ impl RepositorySpec {
 
     /// The sources of what its place asks for.
     pub fn sources_of_secrets(&self) -> impl Iterator<Item = &PasswordSource> {
-        self.secrets.values().filter_map(|secret| match secret {
-            Secret::From(source) => Some(source),
-            Secret::Name(_) => None,
-        })
+        self.secrets.values().filter_map(Secret::source)
     }
 }
 
@@ -160,6 +155,20 @@ pub enum Work {
     Test,
     /// Keep the password that stands on standard input; answers a [`StoredRecord`](super::StoredRecord).
     StorePassword(StorePasswordWork),
+    /// List keys; answers [`KeyRecord`](super::KeyRecord)s.
+    Keys,
+    /// Make a key whose password stands on standard input; answers its [`KeyRecord`](super::KeyRecord).
+    AddKey(AddKeyWork),
+    /// Remove a key; answers what was its [`KeyRecord`](super::KeyRecord).
+    RemoveKey(RemoveKeyWork),
+    /// Make a key with another password, and keep that; answers a [`RotatedRecord`](super::RotatedRecord).
+    RotateKey(RotateKeyWork),
+    /// Remove what that replaces; answers a [`RotationEndRecord`](super::RotationEndRecord).
+    EndRotation(EndRotationWork),
+    /// What one needs to restore elsewhere; answers a [`RecoveryRecord`](super::RecoveryRecord).
+    Recovery,
+    /// Write the password into what standard input is; answers nothing. No repository is opened.
+    Reveal,
     /// Remove the locks that dead processes of this machine left; answers nothing.
     RemoveDeadLocks,
     /// List locks; answers [`LockRecord`](super::LockRecord)s.
@@ -196,9 +205,33 @@ impl Work {
         )
     }
 
-    /// Whether it opens its repository, and so needs the password.
+    /// Whether standard input is for it.
+    pub fn has_input(&self) -> bool {
+        match self {
+            Self::StorePassword(_) | Self::AddKey(_) | Self::Reveal => true,
+            Self::RotateKey(work) => work.given,
+            _ => false,
+        }
+    }
+
+    /// Whether it keeps passwords, and removes those that are replaced: the folder of plain ones.
+    pub fn secrets(&self) -> Option<&Path> {
+        match self {
+            Self::StorePassword(work) => Some(&work.secrets),
+            Self::RotateKey(work) => Some(&work.secrets),
+            Self::EndRotation(work) => Some(&work.secrets),
+            _ => None,
+        }
+    }
+
+    /// Whether it opens its repository, and so needs the password and what its place asks for.
     pub fn opens_repository(&self) -> bool {
-        !matches!(self, Self::Watch(_) | Self::Reach { .. })
+        !matches!(self, Self::Watch(_) | Self::Reach { .. } | Self::Reveal)
+    }
+
+    /// Whether it needs the password.
+    pub fn needs_password(&self) -> bool {
+        self.opens_repository() || matches!(self, Self::Reveal)
     }
 }
 

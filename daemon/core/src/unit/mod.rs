@@ -139,6 +139,15 @@ fn description(spec: &Spec) -> String {
         (Work::Initialize, _) => format!("Creation of backup repository {repository}"),
         (Work::Test, _) => format!("Test of backup repository {repository}"),
         (Work::StorePassword(_), _) => format!("New password of backup repository {repository}"),
+        (Work::Keys, _) => format!("Listing of keys of backup repository {repository}"),
+        (Work::AddKey(_), _) => format!("New key of backup repository {repository}"),
+        (Work::RemoveKey(_), _) => format!("Removal of a key of backup repository {repository}"),
+        (Work::RotateKey(_), _) => format!("Another password of backup repository {repository}"),
+        (Work::EndRotation(_), _) => {
+            format!("Removal of the password before of backup repository {repository}")
+        }
+        (Work::Recovery, _) => format!("Recovery sheet of backup repository {repository}"),
+        (Work::Reveal, _) => format!("Reading of the password of backup repository {repository}"),
         (Work::Locks, _) => format!("Listing of locks in backup repository {repository}"),
         (Work::Unlock(_), _) => format!("Removal of locks in backup repository {repository}"),
         (Work::RemoveDeadLocks, _) => format!("Removal of dead locks in backup repository {repository}"),
@@ -188,7 +197,7 @@ fn logging(request: &Request<'_>, is_run: bool) -> Vec<Setting> {
     if let Some(job) = &spec.job {
         fields.push(("BACKUPD_JOB", job.to_string()));
     }
-    if spec.work.opens_repository() {
+    if spec.work.needs_password() {
         fields.push(("BACKUPD_REPOSITORY", spec.repository.name.to_string()));
     }
     vec![

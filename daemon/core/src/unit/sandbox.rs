@@ -44,6 +44,11 @@ fn has_command(spec: &Spec) -> bool {
     spec.sources().iter().any(is_command)
 }
 
+/// Whether it makes credentials.
+fn seals(work: &Work) -> bool {
+    matches!(work, Work::StorePassword(_) | Work::RotateKey(_))
+}
+
 /// A user's manager can make no mounts, and takes nothing away that the user could not get back.
 pub(super) fn of_user(spec: &Spec) -> Vec<Setting> {
     // A password command may be set-uid, or a program that writes its own code.
@@ -158,7 +163,7 @@ fn needed(request: &Request<'_>) -> Vec<PathBuf> {
         Work::Restore(work) => paths.push(work.target.clone()),
         _ => {}
     }
-    if request.spec.work.opens_repository() {
+    if request.spec.work.needs_password() {
         let repository = &request.spec.repository;
         for source in std::iter::once(&repository.password).chain(repository.sources_of_secrets()) {
             if let PasswordSource::File(path) = source {
@@ -181,13 +186,16 @@ fn needed(request: &Request<'_>) -> Vec<PathBuf> {
 fn writable(request: &Request<'_>) -> Vec<PathBuf> {
     let spec = request.spec;
     let mut paths = vec![request.directory.to_owned()];
-    if let Work::StorePassword(work) = &spec.work {
-        // The repository is only opened.
-        paths.push(work.secrets.clone());
+    if let Some(secrets) = spec.work.secrets() {
+        paths.push(secrets.to_owned());
         paths.extend(spec.repository.credentials.encrypted.first().cloned());
+    }
+    if seals(&spec.work) {
         // The first credential of a machine makes the key of them all.
         paths.push(CREDENTIAL_KEY.into());
-    } else if spec.work.opens_repository() {
+    }
+    // For a password that is set the repository is only opened.
+    if spec.work.opens_repository() && !matches!(spec.work, Work::StorePassword(_)) {
         paths.extend(spec.repository.local_path());
         paths.extend(spec.repository.cache.clone());
     }
@@ -227,7 +235,7 @@ fn devices(spec: &Spec) -> Vec<Setting> {
             ),
         ],
         // The key of a credential is in the TPM where there is one.
-        Work::StorePassword(_) => vec![
+        work if seals(work) => vec![
             Setting::new("DevicePolicy", Value::Word("closed")),
             Setting::new("DeviceAllow", Value::Devices(vec![("/dev/tpmrm0", "rw")])),
         ],

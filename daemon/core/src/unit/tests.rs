@@ -13,9 +13,10 @@ use crate::{
     config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
     name::RunId,
     protocol::{
-        BackupWork, CheckWork, CredentialStores, EstimateWork, FORGOTTEN_DIRECTORY, Foreseen, ForgetWork,
-        Keep, PruneWork, ReadData, ReadUpTo, RepositorySpec, RestoreWork, RetentionPreview, SPEC_VERSION,
-        SnapshotFilter, Spec, StatisticsWork, StorePasswordWork, UnforgetWork, WatchWork, Work,
+        BackupWork, CheckWork, CredentialStores, EndRotationWork, EstimateWork, FORGOTTEN_DIRECTORY,
+        Foreseen, ForgetWork, Keep, PruneWork, ReadData, ReadUpTo, RepositorySpec, RestoreWork,
+        RetentionPreview, RotateKeyWork, SPEC_VERSION, SnapshotFilter, Spec, StatisticsWork,
+        StorePasswordWork, UnforgetWork, WatchWork, Work,
     },
     resources::Resources,
     retention::Rules,
@@ -162,6 +163,21 @@ fn store_password() -> Work {
     })
 }
 
+fn rotate_key() -> Work {
+    Work::RotateKey(RotateKeyWork {
+        keep: Keep::File,
+        secrets: "/etc/backupd/secrets".into(),
+        given: false,
+    })
+}
+
+fn end_rotation() -> Work {
+    Work::EndRotation(EndRotationWork {
+        secrets: "/etc/backupd/secrets".into(),
+        spare: false,
+    })
+}
+
 /// Those that need a network.
 fn remote(run: &Path) -> [(&'static str, Unit); 2] {
     let mut behind_ssh = spec(backup());
@@ -186,6 +202,10 @@ fn kinds() -> Vec<(&'static str, Unit)> {
     let question = PathBuf::from(format!("/var/cache/backupd/questions/{RUN}"));
     let system = |work: &Spec, directory: &Path| unit(&request(ServiceManager::System, work, directory));
     kinds.extend([
+        ("keys", system(&spec(Work::Keys), &question)),
+        ("rotate-key", system(&spec(rotate_key()), &question)),
+        ("end-rotation", system(&spec(end_rotation()), &question)),
+        ("reveal", system(&spec(Work::Reveal), &question)),
         (
             "statistics",
             system(&spec(Work::Statistics(StatisticsWork::default())), &question),

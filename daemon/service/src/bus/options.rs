@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use backupd_core::config::nearest;
 use backupd_dbus::Error;
-use zbus::OwnedVariant;
+use zbus::{OwnedFd, OwnedVariant, Variant};
 
 use crate::coordinator::shown;
 
@@ -38,6 +38,23 @@ impl Options {
         self.faults
             .push(format!("the option `{key}` is {kind}, not `{signature}`"));
         None
+    }
+
+    /// A file that the caller has opened.
+    pub(super) fn descriptor(&mut self, key: &'static str) -> Option<OwnedFd> {
+        self.known.push(key);
+        let value = self.left.remove(key)?;
+        let signature = value.value_signature().to_string();
+        let file = match Variant::from(value) {
+            Variant::Fd(file) => file.try_to_owned().ok().map(OwnedFd::from),
+            _ => None,
+        };
+        if file.is_none() {
+            self.faults.push(format!(
+                "the option `{key}` is a file descriptor (`h`), not `{signature}`"
+            ));
+        }
+        file
     }
 
     /// A text.

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use backupd_core::{
     config::PasswordSource,
     name::RepositoryName,
-    protocol::{ListWork, SnapshotFilter, UnlockWork, Work},
+    protocol::{AddKeyWork, ListWork, SnapshotFilter, UnlockWork, Work},
     text::escape,
 };
-use backupd_dbus::{CareProperties, Error, PasswordProperties, SpaceProperties};
+use backupd_dbus::{CareProperties, Error, PasswordProperties, RotationProperties, SpaceProperties};
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
@@ -22,7 +22,9 @@ use super::{
 };
 use crate::{
     configuration::Kind,
-    coordinator::{CareWish, PasswordKept, PasswordRequest, PruneWish, RepositoryView, RestoreRequest},
+    coordinator::{
+        CareWish, KeyRotated, PasswordKept, PasswordRequest, PruneWish, RepositoryView, RestoreRequest,
+    },
 };
 
 /// See the module.
@@ -305,13 +307,149 @@ impl Repository {
         let mut options = Options::new(options);
         let force = options.take("force", "a boolean (`b`)").unwrap_or(false);
         options.finish()?;
-        if let Some(wrong) = locks.iter().find(|id| !is_lock(id)) {
+        if let Some(wrong) = locks.iter().find(|id| !is_id(id)) {
             return Err(Error::InvalidArgument(format!(
                 "`{}` is no id of a lock: those have 64 hexadecimal digits",
                 escape(wrong)
             )));
         }
         answered(leave.unlock(self.name.clone(), UnlockWork { locks, force }).await)
+    }
+
+    /// Lists the keys of the repository, the oldest first. Answers a file with one JSON record a line: `id`, `current`,
+    /// `host`, `user`, `created`, `damaged`.
+    #[zbus(out_args("keys"))]
+    async fn open_keys(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Check, &self.about())
+            .await?;
+        Options::new(options).finish()?;
+        self.ask(&leave, Work::Keys).await
+    }
+
+    /// Makes a key, whose password a worker reads from `password` to its end, and opens the repository with it. A
+    /// password that opens a key already is refused. Answers a file with one JSON record, as `OpenKeys` has them.
+    ///
+    /// Options: `host`, `user` (s), what the key says of whose it is.
+    #[zbus(out_args("key"))]
+    async fn add_key(
+        &self,
+        password: OwnedFd,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Repository, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let work = AddKeyWork {
+            host: options.text("host"),
+            user: options.text("user"),
+        };
+        options.finish()?;
+        answered(leave.add_key(self.name.clone(), password.into(), work).await)
+    }
+
+    /// Removes a key by its full id. The one that backupd opens the repository with is refused, and so is the only one.
+    /// Answers a file with one JSON record of what it was, as `OpenKeys` has them.
+    #[zbus(out_args("key"))]
+    async fn remove_key(
+        &self,
+        key: String,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Repository, &self.about())
+            .await?;
+        Options::new(options).finish()?;
+        if !is_id(&key) {
+            return Err(Error::InvalidArgument(format!(
+                "`{}` is no id of a key: those have 64 hexadecimal digits",
+                escape(&key)
+            )));
+        }
+        answered(leave.remove_key(self.name.clone(), key).await)
+    }
+
+    /// Replaces the password of the repository, and the key that it opens, by others: keeps the new password, makes a
+    /// key with it, lets the repository's file name it, and removes the key and the password before. At any moment the
+    /// file names a password that opens the repository; what was cut off is gone on with by the next call. A password
+    /// that is not kept by backupd is refused. Answers `Credential` or `File`, where the new one is; `Before`, what held
+    /// the one before; `Key`, `OldKey`; `Resumed` (b), whether it went on with a rotation that was cut off; `Left`, why
+    /// the key and the password before are there still, missing if they are gone; `Spared` (b), whether what held the
+    /// password before stays, since it may be somebody else's too.
+    ///
+    /// Options: `password` (h), from which a worker reads the new password to its end; a random one is made if not given.
+    #[zbus(out_args("rotation"))]
+    async fn rotate_key(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<RotationProperties, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Repository, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let password = options.descriptor("password");
+        options.finish()?;
+        let rotated = leave
+            .rotate_key(self.name.clone(), password.map(Into::into))
+            .await
+            .map_err(of_refusal)?
+            .map_err(of_question)?;
+        Ok(of_rotation(rotated))
+    }
+
+    /// What one needs to restore with stock restic on another machine, but for secrets. Answers a file with one JSON
+    /// record: `repository`, `id`, `version`, `snapshots`, `time`, `host`, `keys`, as `OpenKeys` has them, `address`,
+    /// `variables` (each `name`, `meaning`, `value`), `arguments`, `notes`.
+    #[zbus(out_args("recovery"))]
+    async fn open_recovery(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
+        Options::new(options).finish()?;
+        self.ask(&leave, Work::Recovery).await
+    }
+
+    /// Has a worker write the password of the repository into `password`, a pipe or a file in memory that the caller
+    /// can read; the daemon does not see it. Who has read it stands in the audit log.
+    async fn reveal_password(
+        &self,
+        password: OwnedFd,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Secret, &self.about())
+            .await?;
+        Options::new(options).finish()?;
+        leave
+            .reveal(self.name.clone(), password.into())
+            .await
+            .map_err(of_refusal)?
+            .map_err(of_question)
     }
 
     /// Keeps a password, which a worker reads from `password` to its end, and lets the repository's file name the
@@ -433,8 +571,27 @@ impl Repository {
     }
 }
 
-fn is_lock(id: &str) -> bool {
+/// Of a lock or a key.
+fn is_id(id: &str) -> bool {
     id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn of_rotation(rotated: KeyRotated) -> RotationProperties {
+    let (credential, file) = match &rotated.now {
+        PasswordSource::Credential(name) => (Some(name.to_string()), None),
+        PasswordSource::File(path) => (None, Some(path.to_string_lossy().into_owned())),
+        PasswordSource::Command(_) | PasswordSource::Environment(_) => (None, None),
+    };
+    RotationProperties {
+        credential,
+        file,
+        before: Some(rotated.before.to_string()),
+        key: Some(rotated.key),
+        old_key: Some(rotated.old_key),
+        resumed: Some(rotated.resumed),
+        left: rotated.left,
+        spared: Some(rotated.spared),
+    }
 }
 
 fn of_password(kept: &PasswordKept) -> PasswordProperties {

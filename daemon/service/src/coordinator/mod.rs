@@ -15,6 +15,7 @@ mod forget;
 mod handle;
 mod holds;
 mod keep;
+mod keys;
 mod message;
 mod meter;
 mod mirror;
@@ -39,6 +40,7 @@ mod views;
 
 pub(crate) use care::{CareWish, PruneWish};
 pub(crate) use handle::{Common, Handle};
+pub(crate) use keys::KeyRotated;
 pub(crate) use message::{ComingElapse, ElapseQuery, Inbox, Message, RestoreRequest, StartOptions};
 pub(crate) use outbox::{Changes, ObjectKey, Outbox};
 pub(crate) use password::{PasswordKept, PasswordRequest};

@@ -4,8 +4,8 @@ use std::{fs::File, io::Read as _, os::fd::OwnedFd, path::PathBuf};
 
 use backupd_core::{
     audit::{Action, Outcome, Who},
-    config::{PasswordSource, edit},
-    name::RepositoryName,
+    config::{PasswordSource, Secret, edit},
+    name::{RepositoryName, RunId},
     protocol::{Keep, StorePasswordWork, StoredRecord, Work},
 };
 
@@ -47,13 +47,23 @@ pub(crate) struct PasswordKept {
 
 /// What the file was when it was seen that it can be changed.
 pub(crate) struct Prepared {
-    revision: String,
-    before: PasswordSource,
-    secrets: PathBuf,
+    pub(super) revision: String,
+    pub(super) before: PasswordSource,
+    pub(super) secrets: PathBuf,
+}
+
+/// Who hangs on the password that a repository had before.
+pub(crate) struct Before {
+    /// Another repository, or a place, has the same.
+    pub(super) shared: bool,
+    /// The run that is at work on the repository, and may have been told of it.
+    pub(super) at_work: Option<RunId>,
 }
 
 /// What the coordinator is asked about a password.
 pub(crate) enum PasswordWish {
+    /// Who hangs on the password before.
+    Before(RepositoryName, PasswordSource, Answer<Before>),
     /// Whether a new one can be written into the repository's file.
     Prepare(RepositoryName, Option<String>, Answer<Prepared>),
     /// That the file says where it is.
@@ -135,6 +145,9 @@ fn read(answer: File) -> Result<StoredRecord, String> {
 impl Coordinator {
     pub(super) async fn take_password(&mut self, wish: PasswordWish) {
         match wish {
+            PasswordWish::Before(name, source, answer) => {
+                let _ = answer.send(Ok(self.before(&name, &source)));
+            }
             PasswordWish::Prepare(name, revision, answer) => {
                 let _ = answer.send(self.prepare_password(&name, revision.as_deref()));
             }
@@ -143,6 +156,23 @@ impl Coordinator {
                 self.publish();
                 let _ = answer.send(outcome);
             }
+        }
+    }
+
+    fn before(&self, name: &RepositoryName, source: &PasswordSource) -> Before {
+        let repositories = self.catalog.repositories.values();
+        let shared = repositories
+            .flat_map(|one| {
+                let own = (one.name != *name).then_some(&one.password);
+                let secrets = one.credentials.values().filter_map(Secret::source);
+                own.into_iter().chain(secrets)
+            })
+            .any(|other| other == source);
+        let unfinished = self.unfinished.iter().filter_map(|id| self.runs.get(id));
+        let mut at_work = unfinished.filter(|run| run.run.repository == *name && run.run.state.has_worker());
+        Before {
+            shared,
+            at_work: at_work.next().map(|run| run.run.id),
         }
     }
 

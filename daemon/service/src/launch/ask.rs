@@ -102,6 +102,8 @@ pub(super) fn may_be_dropped(work: &Work) -> bool {
         Work::Test
             | Work::Snapshots { .. }
             | Work::List(_)
+            | Work::Keys
+            | Work::Recovery
             | Work::Statistics(_)
             | Work::Estimate(_)
             | Work::Reach { .. }

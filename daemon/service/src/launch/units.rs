@@ -55,15 +55,13 @@ impl Base {
         let made: Vec<PathBuf> = match &spec.work {
             Work::Restore(work) => vec![work.target.clone()],
             Work::Initialize => repository.into_iter().collect(),
-            Work::StorePassword(work) => {
+            work => {
                 let encrypted = spec.repository.credentials.encrypted.first();
-                [Some(&work.secrets), encrypted]
-                    .into_iter()
-                    .flatten()
-                    .cloned()
-                    .collect()
+                let kept = work
+                    .secrets()
+                    .map(|secrets| [Some(secrets.to_owned()), encrypted.cloned()]);
+                kept.into_iter().flatten().flatten().collect()
             }
-            _ => Vec::new(),
         };
         let mut grounds = Vec::new();
         for path in made {

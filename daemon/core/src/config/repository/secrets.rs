@@ -22,6 +22,16 @@ pub enum Secret {
     From(PasswordSource),
 }
 
+impl Secret {
+    /// Where it comes from; nothing where it stands in the file.
+    pub fn source(&self) -> Option<&PasswordSource> {
+        match self {
+            Self::From(source) => Some(source),
+            Self::Name(_) => None,
+        }
+    }
+}
+
 /// The values that a place asks for, by the names that its kind has for them.
 pub type Credentials = BTreeMap<String, Secret>;
 

@@ -53,6 +53,8 @@ actions! {
     Configure = "configure", "change the configuration";
     /// Make a repository known, create or test it.
     Repository = "repository", "add, create or test repositories";
+    /// Read the password of a repository.
+    Secret = "secret", "read the passwords of repositories";
     /// Read the audit log.
     Audit = "audit", "read the audit log";
 }
@@ -63,7 +65,7 @@ impl Action {
         match self {
             Self::Read | Self::Configure | Self::Audit => true,
             Self::Run | Self::Cancel | Self::Forget => about.job.is_some(),
-            Self::Browse | Self::Restore | Self::Check | Self::Prune | Self::Repository => {
+            Self::Browse | Self::Restore | Self::Check | Self::Prune | Self::Repository | Self::Secret => {
                 about.repository.is_some()
             }
         }

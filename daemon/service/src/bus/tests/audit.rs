@@ -10,14 +10,14 @@ use backupd_core::{
 use jiff::SignedDuration;
 use zbus::wire::{Structure, StructureBuilder};
 
-use super::{methods::interfaces, *};
+use super::{keys::keep_password, methods::interfaces, *};
 use crate::{coordinator::StartOptions, ports::AuditQuery, testing::job};
 
 const JOB: &str = "repository = \"nas\"\nsources = [\"/opt\"]\n";
 const REPOSITORY: &str = "url = \"/srv/disk\"\npassword_file = \"/etc/other\"\n";
 
 /// All records so far, which form a good log.
-async fn records(bus: &Bus) -> Vec<Entry> {
+pub(super) async fn records(bus: &Bus) -> Vec<Entry> {
     let mut text = String::new();
     let mut file = bus.stage.handle.open_audit(AuditQuery::default()).await.unwrap();
     file.read_to_string(&mut text).unwrap();
@@ -65,17 +65,20 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         (REPOSITORY_INTERFACE, "Check") => (none, Some("run-check")),
         (REPOSITORY_INTERFACE, "Prune") => (none, Some("run-prune")),
         (REPOSITORY_INTERFACE, "Unlock") => (none.add_field(vec!["0".repeat(64)]), Some("repository-unlock")),
-        (REPOSITORY_INTERFACE, "SetPassword") => {
-            let nothing = std::fs::File::open("/dev/null").unwrap();
-            let nothing = zbus::Fd::from(std::os::fd::OwnedFd::from(nothing));
-            (none.add_field(nothing), Some("repository-password"))
+        (REPOSITORY_INTERFACE, "RemoveKey") => {
+            (none.add_field("0".repeat(64)), Some("repository-key-remove"))
         }
+        (REPOSITORY_INTERFACE, "RotateKey") => (none, Some("repository-key-rotate")),
+        (REPOSITORY_INTERFACE, "AddKey") => (none.add_field(nothing()), Some("repository-key-add")),
+        (REPOSITORY_INTERFACE, "RevealPassword") => (none.add_field(nothing()), Some("repository-reveal")),
+        (REPOSITORY_INTERFACE, "SetPassword") => (none.add_field(nothing()), Some("repository-password")),
         (REPOSITORY_INTERFACE, "OpenListing") => (none.add_field("latest"), None),
         (RUN_INTERFACE, "Cancel") => (none, Some("run-cancel")),
         (MANAGER_INTERFACE, "GetSettings" | "OpenAudit" | "ListElapses")
         | (
             REPOSITORY_INTERFACE,
-            "Test" | "OpenSnapshots" | "OpenPrunePlan" | "OpenLocks" | "OpenStatistics",
+            "Test" | "OpenSnapshots" | "OpenPrunePlan" | "OpenLocks" | "OpenStatistics" | "OpenKeys"
+            | "OpenRecovery",
         )
         | (JOB_INTERFACE | REPOSITORY_INTERFACE, "GetConfiguration")
         | (JOB_INTERFACE, "GetUnit" | "OpenRetentionPreview" | "OpenEstimate")
@@ -85,7 +88,13 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
     }
 }
 
-fn with_options(arguments: StructureBuilder<'static>) -> Structure<'static> {
+/// A file with nothing in it, as a client hands it over.
+fn nothing() -> zbus::Fd<'static> {
+    let nothing = std::fs::File::open("/dev/null").unwrap();
+    zbus::Fd::from(std::os::fd::OwnedFd::from(nothing))
+}
+
+pub(super) fn with_options(arguments: StructureBuilder<'static>) -> Structure<'static> {
     with(arguments, HashMap::new())
 }
 
@@ -115,6 +124,9 @@ async fn every_method_that_changes_something_leaves_one_record_of_who_and_what()
                 let text = crate::testing::read(&file) + "\nretention.keep_last = 3\n";
                 std::fs::write(file, text).unwrap();
                 bus.stage.handle.reload().await.unwrap();
+            }
+            if method.name() == "RotateKey" {
+                keep_password(&bus).await;
             }
             let path = match interface {
                 MANAGER_INTERFACE => ROOT_PATH.try_into().unwrap(),

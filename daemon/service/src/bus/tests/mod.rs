@@ -1,5 +1,6 @@
 mod audit;
 mod crowd;
+mod keys;
 mod methods;
 mod object_manager;
 mod schedule;

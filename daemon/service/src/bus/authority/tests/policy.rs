@@ -50,6 +50,7 @@ const DEFAULTS: &[(Action, [&str; 3])] = &[
     (Action::Prune, ["auth_admin"; 3]),
     (Action::Configure, ["auth_admin_keep"; 3]),
     (Action::Repository, ["auth_admin"; 3]),
+    (Action::Secret, ["auth_admin"; 3]),
     (Action::Audit, ["auth_admin_keep"; 3]),
 ];
 

@@ -120,14 +120,13 @@ pub(super) fn standing(output: &Output, run: &RunProperties) -> String {
     let progress = describe::progress(run);
     let (outcome, _) = output.outcome(run);
     match run.state.as_deref() {
+        Some("queued" | "waiting" | "running") if let Some([first, ..]) = run.blocked_by.as_deref() => {
+            format!("{outcome}: {}", first.what)
+        }
         Some("running") if !progress.is_empty() => format!("↻ {progress}"),
         Some("backoff") => match output.next_attempt(run) {
             Some(next) => format!("{outcome}: {next}"),
             None => outcome,
-        },
-        Some("queued" | "waiting") => match run.blocked_by.as_deref() {
-            Some([first, ..]) => format!("{outcome}: {}", first.what),
-            _ => outcome,
         },
         _ => outcome,
     }

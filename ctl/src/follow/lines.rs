@@ -44,10 +44,10 @@ pub(super) fn standing(output: &Output, run: &RunProperties) -> String {
             Some(next) => format!("{stage}: {next}"),
             None => stage,
         },
-        Some("queued" | "waiting") => match run.blocked_by.as_deref() {
-            Some([first, ..]) => format!("{stage}: {}", output.blocked(first)),
-            _ => stage,
-        },
+        // A run at work has a reason to stand still where a lock of somebody else is in its way.
+        Some("queued" | "waiting" | "running") if let Some([first, ..]) = run.blocked_by.as_deref() => {
+            format!("{stage}: {}", output.blocked(first))
+        }
         Some("running") => match run
             .progress
             .as_ref()

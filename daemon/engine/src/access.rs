@@ -73,6 +73,8 @@ pub struct Options {
     pub ssh_known_hosts: Option<PathBuf>,
     /// `rclone:`: its configuration; the one that it finds by itself without.
     pub rclone_config: Option<PathBuf>,
+    /// How long an operation waits for the locks of others before it fails with `Locked`.
+    pub lock_wait: Duration,
     /// What all this is for, in the words of whoever asks; stands in locks, for those who wait for them.
     pub run: Option<String>,
 }
@@ -88,6 +90,7 @@ impl Default for Options {
             ssh_key: None,
             ssh_known_hosts: None,
             rclone_config: None,
+            lock_wait: Duration::ZERO,
             run: None,
         }
     }

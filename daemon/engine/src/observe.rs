@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use crate::LockInfo;
+
 /// Who is told what happens. Called from several threads; must be quick.
 pub trait Observer: Sync {
     /// A new part of the work has begun.
@@ -19,6 +21,18 @@ pub trait Observer: Sync {
     /// A check has read all packs up to this one (a full id), in its order, and they are well. Called now and then, and once
     /// more when the check fails.
     fn read_up_to(&self, _pack: &str) {}
+    /// Somebody else's lock is in the way and is waited for, as long as [`Options::lock_wait`](crate::Options::lock_wait)
+    /// says. Called again when it is another's, and with nothing once nobody is waited for any more.
+    fn locked(&self, _by: Option<&LockInfo>) {}
+}
+
+/// For work that is over before anybody would look.
+pub(crate) struct Nobody;
+
+impl Observer for Nobody {
+    fn phase(&self, _: Phase) {}
+    fn progress(&self, _: Progress) {}
+    fn warning(&self, _: Warning) {}
 }
 
 /// The parts of an operation, in the order in which they may come.

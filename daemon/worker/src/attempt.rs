@@ -4,6 +4,7 @@ use std::{
     io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    time::Duration,
 };
 
 use backupd_core::{
@@ -182,7 +183,7 @@ pub(crate) fn attempt(
     answer: &mut dyn Write,
 ) -> Ended {
     let progress = Progress::new(spec);
-    let witness = Witness::new(events, &progress);
+    let witness = Witness::new(events, &progress, spec.repository.lock_wait);
     let work = AssertUnwindSafe(|| work(spec, directory, engine, events, &witness, cancellation, answer));
     let ended = catch_unwind(work).unwrap_or_else(|_| failure::panicked(log::panicked_at(), spec).into());
     progress.finish();
@@ -237,6 +238,12 @@ fn work(
         options: Options {
             // A question is no run that anybody could look up.
             run: spec.work.is_run().then(|| spec.run.to_string()),
+            // Whoever asks a question waits for its answer himself.
+            lock_wait: if spec.work.is_run() {
+                Duration::try_from(repository.lock_wait).unwrap_or_default()
+            } else {
+                Duration::ZERO
+            },
             ..place::options(&repository.reach)
         },
     };

@@ -20,7 +20,7 @@ pub(crate) fn options(reach: &Reach) -> Options {
         ssh_key: reach.ssh_key.clone(),
         ssh_known_hosts: reach.ssh_known_hosts.clone(),
         rclone_config: reach.rclone_config.clone(),
-        run: None,
+        ..default
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) fn backup_spec() -> Spec {
             secrets: backupd_core::config::Credentials::new(),
             reach: backupd_core::config::Reach::default(),
             room: backupd_core::space::Room::default(),
+            lock_wait: jiff::SignedDuration::ZERO,
         },
         resources: Resources::default(),
         progress_socket: None,

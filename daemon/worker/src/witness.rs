@@ -3,10 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 
 use backupd_core::{
-    protocol::{EventKind, ReadUpTo},
+    protocol::{EventKind, Holder, ReadUpTo},
     run::Phase,
 };
-use backupd_engine::{Observer, Warning};
+use backupd_engine::{LockInfo, Observer, Warning};
+use jiff::{SignedDuration, Timestamp};
 use tracing::{debug, info};
 
 use crate::{events::EventLog, progress::Progress};
@@ -16,15 +17,20 @@ pub(crate) struct Witness<'a> {
     events: &'a EventLog,
     progress: &'a Progress,
     current: Mutex<Option<Phase>>,
+    /// How long the locks of others are waited for, and until when, once one is.
+    lock_wait: SignedDuration,
+    until: Mutex<Option<Timestamp>>,
 }
 
 impl<'a> Witness<'a> {
     /// Nothing has happened.
-    pub(crate) fn new(events: &'a EventLog, progress: &'a Progress) -> Self {
+    pub(crate) fn new(events: &'a EventLog, progress: &'a Progress, lock_wait: SignedDuration) -> Self {
         Self {
             events,
             progress,
             current: Mutex::default(),
+            lock_wait,
+            until: Mutex::default(),
         }
     }
 
@@ -71,6 +77,30 @@ impl Observer for Witness<'_> {
         self.events.warning(Some(&warning.path), &warning.reason);
     }
 
+    fn locked(&self, by: Option<&LockInfo>) {
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(by) = by else {
+            *until = None;
+            info!("nobody else's lock is in the way any more");
+            self.events.record(EventKind::Locked { by: None });
+            return;
+        };
+        let now = Timestamp::now();
+        let until = *until.get_or_insert_with(|| now.checked_add(self.lock_wait).unwrap_or(now));
+        info!(host = by.host, pid = by.pid, %until, "waiting for somebody else's lock");
+        self.events.record(EventKind::Locked {
+            by: Some(Holder {
+                user: by.user.clone(),
+                host: by.host.clone(),
+                pid: by.pid,
+                run: by.run.clone(),
+                exclusive: by.exclusive,
+                since: by.since.or(by.refreshed),
+                until,
+            }),
+        });
+    }
+
     fn read_up_to(&self, pack: &str) {
         self.events.record(EventKind::Read {
             up_to: ReadUpTo::Pack(pack.to_owned()),
@@ -90,5 +120,9 @@ impl Observer for Within<'_> {
 
     fn warning(&self, warning: Warning) {
         self.0.warning(warning);
+    }
+
+    fn locked(&self, by: Option<&LockInfo>) {
+        self.0.locked(by);
     }
 }

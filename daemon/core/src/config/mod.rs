@@ -34,8 +34,8 @@ pub use job::{Job, MAX_COMPRESSION, PathChange, Triggers, Verify, parse_job, rep
 pub use origin::Origin;
 pub use place::Position;
 pub use repository::{
-    Credentials, EngineName, Limit, LimitTime, PasswordSource, PlaceKind, Rate, Reach, Repository, Secret,
-    local_path, parse_repository,
+    Credentials, EngineName, LOCK_WAIT, Limit, LimitTime, PasswordSource, PlaceKind, Rate, Reach, Repository,
+    Secret, local_path, parse_repository,
 };
 pub use settings::{LauncherChoice, MOST_PARALLEL_RUNS, Settings, SettingsLayer, parse_settings};
 pub use template::{Template, UnknownTemplate};

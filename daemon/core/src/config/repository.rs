@@ -6,6 +6,7 @@ use std::{
     str::FromStr,
 };
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -23,12 +24,14 @@ use crate::{
 };
 
 mod location;
+mod patience;
 mod reach;
 mod room;
 mod secrets;
 mod source;
 
 pub use location::PlaceKind;
+pub use patience::LOCK_WAIT;
 pub use reach::{Limit, LimitTime, Rate, Reach};
 pub use secrets::{Credentials, Secret};
 
@@ -123,6 +126,8 @@ pub struct Repository {
     pub credentials: Credentials,
     /// How a remote place is reached.
     pub reach: Reach,
+    /// How long a run waits for the locks of others.
+    pub lock_wait: SignedDuration,
     /// Where the keys stand in the file.
     #[serde(skip)]
     pub origin: Origin,
@@ -160,6 +165,7 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
     let care = care(&mut reader);
     let credentials = secrets::credentials(&mut reader, kind);
     let reach = reach::reach(&mut reader, kind);
+    let lock_wait = patience::lock_wait(&mut reader);
     if let Some(engine) = engine
         .as_ref()
         .filter(|engine| engine.value == EngineName::Restic)
@@ -177,6 +183,7 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
         care,
         credentials,
         reach,
+        lock_wait,
         origin: Origin::default(),
     });
     let (repository, origin) = reader.finish(repository, &unsupported::REPOSITORY, name.as_str())?;

@@ -66,6 +66,11 @@ pub enum EventKind {
         /// Its full id.
         snapshot: String,
     },
+    /// Somebody else's lock is waited for; without anybody, no one is waited for any more.
+    Locked {
+        /// Who holds it.
+        by: Option<Holder>,
+    },
     /// A check has read the stored data up to here; the last one counts.
     Read {
         /// Where the next one goes on.
@@ -86,6 +91,44 @@ pub enum EventKind {
         /// The result.
         result: RunResult,
     },
+}
+
+/// Who holds a lock of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Whose process it is, where it says so.
+    pub user: String,
+    /// On which host.
+    pub host: String,
+    /// Its number there; 0 where unknown.
+    pub pid: u32,
+    /// The run of a backupd that it was taken for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Whether it lets nobody be there beside.
+    pub exclusive: bool,
+    /// Since when it is held, where that is known, or when it was written last.
+    pub since: Option<Timestamp>,
+    /// As long as it is held, this long it is waited for.
+    pub until: Timestamp,
+}
+
+impl Holder {
+    /// How it is held and by whom: "exclusively by root on `nas` (pid 12)".
+    pub fn words(&self) -> String {
+        let how = if self.exclusive { "exclusively by" } else { "by" };
+        let user = if self.user.is_empty() {
+            "somebody"
+        } else {
+            &self.user
+        };
+        let run = self
+            .run
+            .as_ref()
+            .map(|run| format!(", run {run}"))
+            .unwrap_or_default();
+        format!("{how} {user} on `{}` (pid {}{run})", self.host, self.pid)
+    }
 }
 
 /// The envelope of a line, with the version that [`Event`] itself need not carry around.
@@ -118,7 +161,7 @@ impl Event {
             event: String,
         }
         const KNOWN: &[&str] = &[
-            "hello", "phase", "warning", "snapshot", "read", "stats", "failure", "done",
+            "hello", "phase", "warning", "snapshot", "locked", "read", "stats", "failure", "done",
         ];
         let head: Head = serde_json::from_str(line)?;
         if head.v != EVENTS_VERSION {
@@ -177,6 +220,18 @@ mod tests {
             EventKind::Snapshot {
                 snapshot: "a".repeat(64),
             },
+            EventKind::Locked {
+                by: Some(Holder {
+                    user: "root".into(),
+                    host: "nas".into(),
+                    pid: 12,
+                    run: None,
+                    exclusive: true,
+                    since: Some(Timestamp::UNIX_EPOCH),
+                    until: Timestamp::UNIX_EPOCH,
+                }),
+            },
+            EventKind::Locked { by: None },
             EventKind::Read {
                 up_to: ReadUpTo::Pack("b".repeat(64)),
             },

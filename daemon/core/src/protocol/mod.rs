@@ -20,7 +20,7 @@ mod watch;
 
 pub use care::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData, ReadUpTo, UnknownAmount};
 pub use credentials::{CredentialStores, StoredCredential, undecryptable, unloadable};
-pub use event::{EVENTS_VERSION, Event, EventError, EventKind};
+pub use event::{EVENTS_VERSION, Event, EventError, EventKind, Holder};
 pub use forget::{DecisionRecord, ForgetWork, KnownSnapshot, RetentionPreview, UnforgetRecord, UnforgetWork};
 pub use key::{
     AddKeyWork, EndRotationWork, KeyRecord, RecoveryRecord, RecoveryVariable, RecoveryWay, RemoveKeyWork,

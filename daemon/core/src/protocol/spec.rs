@@ -99,6 +99,9 @@ pub struct RepositorySpec {
     /// The room that it may use.
     #[serde(default)]
     pub room: Room,
+    /// How long a run waits for the locks of others.
+    #[serde(default)]
+    pub lock_wait: SignedDuration,
 }
 
 impl RepositorySpec {
@@ -114,6 +117,7 @@ impl RepositorySpec {
             secrets: Credentials::new(),
             reach: Reach::default(),
             room: Room::default(),
+            lock_wait: SignedDuration::ZERO,
         }
     }
 

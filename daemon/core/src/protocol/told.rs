@@ -15,6 +15,7 @@ impl EventKind {
             Self::Phase { .. } => "phase",
             Self::Warning { .. } => "warning",
             Self::Snapshot { .. } => "snapshot",
+            Self::Locked { .. } => "locked",
             Self::Read { .. } => "read",
             Self::Stats { .. } => "stats",
             Self::Failure { .. } => "failure",
@@ -39,6 +40,10 @@ impl EventKind {
             } => format!("{}: {}", escape(path), escape(reason)),
             Self::Warning { reason, .. } => escape(reason),
             Self::Snapshot { snapshot } => escape(snapshot),
+            Self::Locked { by: Some(by) } => {
+                format!("{}, waiting until {:.0}", escape(&by.words()), by.until)
+            }
+            Self::Locked { by: None } => "not any more".to_owned(),
             Self::Read {
                 up_to: ReadUpTo::Pack(pack),
             } => format!("up to pack {}", escape(pack)),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureClass},
-    protocol::{Event, EventKind},
+    protocol::{Event, EventKind, Holder},
 };
 
 /// What can happen to a run.
@@ -218,6 +218,10 @@ impl Run {
                 self.statistics.warnings += 1;
             }
             EventKind::Snapshot { snapshot } => self.snapshot = Some(snapshot),
+            EventKind::Locked { by } => {
+                let reason = by.map(|by| waits_for(self.repository.as_str(), &by, event.time));
+                self.blocked_by = reason.into_iter().collect();
+            }
             EventKind::Read { up_to } => self.read = Some(up_to),
             EventKind::Stats { statistics } => {
                 let warnings = self.statistics.warnings;
@@ -229,6 +233,7 @@ impl Run {
                 attempt.outcome = Some(result);
                 attempt.done = Some(event.time);
                 self.state = RunState::Finishing;
+                self.blocked_by.clear();
             }
         }
         true
@@ -363,6 +368,19 @@ impl Run {
         self.makes_way = None;
         self.next_attempt = None;
         self.blocked_by.clear();
+    }
+}
+
+/// Somebody else's lock as a reason to stand still.
+fn waits_for(repository: &str, by: &Holder, now: Timestamp) -> BlockedBy {
+    BlockedBy {
+        what: format!("the repository `{repository}` is locked {}", by.words()),
+        since: by.since.unwrap_or(now),
+        clears: format!(
+            "the end of that program, which is waited for until {:.0}; \
+             `backupctl repository unlock {repository}` removes what a dead one has left",
+            by.until
+        ),
     }
 }
 

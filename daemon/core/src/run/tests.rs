@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     failure::{Failure, FailureClass},
     name::RunId,
-    protocol::{Event, EventKind},
+    protocol::{Event, EventKind, Holder},
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -439,4 +439,37 @@ proptest! {
             }
         }
     }
+}
+
+/// Somebody else's lock is told of as long as it is waited for, and no longer.
+#[test]
+fn a_lock_of_somebody_else_is_a_reason_to_stand_still() {
+    let holder = Holder {
+        user: "root".into(),
+        host: "nas".into(),
+        pid: 12,
+        run: None,
+        exclusive: true,
+        since: Some(at(-60)),
+        until: at(300),
+    };
+    let mut run = run();
+    run.apply(RunEvent::Starting, at(1)).unwrap();
+    run.apply(event(1, hello()), at(1)).unwrap();
+    let locked = |by| EventKind::Locked { by };
+    assert!(run.apply(event(2, locked(Some(holder.clone()))), at(2)).unwrap());
+    assert_eq!(run.state, RunState::Running);
+    let reason = BlockedBy {
+        what: "the repository `nas` is locked exclusively by root on `nas` (pid 12)".into(),
+        since: at(-60),
+        clears: "the end of that program, which is waited for until 2023-11-14T22:18:20Z; \
+                 `backupctl repository unlock nas` removes what a dead one has left"
+            .into(),
+    };
+    assert_eq!(run.blocked_by, [reason]);
+    run.apply(event(3, locked(None)), at(3)).unwrap();
+    assert_eq!(run.blocked_by, []);
+    run.apply(event(4, locked(Some(holder))), at(4)).unwrap();
+    run.apply(RunEvent::WorkerGone, at(5)).unwrap();
+    assert_eq!(run.blocked_by, []);
 }

@@ -85,6 +85,7 @@ fn spec(work: Work) -> Spec {
             secrets: Credentials::new(),
             reach: Reach::default(),
             room: Room::default(),
+            lock_wait: jiff::SignedDuration::ZERO,
         },
         resources: Resources::default(),
         progress_socket: Some("/run/backupd/progress.sock".into()),

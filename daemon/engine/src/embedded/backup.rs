@@ -46,7 +46,7 @@ pub(super) fn run(
     session.check_cancelled()?;
     let watch = Watch::begin(&session.place, &request.allowance, cancellation)?;
     session.guard.watch_room(watch);
-    session.lock(version(&repository))?;
+    session.lock(version(&repository), observer)?;
     session.guard.count_for(Arc::clone(&feed));
     observer.phase(Phase::Index);
     let parent = match &request.parent {

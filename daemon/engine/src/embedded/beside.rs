@@ -8,8 +8,8 @@ use std::{
 use rustic_core::FileType;
 
 use crate::{
-    Access, BackupRequest, Cancellation, EngineError, ErrorKind, ForgetReport, ForgetRequest, Result,
-    SnapshotInfo, SnapshotQuery, Warning,
+    Access, BackupRequest, Cancellation, EngineError, ErrorKind, ForgetReport, ForgetRequest, Observer,
+    Result, SnapshotInfo, SnapshotQuery, Warning,
     store::{Address, Kind},
 };
 
@@ -22,13 +22,13 @@ use super::{
     place::Place,
     restore::{Wanted, target},
     room::Watch,
-    session::{Opened, Opening, Session},
+    session::{Opened, Opening, Session, version},
     snapshots,
     tree::Trees,
     walk::Selection,
 };
 
-pub(crate) use super::lock::Origin;
+pub(crate) use super::lock::{Claim, Origin};
 
 /// What is known before a backup begins.
 pub(crate) struct Prospect {
@@ -168,6 +168,20 @@ pub(crate) fn bytes_indexed(access: &Access, names: &[String]) -> Result<u64> {
         bytes += packs.iter().map(|pack| u64::from(pack.pack_size())).sum::<u64>();
     }
     Ok(bytes)
+}
+
+/// Waits until no lock is there that excludes a claim, as long as the access says; takes none.
+pub(crate) fn wait_for_lock(
+    access: &Access,
+    claim: Claim,
+    observer: &dyn Observer,
+    cancellation: &Cancellation,
+) -> Result<()> {
+    if access.options.lock_wait.is_zero() {
+        return Ok(());
+    }
+    let (session, repository) = open(access, cancellation)?;
+    session.wait_for_lock(version(&repository), claim, observer)
 }
 
 /// The address, read.

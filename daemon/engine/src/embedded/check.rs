@@ -37,7 +37,7 @@ pub(super) fn run(
             bars: NoBars,
         },
     )?;
-    session.lock_for_reading(version(&repository))?;
+    session.lock_for_reading(version(&repository), observer)?;
     observer.phase(Phase::Index);
     let feed = Feed::default();
     let found = Found::new(&feed);

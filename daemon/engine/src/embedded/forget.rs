@@ -43,7 +43,7 @@ pub(super) fn run_in(
 ) -> Result<ForgetReport> {
     let wanted = kept::parse(&request.snapshots)?;
     session.check_removable(repository)?;
-    session.lock_exclusively(version(repository))?;
+    session.lock_exclusively(version(repository), observer)?;
     let (wanted, missing) = split(&session, wanted)?;
     observer.phase(Phase::Forget);
     keep(&session, &wanted, &Kept(&request.keep))?;

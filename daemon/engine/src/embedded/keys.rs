@@ -9,6 +9,7 @@ use rustic_core::KeyOptions;
 
 use crate::{
     Access, Cancellation, EngineError, ErrorKind, KeyInfo, NewKey, Password, Result,
+    observe::Nobody,
     store::{Kind, Object},
 };
 
@@ -37,7 +38,7 @@ pub(crate) fn list(access: &Access) -> Result<Vec<KeyInfo>> {
 /// A password that opens a key already is refused: nobody could tell which of the two is in use.
 pub(crate) fn add(access: &Access, new: &NewKey) -> Result<KeyInfo> {
     let (mut session, repository) = open(access)?;
-    session.lock(session::version(&repository))?;
+    session.lock(session::version(&repository), &Nobody)?;
     let files = read(&session)?;
     if let Some(file) = files.iter().find(|file| file.opens_with(&new.password)) {
         return Err(refused(
@@ -68,7 +69,7 @@ pub(crate) fn add(access: &Access, new: &NewKey) -> Result<KeyInfo> {
 pub(crate) fn remove(access: &Access, id: &str) -> Result<KeyInfo> {
     let (mut session, repository) = open(access)?;
     session.check_removable(&repository)?;
-    session.lock_exclusively(session::version(&repository))?;
+    session.lock_exclusively(session::version(&repository), &Nobody)?;
     let files = read(&session)?;
     let Some(file) = files.iter().find(|file| file.id == id) else {
         return Err(refused(&session, &format!("it has no key `{id}`")));

@@ -12,17 +12,19 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{EngineError, ErrorKind, LockStanding, Result};
+use crate::{EngineError, ErrorKind, LockInfo, LockStanding};
 
 use super::{failure, lock_file::LockDirectory};
 
 mod list;
 mod origin;
 mod record;
+mod wait;
 
 pub(super) use list::{list, remove, tidy};
 pub(crate) use origin::{Origin, host};
 pub(super) use record::Lock;
+pub(super) use wait::{Wait, until_free};
 
 /// How often a lock is written anew, and when one that was not is nobody's any more; as restic has it.
 const REFRESH: Duration = Duration::from_mins(5);
@@ -33,11 +35,25 @@ const SEEN_FOR: Duration = Duration::from_secs(10);
 
 /// Whom a lock lets be there beside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
+pub(crate) enum Claim {
     /// All who hold shared locks: nobody removes anything.
     Shared,
     /// Nobody.
     Exclusive,
+}
+
+/// Why a lock was not taken.
+#[derive(Debug)]
+pub(super) struct Refused {
+    error: EngineError,
+    /// Whose lock is in the way, if that is why.
+    holder: Option<Box<LockInfo>>,
+}
+
+impl From<EngineError> for Refused {
+    fn from(error: EngineError) -> Self {
+        Self { error, holder: None }
+    }
 }
 
 /// A lock that is held and kept fresh until dropped; then its file is removed.
@@ -71,7 +87,7 @@ impl Held {
         directory: LockDirectory,
         claim: Claim,
         run: Option<&str>,
-    ) -> Result<Self> {
+    ) -> Result<Self, Refused> {
         refuse_if_excluded(name, &directory, claim, None)?;
         let since = Timestamp::now();
         let failed = |error: &io::Error| failure::system(format!("cannot lock repository `{name}`"), error);
@@ -187,7 +203,12 @@ impl Shared {
 
 /// Fails if a lock is alive that excludes the claim. The first look, when none of `ours` is there yet, removes the
 /// files of dead processes of ours, since restic's own prune stops at them.
-fn refuse_if_excluded(name: &str, directory: &LockDirectory, claim: Claim, ours: Option<&str>) -> Result<()> {
+fn refuse_if_excluded(
+    name: &str,
+    directory: &LockDirectory,
+    claim: Claim,
+    ours: Option<&str>,
+) -> Result<(), Refused> {
     let unreadable =
         |error: &io::Error| failure::system(format!("cannot read the locks of repository `{name}`"), error);
     for (file, lock) in directory.read_all(STALE).map_err(|error| unreadable(&error))? {
@@ -208,10 +229,14 @@ fn refuse_if_excluded(name: &str, directory: &LockDirectory, claim: Claim, ours:
             } else {
                 "in use"
             };
-            return Err(EngineError::new(
+            let error = EngineError::new(
                 ErrorKind::Locked,
                 format!("repository `{name}` is {how} by {}", lock.holder()),
-            ));
+            );
+            return Err(Refused {
+                error,
+                holder: Some(Box::new(lock.info(file))),
+            });
         }
     }
     Ok(())
@@ -274,7 +299,7 @@ mod tests {
             let directory = with(&root, seal.clone());
             Held::take("test", directory, claim, None)
         };
-        let refused = |claim| take(claim).unwrap_err();
+        let refused = |claim| take(claim).unwrap_err().error;
         let shared = take(Claim::Shared).unwrap();
         let error = refused(Claim::Exclusive);
         assert_eq!(error.kind(), ErrorKind::Locked);

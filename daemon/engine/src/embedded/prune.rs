@@ -49,7 +49,7 @@ fn run_in(
 ) -> Result<PruneReport> {
     session.check_removable(repository)?;
     let options = options(request, version(repository))?;
-    session.lock_exclusively(version(repository))?;
+    session.lock_exclusively(version(repository), observer)?;
     let (survey, plan) = prepare(&session, repository, &options, observer, feed)?;
     let mut report = report(&survey, &plan, options.instant_delete);
     session.check_cancelled()?;
@@ -93,7 +93,7 @@ pub(super) fn plan(
     let feed = Arc::new(Feed::default());
     let (mut session, repository) = open(access, observer, cancellation, &feed)?;
     let options = options(request, version(&repository))?;
-    session.lock_for_reading(version(&repository))?;
+    session.lock_for_reading(version(&repository), observer)?;
     // Of a snapshot that comes meanwhile the index that was read may not know all.
     session
         .guard

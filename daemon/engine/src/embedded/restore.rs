@@ -39,7 +39,7 @@ pub(super) fn run(
         },
     )?;
     let target = target::check(&request.target, session.place.root.as_deref())?;
-    session.lock_for_reading(version(&repository))?;
+    session.lock_for_reading(version(&repository), observer)?;
     let snapshot = snapshots::find(&session, &repository, &request.snapshot, &request.query)?;
     observer.phase(Phase::Index);
     let repository = repository

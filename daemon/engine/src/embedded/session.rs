@@ -1,20 +1,20 @@
 //! An opened repository with everything that stands around it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rustic_core::{
     Credentials, FileType, Id, Open, ProgressBars, ReadBackend, Repository, RepositoryBackends,
     RepositoryOptions, RusticError, WriteBackend,
 };
 
-use crate::{Access, Cancellation, EngineError, ErrorKind, Result, store::Address};
+use crate::{Access, Cancellation, EngineError, ErrorKind, Observer, Result, store::Address};
 
 use super::{
     backend::Backend,
     crypto::Seal,
     failure::{self, Cause},
     guard::Guard,
-    lock::{Claim, Held},
+    lock::{self, Claim, Held, Wait},
     lock_file::LockDirectory,
     place::Place,
 };
@@ -32,6 +32,8 @@ pub(super) struct Session {
     cancellation: Cancellation,
     /// What locks are taken for.
     run: Option<String>,
+    /// How long others' locks are waited for.
+    lock_wait: Duration,
     lock: Option<Arc<Held>>,
 }
 
@@ -86,6 +88,7 @@ impl Session {
             key,
             cancellation: opening.cancellation.clone(),
             run: access.options.run.clone(),
+            lock_wait: access.options.lock_wait,
             lock: None,
         };
         if let Some(level) = opening.compression {
@@ -96,33 +99,44 @@ impl Session {
         Ok((session, repository))
     }
 
-    /// Takes a shared lock until the session ends; a snapshot is written only while it is alive.
-    pub(super) fn lock(&mut self, version: u32) -> Result<()> {
-        self.lock_as(version, Claim::Shared)
+    /// Takes a shared lock until the session ends; a snapshot is written only while it is alive. Others who exclude it are
+    /// waited for.
+    pub(super) fn lock(&mut self, version: u32, observer: &dyn Observer) -> Result<()> {
+        self.lock_as(version, Claim::Shared, observer)
     }
 
-    /// Takes an exclusive lock until the session ends; files are removed only while it is alive.
-    pub(super) fn lock_exclusively(&mut self, version: u32) -> Result<()> {
-        self.lock_as(version, Claim::Exclusive)
+    /// Takes an exclusive lock until the session ends; files are removed only while it is alive. Others are waited for.
+    pub(super) fn lock_exclusively(&mut self, version: u32, observer: &dyn Observer) -> Result<()> {
+        self.lock_as(version, Claim::Exclusive, observer)
     }
 
-    fn lock_as(&mut self, version: u32, claim: Claim) -> Result<()> {
-        let directory = LockDirectory::new(Arc::clone(&self.place.store), self.seal.clone(), version);
-        let lock = Arc::new(Held::take(
-            &self.place.name,
-            directory,
-            claim,
-            self.run.as_deref(),
-        )?);
+    fn lock_as(&mut self, version: u32, claim: Claim, observer: &dyn Observer) -> Result<()> {
+        let wait = Wait::begin(self.lock_wait, observer, &self.cancellation);
+        let lock = wait.until_taken(|| {
+            let directory = self.locks(version);
+            Held::take(&self.place.name, directory, claim, self.run.as_deref())
+        })?;
+        let lock = Arc::new(lock);
         self.guard.require_lock(Arc::downgrade(&lock));
         self.lock = Some(lock);
         Ok(())
     }
 
+    /// Waits until a lock could be taken, and takes none.
+    pub(super) fn wait_for_lock(&self, version: u32, claim: Claim, observer: &dyn Observer) -> Result<()> {
+        let wait = Wait::begin(self.lock_wait, observer, &self.cancellation);
+        lock::until_free(&self.place.name, &self.locks(version), claim, wait)
+    }
+
+    /// The lock files of the repository.
+    pub(super) fn locks(&self, version: u32) -> LockDirectory {
+        LockDirectory::new(Arc::clone(&self.place.store), self.seal.clone(), version)
+    }
+
     /// As [`lock`](Self::lock), for work that only reads: a place that is full or cannot be written must not
     /// keep people from their data.
-    pub(super) fn lock_for_reading(&mut self, version: u32) -> Result<()> {
-        match self.lock(version) {
+    pub(super) fn lock_for_reading(&mut self, version: u32, observer: &dyn Observer) -> Result<()> {
+        match self.lock(version, observer) {
             Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::NoSpace) => {
                 tracing::warn!(error = error.chain(), "reading the repository without a lock");
                 Ok(())

@@ -64,7 +64,7 @@ pub(super) fn run_in(
     };
     let version = version(repository);
     // With it no prune can be at work: what is there stays.
-    session.lock(version)?;
+    session.lock(version, observer)?;
     observer.phase(Phase::Index);
     let there: HashSet<Id> = catalog::list(&session, FileType::Snapshot)?
         .into_iter()

@@ -40,7 +40,7 @@ pub(super) fn run(
             bars: NoBars,
         },
     )?;
-    session.lock_for_reading(version(&repository))?;
+    session.lock_for_reading(version(&repository), observer)?;
     let mut roots = vec![snapshots::find(
         &session,
         &repository,

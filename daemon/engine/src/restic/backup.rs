@@ -10,13 +10,13 @@ use crate::{
     Progress, Result, SnapshotQuery, Warning,
     embedded::{
         Embedded,
-        beside::{self, Prospect},
+        beside::{self, Claim, Prospect},
     },
     store::Kind,
 };
 
 use super::{
-    child::{self, Listener},
+    child::Listener,
     command::command,
     failure, locks,
     message::{Message, Status, Summary, Trouble},
@@ -47,8 +47,9 @@ pub(super) fn run(
     }
     let exclude = patterns::exclude(request)?;
     observer.phase(Phase::Open);
-    let prospect = beside::before_backup(access, request, cancellation)?;
     locks::tidy(access)?;
+    beside::wait_for_lock(access, Claim::Shared, observer, cancellation)?;
+    let prospect = beside::before_backup(access, request, cancellation)?;
     for warning in &prospect.warnings {
         observer.warning(warning.clone());
     }
@@ -103,7 +104,13 @@ pub(super) fn run(
         lost_source: None,
         summary: None,
     };
-    let ended = child::run(command, access, cancellation, &mut listener)?;
+    let ended = locks::run(
+        command,
+        access,
+        Claim::Shared,
+        &mut listener,
+        (observer, cancellation),
+    )?;
     let is_incomplete = ended.status.code() == Some(INCOMPLETE);
     let Some(summary) = listener
         .summary
@@ -119,7 +126,7 @@ pub(super) fn run(
     };
     let unreadable = listener.unreadable;
     if let Some(source) = listener.lost_source.take() {
-        return Err(without(program, access, &source, &summary.snapshot_id));
+        return Err(without(program, access, &source, &summary.snapshot_id, observer));
     }
     let report = report(access, &summary, unreadable, before.as_ref())?;
     observer.progress(Progress {
@@ -135,9 +142,15 @@ pub(super) fn run(
 }
 
 /// What is left of the sources looks whole to whoever restores it: the snapshot without one of them goes.
-fn without(program: &Program, access: &Access, source: &Path, snapshot: &str) -> EngineError {
+fn without(
+    program: &Program,
+    access: &Access,
+    source: &Path,
+    snapshot: &str,
+    observer: &dyn Observer,
+) -> EngineError {
     let removed = beside::find(access, snapshot, &SnapshotQuery::default(), &[])
-        .and_then(|snapshot| super::forget::remove(program, access, &[snapshot.id]));
+        .and_then(|snapshot| super::forget::remove(program, access, &[snapshot.id], observer));
     let missing = format!(
         "the source `{}` went away while it was backed up",
         source.display()

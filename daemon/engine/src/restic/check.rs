@@ -33,8 +33,8 @@ pub(super) fn run(
         errors: Vec::new(),
         total: 0,
     };
-    let command = command(program, access, "check")?;
-    let ended = child::run(command, access, cancellation, &mut listener)?;
+    let mut command = command(program, access, "check")?;
+    let ended = child::run(&mut command, access, cancellation, &mut listener)?;
     if ended.status.success() {
         return Ok(report);
     }

@@ -60,7 +60,7 @@ impl Listener for Nobody {}
 
 /// Runs a call to its end. It is stopped once cancelled, and then all its lock files are gone or will be known as ours.
 pub(super) fn run(
-    mut command: Command,
+    command: &mut Command,
     access: &Access,
     cancellation: &Cancellation,
     listener: &mut dyn Listener,

@@ -82,6 +82,11 @@ pub(super) fn explain(access: &Access, doing: &str, status: ExitStatus, said: &s
     }
 }
 
+/// Whether somebody else's lock was in the way.
+pub(super) fn is_locked(status: ExitStatus, said: &str) -> bool {
+    !status.success() && kind(status, said) == ErrorKind::Locked
+}
+
 /// Codes have meanings from 0.17 on.
 fn kind(status: ExitStatus, said: &str) -> ErrorKind {
     match status.code() {

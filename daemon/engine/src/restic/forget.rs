@@ -1,15 +1,11 @@
 //! Removes snapshots, by `restic forget`, once their files are kept elsewhere.
 
 use crate::{
-    Access, Cancellation, ForgetReport, ForgetRequest, Observer, Phase, Progress, Result, embedded::beside,
+    Access, Cancellation, ForgetReport, ForgetRequest, Observer, Phase, Progress, Result,
+    embedded::beside::{self, Claim},
 };
 
-use super::{
-    child::{self, Nobody},
-    command::command,
-    failure, locks,
-    program::Program,
-};
+use super::{child::Nobody, command::command, failure, locks, program::Program};
 
 /// So many ids are named in one call.
 const AT_ONCE: usize = 1000;
@@ -24,9 +20,10 @@ pub(super) fn run(
     program.version()?;
     observer.phase(Phase::Open);
     locks::tidy(access)?;
+    beside::wait_for_lock(access, Claim::Exclusive, observer, cancellation)?;
     observer.phase(Phase::Forget);
     let report = beside::keep(access, request, cancellation)?;
-    remove(program, access, &report.forgotten)?;
+    remove(program, access, &report.forgotten, observer)?;
     let count = report.forgotten.len() as u64;
     observer.progress(Progress {
         files_done: count,
@@ -37,11 +34,17 @@ pub(super) fn run(
 }
 
 /// From here on nobody is asked whether to go on.
-pub(super) fn remove(program: &Program, access: &Access, snapshots: &[String]) -> Result<()> {
+pub(super) fn remove(
+    program: &Program,
+    access: &Access,
+    snapshots: &[String],
+    observer: &dyn Observer,
+) -> Result<()> {
     for some in snapshots.chunks(AT_ONCE) {
         let mut command = command(program, access, "forget")?;
         command.arg("--").args(some);
-        let ended = child::run(command, access, &Cancellation::default(), &mut Nobody)?;
+        let watch = (observer, &Cancellation::default());
+        let ended = locks::run(command, access, Claim::Exclusive, &mut Nobody, watch)?;
         if !ended.status.success() {
             return Err(failure::explain(
                 access,

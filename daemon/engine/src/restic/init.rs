@@ -17,7 +17,7 @@ pub(super) fn create(program: &Program, access: &Access) -> Result<RepositoryInf
     beside::require_nothing(access)?;
     let mut command = command(program, access, "init")?;
     command.args(["--json", "--repository-version", "2"]);
-    let ended = child::run(command, access, &Cancellation::default(), &mut Nobody)?;
+    let ended = child::run(&mut command, access, &Cancellation::default(), &mut Nobody)?;
     if !ended.status.success() {
         return Err(failure::explain(access, "create", ended.status, &ended.said));
     }
@@ -31,7 +31,7 @@ pub(super) fn probe(program: &Program, access: &Access) -> Result<RepositoryInfo
     let mut command = command(program, access, "cat")?;
     command.args(["--no-lock", "--json", "config"]);
     let mut config = Text(String::new());
-    let ended = child::run(command, access, &Cancellation::default(), &mut config)?;
+    let ended = child::run(&mut command, access, &Cancellation::default(), &mut config)?;
     if !ended.status.success() {
         return Err(failure::explain(access, "open", ended.status, &ended.said));
     }

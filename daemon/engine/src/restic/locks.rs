@@ -7,6 +7,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -14,8 +15,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Access, Engine, LockInfo, LockStanding, Result,
-    embedded::{Embedded, beside::Origin},
+    Access, Cancellation, Engine, LockInfo, LockStanding, Observer, Result,
+    embedded::{
+        Embedded,
+        beside::{self, Claim, Origin},
+    },
+};
+
+use super::{
+    child::{self, Ended, Listener},
+    failure,
 };
 
 /// A process of ours that works on a repository.
@@ -61,6 +70,30 @@ impl Note {
         }
     }
 }
+
+/// Runs a call that takes a lock, once nobody is in its way.
+pub(super) fn run(
+    mut command: Command,
+    access: &Access,
+    claim: Claim,
+    listener: &mut dyn Listener,
+    (observer, cancellation): (&dyn Observer, &Cancellation),
+) -> Result<Ended> {
+    let mut races = 0;
+    loop {
+        beside::wait_for_lock(access, claim, observer, cancellation)?;
+        let ended = child::run(&mut command, access, cancellation, listener)?;
+        let has_waited = !access.options.lock_wait.is_zero();
+        if !has_waited || races == MOST_RACES || !failure::is_locked(ended.status, &ended.said) {
+            return Ok(ended);
+        }
+        // Somebody came between.
+        races += 1;
+    }
+}
+
+/// So often somebody may come between.
+const MOST_RACES: u32 = 5;
 
 /// Removes the locks of processes of ours that are gone, of this program and of others; answers how many.
 pub(super) fn tidy(access: &Access) -> Result<u64> {

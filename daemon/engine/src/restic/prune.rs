@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use crate::{
     Access, Cancellation, Engine, Observer, Phase, Progress, PruneReport, PruneRequest, Result, Unused,
-    embedded::{Embedded, beside},
+    embedded::{
+        Embedded,
+        beside::{self, Claim},
+    },
     store::Kind,
 };
 
-use super::{
-    check::counted,
-    child::{self, Listener},
-    command::command,
-    failure, locks,
-    program::Program,
-};
+use super::{check::counted, child::Listener, command::command, failure, locks, program::Program};
 
 pub(super) fn run(
     program: &Program,
@@ -26,6 +23,7 @@ pub(super) fn run(
     program.version()?;
     beside::check_removable(access, cancellation)?;
     locks::tidy(access)?;
+    beside::wait_for_lock(access, Claim::Exclusive, observer, cancellation)?;
     // It fails where something is missing that a snapshot needs, as the program would only later.
     let plan = plan(access, request, observer, cancellation)?;
     let before = beside::files(access, Kind::Pack)?;
@@ -46,7 +44,13 @@ pub(super) fn run(
         observer,
         repacked: 0,
     };
-    let ended = child::run(command, access, cancellation, &mut listener)?;
+    let ended = locks::run(
+        command,
+        access,
+        Claim::Exclusive,
+        &mut listener,
+        (observer, cancellation),
+    )?;
     if !ended.status.success() {
         return Err(failure::explain(access, "prune", ended.status, &ended.said));
     }

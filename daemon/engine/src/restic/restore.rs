@@ -9,11 +9,12 @@ use std::{
 
 use crate::{
     Access, Cancellation, EngineError, ErrorKind, Observer, Phase, Progress, RestoreReport, RestoreRequest,
-    Result, Warning, embedded::beside,
+    Result, Warning,
+    embedded::beside::{self, Claim},
 };
 
 use super::{
-    child::{self, Listener},
+    child::Listener,
     command::command,
     failure, locks,
     message::{self, Message},
@@ -61,7 +62,13 @@ pub(super) fn run(
         told: HashSet::new(),
         is_full: false,
     };
-    let ended = child::run(command, access, cancellation, &mut listener)?;
+    let ended = locks::run(
+        command,
+        access,
+        Claim::Shared,
+        &mut listener,
+        (observer, cancellation),
+    )?;
     // It fails at its end for each thing that it has told of.
     let failed = listener.failed;
     if listener.is_full {

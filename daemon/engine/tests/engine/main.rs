@@ -35,4 +35,5 @@ mod statistics;
 mod unforget;
 mod unreadable;
 mod upkeep;
+mod waiting;
 mod world;

@@ -41,6 +41,8 @@ mod unforget;
 mod unreadable;
 #[path = "../engine/upkeep.rs"]
 mod upkeep;
+#[path = "../engine/waiting.rs"]
+mod waiting;
 #[path = "../engine/world.rs"]
 mod world;
 

@@ -202,6 +202,7 @@ fn add_default_repository(loaded: &mut Loaded) {
             credentials: backupd_core::config::Credentials::new(),
             reach: backupd_core::config::Reach::default(),
             room: backupd_core::space::Room::default(),
+            lock_wait: backupd_core::config::LOCK_WAIT,
             origin: Origin::default(),
         });
 }

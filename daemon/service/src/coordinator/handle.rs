@@ -365,5 +365,6 @@ pub(super) fn repository_spec(repository: &Repository, common: &Common) -> Repos
         secrets: repository.credentials.clone(),
         reach: repository.reach.clone(),
         room: repository.room,
+        lock_wait: repository.lock_wait,
     }
 }

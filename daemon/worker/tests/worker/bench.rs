@@ -80,6 +80,7 @@ impl Bench {
                 secrets: backupd_core::config::Credentials::new(),
                 reach: backupd_core::config::Reach::default(),
                 room: backupd_core::space::Room::default(),
+                lock_wait: jiff::SignedDuration::ZERO,
             },
             resources: Resources::default(),
             progress_socket: None,
@@ -259,17 +260,7 @@ impl Finished {
     }
 
     pub(crate) fn kinds(&self) -> Vec<&'static str> {
-        let kind = |event: &Event| match &event.kind {
-            EventKind::Hello { .. } => "hello",
-            EventKind::Phase { .. } => "phase",
-            EventKind::Warning { .. } => "warning",
-            EventKind::Snapshot { .. } => "snapshot",
-            EventKind::Read { .. } => "read",
-            EventKind::Stats { .. } => "stats",
-            EventKind::Failure { .. } => "failure",
-            EventKind::Done { .. } => "done",
-        };
-        self.events.iter().map(kind).collect()
+        self.events.iter().map(|event| event.kind.word()).collect()
     }
 
     fn find<T>(&self, pick: impl Fn(&EventKind) -> Option<T>) -> Option<T> {

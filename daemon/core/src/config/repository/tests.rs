@@ -425,3 +425,25 @@ prune = { calendar = "Sun 05:00", keep_delete = "2d" }
         "url = \"/srv\"\npassword_file = \"/a\"\nengine = \"restic\"\n[prune]\ncalendar = \"Sun 05:00\"\n";
     assert_eq!(parse(text).unwrap().engine, EngineName::Restic);
 }
+
+#[test]
+fn locks_of_others_are_waited_for_as_long_as_is_said() {
+    let base = "url = \"/srv/b\"\npassword_file = \"/p\"\n";
+    assert_eq!(parse(base).unwrap().lock_wait, SignedDuration::from_mins(5));
+    for (text, waited) in [
+        ("0s", SignedDuration::ZERO),
+        ("90m", SignedDuration::from_mins(90)),
+        ("1d", SignedDuration::from_hours(24)),
+    ] {
+        let text = format!("{base}lock_wait = \"{text}\"\n");
+        assert_eq!(parse(&text).unwrap().lock_wait, waited, "{text}");
+    }
+    for (value, said) in [
+        ("5", "3:13: a number without a unit is no duration"),
+        ("\"25h\"", "3:13: `25h` is longer than a day"),
+        ("\"soon\"", "3:13: "),
+    ] {
+        let faults = faults(&format!("{base}lock_wait = {value}\n"));
+        assert!(faults.contains(said), "{faults}");
+    }
+}

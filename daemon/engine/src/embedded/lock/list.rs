@@ -1,7 +1,5 @@
 //! Looking at locks, and removing those that nobody holds any more.
 
-use std::sync::Arc;
-
 use crate::{Access, Cancellation, EngineError, ErrorKind, LockInfo, LockStanding, Result};
 
 use super::{LockDirectory, STALE};
@@ -62,11 +60,7 @@ fn directory(access: &Access) -> Result<LockDirectory> {
         bars: NoBars,
     };
     let (session, repository) = Session::open(access, opening)?;
-    Ok(LockDirectory::new(
-        Arc::clone(&session.place.store),
-        session.seal.clone(),
-        session::version(&repository),
-    ))
+    Ok(session.locks(session::version(&repository)))
 }
 
 fn read(access: &Access, directory: &LockDirectory) -> Result<Vec<LockInfo>> {

@@ -203,6 +203,8 @@ proxies! {
         fn open_locks = "OpenLocks"(options: &Options<'_>) -> OwnedFd;
         /// Removes locks by their full ids; answers those that are removed, one JSON record a line. Options: `force` b.
         fn unlock = "Unlock"(locks: &[&str], options: &Options<'_>) -> OwnedFd;
+        /// Says that a snapshot stays or goes. Options: `pinned` b, `pinned-until-usec` t, `expires-usec` t, `note` s.
+        fn mark_snapshot = "MarkSnapshot"(snapshot: &str, options: &Options<'_>) -> ();
         /// Lists keys, the oldest first, one JSON record a line.
         fn open_keys = "OpenKeys"(options: &Options<'_>) -> OwnedFd;
         /// Makes a key with the password that is read from a descriptor; answers it, a JSON record. Options: `host`, `user` s.

@@ -35,6 +35,7 @@ mod listing;
 mod locks;
 mod manager;
 mod manual;
+mod marks;
 mod objects;
 mod packages;
 mod passwords;

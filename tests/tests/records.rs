@@ -35,6 +35,10 @@ fn a_snapshot_is_told_as_the_contract_says() {
         files: Some(1),
         bytes: Some(2),
         bytes_stored: Some(3),
+        pinned: true,
+        pinned_until: Some(jiff::Timestamp::UNIX_EPOCH),
+        expires: Some(jiff::Timestamp::UNIX_EPOCH),
+        note: Some("n".into()),
     });
 }
 

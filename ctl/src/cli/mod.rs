@@ -5,6 +5,7 @@ mod care;
 mod config;
 mod job;
 mod key;
+mod mark;
 mod moment;
 mod pause;
 mod repository;
@@ -24,6 +25,7 @@ pub(crate) use self::{
     config::{CheckArgs, ConfigCommand},
     job::{CopyArgs, CreateArgs, DeleteArgs, EstimateArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
     key::{AddKeyArgs, GivenArgs, KeyCommand, RecoverySheetArgs, RemoveKeyArgs, RotateKeyArgs},
+    mark::{ExpireArgs, PinArgs, SnapshotArgs, UnpinArgs},
     moment::{Ahead, Toward, When, moment, usec},
     pause::{PauseArgs, ResumeArgs},
     repository::{AddArgs, RepositoryCommand, SetPasswordArgs, UnlockArgs},
@@ -144,6 +146,9 @@ pub(crate) enum Command {
     Check(CheckRepositoryArgs),
     Prune(PruneArgs),
     Forget(ForgetArgs),
+    Pin(PinArgs),
+    Unpin(UnpinArgs),
+    Expire(ExpireArgs),
     /// Show which snapshots stay, and why
     #[command(
         subcommand,

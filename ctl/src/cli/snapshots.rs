@@ -7,7 +7,7 @@ use clap::Args;
 use super::NoteArgs;
 
 /// List snapshots, oldest first
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(
     long_about = "Lists snapshots, oldest first. Without JOB and `--repository` it looks into every repository.",
     after_help = "Examples:\n  backupctl snapshots home\n  backupctl snapshots --repository nas --host laptop"

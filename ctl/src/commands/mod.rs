@@ -13,6 +13,7 @@ mod limit;
 mod locks;
 mod log;
 mod ls;
+mod mark;
 mod offline;
 mod password;
 mod pause;
@@ -77,6 +78,9 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Done {
         Command::Check(arguments) => care::check(&context, &arguments).await,
         Command::Prune(arguments) => care::prune(&context, &arguments).await,
         Command::Forget(arguments) => retention::forget(&context, &arguments).await,
+        Command::Pin(arguments) => mark::pin(&context, &arguments).await,
+        Command::Unpin(arguments) => mark::unpin(&context, &arguments).await,
+        Command::Expire(arguments) => mark::expire(&context, &arguments).await,
         Command::Retention(command) => retention::run(&context, command).await,
         Command::Job(command) => job::run(&context, command).await,
         Command::Repository(command) => repository::run(&context, command).await,

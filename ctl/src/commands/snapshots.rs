@@ -78,6 +78,12 @@ fn repositories(objects: &Objects, arguments: &SnapshotsArgs) -> Result<Vec<Stri
         .collect())
 }
 
+/// Every snapshot of each of these repositories.
+pub(super) async fn all(daemon: &Daemon, repositories: &[String]) -> Vec<Result<Vec<Snapshot>, Failure>> {
+    let none = SnapshotsArgs::default();
+    join_all(repositories.iter().map(|name| read(daemon, name, &none))).await
+}
+
 async fn read(daemon: &Daemon, name: &str, arguments: &SnapshotsArgs) -> Result<Vec<Snapshot>, Failure> {
     let mut options: HashMap<&str, Variant<'_>> = HashMap::new();
     for (key, value) in [("job", &arguments.job), ("host", &arguments.host)] {
@@ -101,7 +107,13 @@ fn table(output: &Output, snapshots: &[Snapshot], several: bool) -> Table {
     if several {
         columns.push("REPOSITORY");
     }
-    columns.extend(["HOST", ">FILES", ">SIZE", ">ADDED", "PATHS"]);
+    columns.extend(["HOST", ">FILES", ">SIZE", ">ADDED"]);
+    let is_marked = |snapshot: &Snapshot| snapshot.pinned || snapshot.expires.is_some();
+    let some_marked = snapshots.iter().any(is_marked);
+    if some_marked {
+        columns.push("KEPT");
+    }
+    columns.push("PATHS");
     let mut table = Table::new(&columns);
     let size = |bytes: Option<u64>| bytes.map_or_else(|| "–".to_owned(), human::size);
     for snapshot in snapshots {
@@ -123,9 +135,29 @@ fn table(output: &Output, snapshots: &[Snapshot], several: bool) -> Table {
             snapshot.files.map_or_else(|| "–".to_owned(), human::count).into(),
             size(snapshot.bytes).into(),
             size(snapshot.bytes_stored).into(),
-            paths.join(" ").into(),
         ]);
+        if some_marked {
+            row.push(kept(output, snapshot).into());
+        }
+        row.push(paths.join(" ").into());
         table.row(row);
     }
     table
+}
+
+/// What is said of how long it stays.
+fn kept(output: &Output, snapshot: &Snapshot) -> String {
+    let until = |word: &str, time| format!("{word} {}", human::compact(time, &output.zone));
+    let pinned = match snapshot.pinned_until {
+        _ if !snapshot.pinned => None,
+        None => Some("pinned".to_owned()),
+        Some(time) => Some(until("pinned until", time)),
+    };
+    let expires = snapshot.expires.map(|time| until("expires", time));
+    let said: Vec<String> = pinned.into_iter().chain(expires).collect();
+    let said = said.join(", ");
+    match &snapshot.note {
+        Some(note) if !said.is_empty() => format!("{said}: {note}"),
+        _ => said,
+    }
 }

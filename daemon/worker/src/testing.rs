@@ -48,6 +48,7 @@ pub(crate) fn backup_spec() -> Spec {
             reach: backupd_core::config::Reach::default(),
             room: backupd_core::space::Room::default(),
             lock_wait: jiff::SignedDuration::ZERO,
+            marks: Vec::new(),
         },
         resources: Resources::default(),
         progress_socket: None,

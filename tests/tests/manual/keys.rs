@@ -83,6 +83,7 @@ fn the_keys_are_those_that_are_read() {
             "`[[limit.times]]` of a repository",
             "[limit.times]",
         ),
+        of_repository("SNAPSHOTS", "`[[snapshots]]` of a repository", "[snapshots]"),
         of_repository("SSH", "`[ssh]` of a repository", "ssh"),
         of_repository("RCLONE", "`[rclone]` of a repository", "rclone"),
         cares("CHECK", "`[check]` of a repository", repository(&inner("check"))),

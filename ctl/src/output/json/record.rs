@@ -20,6 +20,10 @@ pub(crate) struct SnapshotShape<'a> {
     files: Option<u64>,
     bytes: Option<u64>,
     bytes_stored: Option<u64>,
+    pinned: bool,
+    pinned_until: Option<String>,
+    expires: Option<String>,
+    note: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -54,6 +58,10 @@ impl Shapes<'_> {
             files: snapshot.files,
             bytes: snapshot.bytes,
             bytes_stored: snapshot.bytes_stored,
+            pinned: snapshot.pinned,
+            pinned_until: snapshot.pinned_until.map(|time| self.timestamp(time)),
+            expires: snapshot.expires.map(|time| self.timestamp(time)),
+            note: snapshot.note.as_deref(),
         }
     }
 

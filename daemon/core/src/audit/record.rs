@@ -71,6 +71,8 @@ words! {
         RepositoryReveal = "repository-reveal",
         /// Locks of a repository were removed.
         RepositoryUnlock = "repository-unlock",
+        /// A snapshot was pinned, or is to go at a time.
+        SnapshotMark = "snapshot-mark",
         /// A call was refused.
         Call = "call",
     }

@@ -35,7 +35,7 @@ pub use origin::Origin;
 pub use place::Position;
 pub use repository::{
     Credentials, EngineName, LOCK_WAIT, Limit, LimitTime, PasswordSource, PlaceKind, Rate, Reach, Repository,
-    Secret, local_path, parse_repository,
+    Secret, SnapshotMark, local_path, parse_repository,
 };
 pub use settings::{LauncherChoice, MOST_PARALLEL_RUNS, Settings, SettingsLayer, parse_settings};
 pub use template::{Template, UnknownTemplate};

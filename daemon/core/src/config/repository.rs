@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod location;
+mod marks;
 mod patience;
 mod reach;
 mod room;
@@ -31,6 +32,7 @@ mod secrets;
 mod source;
 
 pub use location::PlaceKind;
+pub use marks::SnapshotMark;
 pub use patience::LOCK_WAIT;
 pub use reach::{Limit, LimitTime, Rate, Reach};
 pub use secrets::{Credentials, Secret};
@@ -128,6 +130,8 @@ pub struct Repository {
     pub reach: Reach,
     /// How long a run waits for the locks of others.
     pub lock_wait: SignedDuration,
+    /// What people have decided about single snapshots.
+    pub marks: Vec<SnapshotMark>,
     /// Where the keys stand in the file.
     #[serde(skip)]
     pub origin: Origin,
@@ -166,6 +170,7 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
     let credentials = secrets::credentials(&mut reader, kind);
     let reach = reach::reach(&mut reader, kind);
     let lock_wait = patience::lock_wait(&mut reader);
+    let marks = marks::marks(&mut reader);
     if let Some(engine) = engine
         .as_ref()
         .filter(|engine| engine.value == EngineName::Restic)
@@ -184,6 +189,7 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
         credentials,
         reach,
         lock_wait,
+        marks,
         origin: Origin::default(),
     });
     let (repository, origin) = reader.finish(repository, &unsupported::REPOSITORY, name.as_str())?;

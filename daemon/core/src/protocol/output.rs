@@ -80,6 +80,18 @@ pub struct SnapshotRecord {
     pub bytes: Option<u64>,
     /// Bytes it added to the repository.
     pub bytes_stored: Option<u64>,
+    /// It stays whatever the rules say: until `pinned_until`, or else for ever.
+    #[serde(default)]
+    pub pinned: bool,
+    /// See `pinned`.
+    #[serde(default)]
+    pub pinned_until: Option<Timestamp>,
+    /// From then on no rule keeps it.
+    #[serde(default)]
+    pub expires: Option<Timestamp>,
+    /// What somebody has noted about it.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// One file, directory or link of a snapshot.

@@ -14,7 +14,7 @@ use super::{
     UnlockWork,
 };
 use crate::{
-    config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
+    config::{Credentials, EngineName, PasswordSource, Reach, Secret, SnapshotMark, Verify},
     name::{CredentialName, JobName, RepositoryName, RunId},
     resources::Resources,
     space::Room,
@@ -102,6 +102,9 @@ pub struct RepositorySpec {
     /// How long a run waits for the locks of others.
     #[serde(default)]
     pub lock_wait: SignedDuration,
+    /// What people have decided about single snapshots.
+    #[serde(default)]
+    pub marks: Vec<SnapshotMark>,
 }
 
 impl RepositorySpec {
@@ -118,6 +121,7 @@ impl RepositorySpec {
             reach: Reach::default(),
             room: Room::default(),
             lock_wait: SignedDuration::ZERO,
+            marks: Vec::new(),
         }
     }
 

@@ -86,6 +86,7 @@ fn spec(work: Work) -> Spec {
             reach: Reach::default(),
             room: Room::default(),
             lock_wait: jiff::SignedDuration::ZERO,
+            marks: Vec::new(),
         },
         resources: Resources::default(),
         progress_socket: Some("/run/backupd/progress.sock".into()),

@@ -157,6 +157,14 @@ pub(super) fn trigger(
     }
 }
 
+/// A time as it goes over the bus.
+pub(super) fn moment(usec: u64) -> Result<Timestamp, String> {
+    i64::try_from(usec)
+        .ok()
+        .and_then(|usec| Timestamp::from_microsecond(usec).ok())
+        .ok_or_else(|| format!("{usec} µs since the epoch is no time"))
+}
+
 /// Until when a pause is, and why.
 pub(super) fn pause(
     until_usec: u64,
@@ -170,12 +178,7 @@ pub(super) fn pause(
     options.finish()?;
     let until = match until_usec {
         0 => None,
-        usec => Some(
-            i64::try_from(usec)
-                .ok()
-                .and_then(|usec| Timestamp::from_microsecond(usec).ok())
-                .ok_or_else(|| Error::InvalidArgument(format!("{usec} µs since the epoch is no time")))?,
-        ),
+        usec => Some(moment(usec).map_err(Error::InvalidArgument)?),
     };
     Ok((until, reason))
 }

@@ -6,14 +6,15 @@ use backupd_core::{
     config::PasswordSource,
     name::RepositoryName,
     protocol::{AddKeyWork, ListWork, SnapshotFilter, UnlockWork, Work},
-    text::escape,
+    retention::Pin,
 };
 use backupd_dbus::{CareProperties, Error, PasswordProperties, RotationProperties, SpaceProperties};
+use jiff::Timestamp;
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
     answer::answered,
-    arguments::{self, absolute_path, paths, start_options},
+    arguments::{self, absolute_path, moment, paths, start_options},
     authority::{About, Action},
     errors::{of_question, of_refusal},
     leave::Leave,
@@ -23,7 +24,8 @@ use super::{
 use crate::{
     configuration::Kind,
     coordinator::{
-        CareWish, KeyRotated, PasswordKept, PasswordRequest, PruneWish, RepositoryView, RestoreRequest,
+        CareWish, Expiry, KeyRotated, MarkWish, PasswordKept, PasswordRequest, PruneWish, RepositoryView,
+        RestoreRequest, shown,
     },
 };
 
@@ -307,13 +309,34 @@ impl Repository {
         let mut options = Options::new(options);
         let force = options.take("force", "a boolean (`b`)").unwrap_or(false);
         options.finish()?;
-        if let Some(wrong) = locks.iter().find(|id| !is_id(id)) {
-            return Err(Error::InvalidArgument(format!(
-                "`{}` is no id of a lock: those have 64 hexadecimal digits",
-                escape(wrong)
-            )));
-        }
+        locks.iter().try_for_each(|id| require_id(id, "lock"))?;
         answered(leave.unlock(self.name.clone(), UnlockWork { locks, force }).await)
+    }
+
+    /// Says of a snapshot, given by its full id, that it stays or goes, whatever the retention of its job says. That is
+    /// written into the repository's file.
+    ///
+    /// Options: `pinned` (b), it stays for ever or is pinned no more; `pinned-until-usec` (t), it stays until then;
+    /// `expires-usec` (t), from then on no rule keeps it, 0 for never; `note` (s). What is not given stays as it was.
+    async fn mark_snapshot(
+        &self,
+        snapshot: String,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Forget, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let wish = mark_wish(snapshot, &mut options);
+        options.finish()?;
+        require_id(&wish.snapshot, "snapshot")?;
+        leave
+            .mark_snapshot(self.name.clone(), wish)
+            .await
+            .map_err(of_refusal)
     }
 
     /// Lists the keys of the repository, the oldest first. Answers a file with one JSON record a line: `id`, `current`,
@@ -373,12 +396,7 @@ impl Repository {
             .allow(connection, &header, Action::Repository, &self.about())
             .await?;
         Options::new(options).finish()?;
-        if !is_id(&key) {
-            return Err(Error::InvalidArgument(format!(
-                "`{}` is no id of a key: those have 64 hexadecimal digits",
-                escape(&key)
-            )));
-        }
+        require_id(&key, "key")?;
         answered(leave.remove_key(self.name.clone(), key).await)
     }
 
@@ -572,8 +590,62 @@ impl Repository {
 }
 
 /// Of a lock or a key.
-fn is_id(id: &str) -> bool {
-    id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+fn require_id(id: &str, what: &str) -> Result<(), Error> {
+    if id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(format!(
+        "`{}` is no full id of a {what}: those have 64 hexadecimal digits",
+        shown(id)
+    )))
+}
+
+/// What is to be said of a snapshot.
+fn mark_wish(snapshot: String, options: &mut Options) -> MarkWish {
+    const LONGEST_NOTE: usize = 1000;
+    let pinned = options.take::<bool>("pinned", "a boolean (`b`)");
+    let mut time = |key| {
+        let usec = options.take::<u64>(key, "a time in microseconds (`t`)")?;
+        match moment(usec) {
+            Ok(time) => Some(time),
+            Err(fault) => {
+                options.fault(fault);
+                None
+            }
+        }
+    };
+    let until = time("pinned-until-usec");
+    let expires = time("expires-usec").map(|time| {
+        if time == Timestamp::UNIX_EPOCH {
+            Expiry::Never
+        } else {
+            Expiry::At(time)
+        }
+    });
+    let note = options.text("note");
+    if let Some(note) = &note
+        && (note.len() > LONGEST_NOTE || note.contains(char::is_control))
+    {
+        options.fault(format!(
+            "`note` is one line of at most {LONGEST_NOTE} bytes\nhint: write it shorter, and without line breaks"
+        ));
+    }
+    let pinned = match (pinned, until) {
+        (Some(false), Some(_)) => {
+            options.fault("`pinned` is false, and `pinned-until-usec` is a time".to_owned());
+            None
+        }
+        (_, Some(until)) => Some(Pin::Until(until)),
+        (Some(true), None) => Some(Pin::Forever),
+        (Some(false), None) => Some(Pin::No),
+        (None, None) => None,
+    };
+    MarkWish {
+        snapshot,
+        pinned,
+        expires,
+        note,
+    }
 }
 
 fn of_rotation(rotated: KeyRotated) -> RotationProperties {

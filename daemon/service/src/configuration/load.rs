@@ -203,6 +203,7 @@ fn add_default_repository(loaded: &mut Loaded) {
             reach: backupd_core::config::Reach::default(),
             room: backupd_core::space::Room::default(),
             lock_wait: backupd_core::config::LOCK_WAIT,
+            marks: Vec::new(),
             origin: Origin::default(),
         });
 }

@@ -162,6 +162,11 @@ impl Coordinator {
                 self.reply(answer, outcome).await;
             }
             Message::Password(wish) => self.take_password(wish).await,
+            Message::Mark(name, wish, who, answer) => {
+                let outcome = self.mark_snapshot(&name, wish, &who).await;
+                self.publish();
+                let _ = answer.send(outcome);
+            }
             Message::Reload(call) => {
                 let outcome = self.reload(call.as_ref().map(|(who, _)| who)).await;
                 self.settle().await;
@@ -231,6 +236,7 @@ impl Coordinator {
     /// Sees to what has come meanwhile, and lets others see what changed.
     pub(super) async fn settle(&mut self) {
         self.attend().await;
+        self.drop_marks().await;
         self.queue_forgets().await;
         // What was seen to may have made something else due; what does so again and again waits for the alarm.
         for _ in 0..ROUNDS {

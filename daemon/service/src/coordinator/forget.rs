@@ -249,7 +249,11 @@ impl Coordinator {
         };
         let known_since = self.histories.get(job).and_then(|history| history.known_since);
         let learnt = match read_decisions(&directory, known_since, &mut news) {
-            Ok(()) => self.parts.store.learn_snapshots(news).await,
+            Ok(()) => {
+                let forgotten = self.forgotten.entry(run.repository.clone()).or_default();
+                forgotten.extend(news.forgotten.iter().cloned());
+                self.parts.store.learn_snapshots(news).await
+            }
             Err(error) => Err(StoreError(error.to_string())),
         };
         if let Err(error) = learnt {

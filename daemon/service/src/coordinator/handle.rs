@@ -366,5 +366,6 @@ pub(super) fn repository_spec(repository: &Repository, common: &Common) -> Repos
         reach: repository.reach.clone(),
         room: repository.room,
         lock_wait: repository.lock_wait,
+        marks: repository.marks.clone(),
     }
 }

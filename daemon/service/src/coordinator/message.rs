@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     care::{CareWish, PruneWish},
+    marks::MarkWish,
     password::PasswordWish,
     refusal::Refusal,
 };
@@ -134,6 +135,8 @@ pub(crate) enum Message {
     Replace(JobName, String, Option<String>, Who, Answer<String>),
     SetEnabled(JobName, bool, Option<String>, Who, Answer<String>),
     Password(PasswordWish),
+    /// Something is said of a snapshot.
+    Mark(RepositoryName, MarkWish, Who, Answer<()>),
     Delete(JobName, Option<String>, Who, Answer<()>),
     /// By a call, or else by a signal.
     Reload(Option<(Who, Answer<Vec<Fault>>)>),

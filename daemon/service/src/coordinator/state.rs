@@ -129,6 +129,8 @@ pub(crate) struct Coordinator {
     pub(super) pending: BTreeMap<JobName, Pending>,
     /// Jobs whose retention is to be applied.
     pub(super) forgets: BTreeSet<JobName>,
+    /// Snapshots that are gone, and of which something may be said still.
+    pub(super) forgotten: BTreeMap<RepositoryName, BTreeSet<String>>,
     /// What is watched for may be something else now.
     pub(super) rewatch: bool,
     /// What else starts jobs than changes of their sources.
@@ -206,6 +208,7 @@ impl Coordinator {
             outside: Agenda::default(),
             pending: BTreeMap::new(),
             forgets: BTreeSet::new(),
+            forgotten: BTreeMap::new(),
             rewatch: true,
             awaited: Awaited::default(),
             unwatched: BTreeMap::new(),

@@ -8,17 +8,19 @@ use std::{
 };
 
 use backupd_core::{
+    config::SnapshotMark,
     failure::{Failure, FailureClass},
     protocol::{DECISIONS_FILE, DecisionRecord, FORGOTTEN_DIRECTORY, ForgetWork, RetentionPreview, job_tag},
-    retention::{self, Decisions, Guarded, Objection, Pin, SnapshotFacts},
+    retention::{self, Decisions, Guarded, Objection, SnapshotFacts},
     run::{Phase, Statistics},
     zones,
 };
-use backupd_engine::{Deletion, ForgetRequest, SnapshotInfo, SnapshotQuery};
+use backupd_engine::{ForgetRequest, SnapshotInfo, SnapshotQuery};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
     counted,
+    mark::mark,
     query::{ended, tell},
 };
 use crate::{
@@ -106,7 +108,8 @@ fn decide(context: &Context<'_>, work: &ForgetWork, now: Timestamp) -> Result<Ou
     if context.cancellation.is_cancelled() {
         return Err(failure::cancelled(spec));
     }
-    let facts: Vec<SnapshotFacts> = snapshots.iter().map(|info| facts(info, work)).collect();
+    let marks = &spec.repository.marks;
+    let facts: Vec<SnapshotFacts> = snapshots.iter().map(|info| facts(info, work, marks)).collect();
     let decisions = retention::decide(now, &zone, &work.rules, &facts);
     let guarded = retention::guard(now, &facts, &decisions, work.clock_doubt.as_deref(), work.force);
     Ok(Outcome {
@@ -128,13 +131,9 @@ fn zone(context: &Context<'_>, work: &ForgetWork) -> Result<TimeZone, Failure> {
 }
 
 /// What the snapshot says, with what the daemon knows.
-fn facts(info: &SnapshotInfo, work: &ForgetWork) -> SnapshotFacts {
+fn facts(info: &SnapshotInfo, work: &ForgetWork, marks: &[SnapshotMark]) -> SnapshotFacts {
     let own = job_tag(&work.job);
-    let (pinned, expires) = match info.deletion {
-        Deletion::Unmarked => (Pin::No, None),
-        Deletion::Never => (Pin::Forever, None),
-        Deletion::After(end) => (Pin::Until(end), Some(end)),
-    };
+    let SnapshotMark { pinned, expires, .. } = mark(info, marks);
     let facts = SnapshotFacts {
         bytes_stored: info.bytes_stored,
         bytes: info.bytes,

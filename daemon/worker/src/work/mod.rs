@@ -6,6 +6,7 @@ mod forget;
 mod keeping;
 mod keys;
 mod locks;
+mod mark;
 mod prune;
 mod query;
 mod reach;

@@ -2,13 +2,18 @@
 
 use std::io::{self, Write};
 
-use backupd_core::protocol::{
-    EntryRecord, ListWork, RepositoryRecord, SnapshotFilter, SnapshotRecord, job_of_tags, job_tag,
+use backupd_core::{
+    protocol::{
+        EntryRecord, ListWork, RepositoryRecord, RepositorySpec, SnapshotFilter, SnapshotRecord, job_of_tags,
+        job_tag,
+    },
+    retention::Pin,
 };
 use backupd_engine::{EngineError, Entry, EntryKind, ListRequest, RepositoryInfo, SnapshotInfo};
+use jiff::Timestamp;
 use serde::Serialize;
 
-use super::query;
+use super::{mark::mark, query};
 use crate::{
     attempt::{Context, Ended},
     events, failure,
@@ -56,10 +61,11 @@ pub(crate) fn snapshots(context: &Context<'_>, filter: &SnapshotFilter, answer: 
         return failure::cancelled(context.spec).into();
     }
     found.sort_by_key(|snapshot| snapshot.time);
-    let repository = context.spec.repository.name.as_str();
+    let repository = &context.spec.repository;
+    let now = Timestamp::now();
     let told = found
         .into_iter()
-        .try_for_each(|info| tell(answer, &snapshot(info, repository)));
+        .try_for_each(|info| tell(answer, &snapshot(info, repository, now)));
     ended(context, told.and_then(|()| answer.flush()))
 }
 
@@ -106,13 +112,15 @@ pub(super) fn tell(answer: &mut dyn Write, record: &impl Serialize) -> io::Resul
     answer.write_all(&line)
 }
 
-fn snapshot(info: SnapshotInfo, repository: &str) -> SnapshotRecord {
+fn snapshot(info: SnapshotInfo, repository: &RepositorySpec, now: Timestamp) -> SnapshotRecord {
+    let mark = mark(&info, &repository.marks);
+    let pinned = mark.pinned.holds(now);
     let job = job_of_tags(info.tags.iter().map(String::as_str));
     let own = job.as_ref().map(job_tag);
     SnapshotRecord {
         id: info.id,
         time: info.time,
-        repository: repository.to_owned(),
+        repository: repository.name.to_string(),
         host: info.host,
         paths: info
             .paths
@@ -131,6 +139,13 @@ fn snapshot(info: SnapshotInfo, repository: &str) -> SnapshotRecord {
         files: info.files,
         bytes: info.bytes,
         bytes_stored: info.bytes_stored,
+        pinned,
+        pinned_until: match mark.pinned {
+            Pin::Until(until) if pinned => Some(until),
+            _ => None,
+        },
+        expires: mark.expires,
+        note: mark.note,
     }
 }
 
@@ -161,6 +176,7 @@ mod tests {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
     use backupd_core::{
+        config::SnapshotMark,
         failure::FailureClass,
         protocol::{Spec, Work},
         run::RunResult,
@@ -249,10 +265,31 @@ mod tests {
         let mut info = testing::snapshot();
         info.tags = vec!["a".into(), "job=home".into()];
         info.time = Timestamp::UNIX_EPOCH;
-        let record = snapshot(info, "nas");
+        let repository = testing::backup_spec().repository;
+        let record = snapshot(info, &repository, Timestamp::UNIX_EPOCH);
         assert_eq!(record.job.unwrap(), "home");
         assert_eq!(record.tags, ["a"]);
         assert_eq!(record.repository, "nas");
+    }
+
+    #[test]
+    fn what_people_say_of_a_snapshot_is_listed_with_it() {
+        let info = testing::snapshot();
+        let mut repository = testing::backup_spec().repository;
+        let at = |second| Timestamp::from_second(second).unwrap();
+        repository.marks = vec![SnapshotMark {
+            pinned: Pin::Until(at(5)),
+            expires: Some(at(9)),
+            note: Some("the move".to_owned()),
+            ..SnapshotMark::none(&info.id)
+        }];
+        let listed = |now| {
+            let record = snapshot(info.clone(), &repository, now);
+            (record.pinned, record.pinned_until, record.expires, record.note)
+        };
+        let note = Some("the move".to_owned());
+        assert_eq!(listed(at(4)), (true, Some(at(5)), Some(at(9)), note.clone()));
+        assert_eq!(listed(at(5)), (false, None, Some(at(9)), note));
     }
 
     #[test]

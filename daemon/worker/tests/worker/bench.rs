@@ -81,6 +81,7 @@ impl Bench {
                 reach: backupd_core::config::Reach::default(),
                 room: backupd_core::space::Room::default(),
                 lock_wait: jiff::SignedDuration::ZERO,
+                marks: Vec::new(),
             },
             resources: Resources::default(),
             progress_socket: None,

@@ -1,5 +1,6 @@
 //! Changes of configuration files that leave the rest of the text as the user wrote it, and new files.
 
+mod marks;
 mod render;
 
 use std::ops::Range;
@@ -7,6 +8,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 use toml_edit::{Document, Item};
 
+pub use self::marks::set_mark;
 use self::render::password_line;
 pub use self::render::{JobDraft, RepositoryDraft, render_job, render_repository};
 use super::{

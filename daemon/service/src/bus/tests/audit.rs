@@ -65,6 +65,7 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         (REPOSITORY_INTERFACE, "Check") => (none, Some("run-check")),
         (REPOSITORY_INTERFACE, "Prune") => (none, Some("run-prune")),
         (REPOSITORY_INTERFACE, "Unlock") => (none.add_field(vec!["0".repeat(64)]), Some("repository-unlock")),
+        (REPOSITORY_INTERFACE, "MarkSnapshot") => (none.add_field("0".repeat(64)), Some("snapshot-mark")),
         (REPOSITORY_INTERFACE, "RemoveKey") => {
             (none.add_field("0".repeat(64)), Some("repository-key-remove"))
         }
@@ -109,6 +110,7 @@ fn with(
 fn options_of(method: &str) -> HashMap<&'static str, Variant<'static>> {
     match method {
         "SetLimits" => HashMap::from([("cpu-weight", Variant::from(20_u64))]),
+        "MarkSnapshot" => HashMap::from([("pinned", Variant::from(true))]),
         _ => HashMap::new(),
     }
 }

@@ -7,7 +7,7 @@ use backupd_core::{
     retention::{ObjectionKind, Rules},
     run::RunResult,
 };
-use backupd_engine::ErrorKind;
+use backupd_engine::{Deletion, ErrorKind};
 use jiff::{SignedDuration, ToSpan};
 
 use super::*;

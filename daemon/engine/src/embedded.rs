@@ -24,6 +24,7 @@ mod patterns;
 mod place;
 mod prune;
 mod reader;
+pub(crate) mod repair;
 mod restore;
 mod room;
 mod scan;

@@ -5,8 +5,10 @@ use std::path::Path;
 use crate::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Entry, ForgetReport,
     ForgetRequest, KeyInfo, ListRequest, LockInfo, NewKey, Observer, PruneReport, PruneRequest,
-    RepositoryInfo, RestoreReport, RestoreRequest, Result, Room, ScanReport, SnapshotInfo, SnapshotQuery,
-    StatisticsReport, StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport, embedded::keys,
+    RepairIndexReport, RepairIndexRequest, RepairSnapshotsReport, RepairSnapshotsRequest, RepositoryInfo,
+    RestoreReport, RestoreRequest, Result, Room, ScanReport, SnapshotInfo, SnapshotQuery, StatisticsReport,
+    StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport,
+    embedded::{keys, repair},
 };
 
 /// An engine reads and writes restic-format repositories.
@@ -152,6 +154,38 @@ pub trait Engine: Sync {
         observer: &dyn Observer,
         cancellation: &Cancellation,
     ) -> Result<UnforgetReport>;
+
+    /// Makes the index say of all packs what is in them: packs that no index file names are looked into, and those that are
+    /// not there are named no more. With `read_data` all packs are read, and what is whole in a damaged one is moved into
+    /// another. What is wrong is told to the observer.
+    ///
+    /// Excludes all others, unless it only says what would be done. Cut off at any moment it has lost nothing that was
+    /// whole, and the next one goes on.
+    fn repair_index(
+        &self,
+        access: &Access,
+        request: RepairIndexRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<RepairIndexReport> {
+        repair::index(access, request, observer, cancellation)
+    }
+
+    /// Frees snapshots of what is lost: the rest of each is stored as a snapshot with the same tags and `repaired`, in which
+    /// a file that is not whole has `.repaired` behind its name; the old one is forgotten, as by [`forget`](Self::forget).
+    /// What is lost is told to the observer, path by path.
+    ///
+    /// Excludes all others, unless it only says what would be done. Fails with `Corrupt` while the index speaks of packs
+    /// that are not there: that has to be repaired first.
+    fn repair_snapshots(
+        &self,
+        access: &Access,
+        request: &RepairSnapshotsRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<RepairSnapshotsReport> {
+        repair::snapshots(access, request, observer, cancellation)
+    }
 
     /// How much room there is at the place of the repository, which need not be there, and how much it has; nothing is
     /// known where that is not cheap to know. With `count` the packs of a remote place are listed, too. No password is

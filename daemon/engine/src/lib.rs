@@ -12,6 +12,7 @@ mod key;
 mod lock;
 mod maintenance;
 mod observe;
+mod repair;
 mod report;
 mod request;
 mod restic;
@@ -27,6 +28,9 @@ pub use key::{KeyInfo, NewKey};
 pub use lock::{LockInfo, LockStanding};
 pub use maintenance::{ForgetReport, ForgetRequest, Lost, PruneReport, PruneRequest, UnforgetReport, Unused};
 pub use observe::{Cancellation, Observer, Phase, Progress, Warning};
+pub use repair::{
+    HurtSnapshot, RepairIndexReport, RepairIndexRequest, RepairSnapshotsReport, RepairSnapshotsRequest,
+};
 pub use report::{
     BackupReport, Deletion, Entry, EntryKind, RepositoryInfo, RestoreReport, SnapshotInfo, VerifyReport,
 };

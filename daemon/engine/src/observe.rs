@@ -56,6 +56,8 @@ pub enum Phase {
     Prune,
     /// Keeping files of snapshots elsewhere, and removing them.
     Forget,
+    /// Looking into what is damaged, and mending it: files are packs or snapshots.
+    Repair,
 }
 
 /// Sums since the phase began.

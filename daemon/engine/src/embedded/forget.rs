@@ -88,7 +88,7 @@ pub(super) fn keep(session: &Session, wanted: &[Id], kept: &Kept<'_>) -> Result<
 }
 
 /// From here on nobody is asked whether to go on.
-fn remove(session: &Session, wanted: &[Id]) -> Result<()> {
+pub(super) fn remove(session: &Session, wanted: &[Id]) -> Result<()> {
     let failed = |done: usize, cause: Cause| -> EngineError {
         let what = if done == 0 {
             "remove a snapshot from".to_owned()

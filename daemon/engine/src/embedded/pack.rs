@@ -1,8 +1,11 @@
 //! One pack, read from its first to its last byte.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, num::NonZeroU32};
 
-use rustic_core::Id;
+use rustic_core::{
+    Id,
+    repofile::{BlobType, IndexBlob},
+};
 use sha2::{Digest, Sha256};
 
 use crate::Result;
@@ -14,17 +17,19 @@ const WINDOW: u32 = 8 << 20;
 /// Bytes of an entry in the header: its kind and length, and with compression the length before it; then the id.
 const ENTRY: usize = 1 + 4 + 32;
 const COMPRESSED_ENTRY: usize = ENTRY + 4;
+/// In the kind of an entry.
+const COMPRESSED: u8 = 2;
 /// Bytes of the header's length, which ends a pack.
 const TAIL: u32 = 4;
 
 /// Where a blob lies in a pack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Piece {
-    offset: u32,
-    length: u32,
-    unpacked: Option<u32>,
-    id: Id,
-    tree: bool,
+    pub(super) offset: u32,
+    pub(super) length: u32,
+    pub(super) unpacked: Option<u32>,
+    pub(super) id: Id,
+    pub(super) tree: bool,
 }
 
 impl Piece {
@@ -38,6 +43,42 @@ impl Piece {
             tree,
         }
     }
+
+    /// As an index file has it.
+    pub(super) fn of(blob: &IndexBlob) -> Self {
+        Self {
+            offset: blob.location.offset,
+            length: blob.location.length,
+            unpacked: blob.location.uncompressed_length.map(NonZeroU32::get),
+            id: *blob.id,
+            tree: blob.tpe == BlobType::Tree,
+        }
+    }
+
+    /// As the header of a pack has it.
+    pub(super) fn entry(&self) -> Vec<u8> {
+        let kind = u8::from(self.tree) | if self.unpacked.is_some() { COMPRESSED } else { 0 };
+        let mut entry = Vec::with_capacity(COMPRESSED_ENTRY);
+        entry.push(kind);
+        entry.extend(self.length.to_le_bytes());
+        entry.extend(self.unpacked.iter().flat_map(|unpacked| unpacked.to_le_bytes()));
+        let hex = self.id.to_hex();
+        let digits = hex.as_str().as_bytes().chunks_exact(2);
+        entry.extend(digits.map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | nibble(*digit))));
+        entry
+    }
+}
+
+fn nibble(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => digit - b'a' + 10,
+    }
+}
+
+/// What a pack says is in it.
+pub(super) fn pieces(session: &Session, pack: &Id, size: u32) -> Result<Looked<Vec<Piece>>> {
+    Ok(header(session, pack, size)?.map(|header| header.pieces))
 }
 
 /// What was found in a pack.
@@ -49,6 +90,8 @@ pub(super) struct Inspection {
     pub(super) bad: HashSet<Id>,
     /// The pack is what was stored, and the index says something else of it.
     pub(super) misnamed: bool,
+    /// What is in it, as it says itself, or else as the index does.
+    pub(super) pieces: Vec<Piece>,
     pub(super) bytes: u64,
 }
 
@@ -109,17 +152,18 @@ pub(super) fn inspect(
     if found.damage.is_none() && Id::new(hash.finalize().into()) != *pack {
         found.harm("its content is not what its name says".to_owned());
     }
-    if let Some(mut header) = header
-        && found.damage.is_none()
-    {
-        header.sort_unstable();
-        if header != named {
-            found.misnamed = true;
-            let right: HashSet<&Piece> = header.iter().collect();
-            let wrong = named.iter().filter(|piece| !right.contains(piece));
-            found.bad.extend(wrong.map(|piece| piece.id));
-        }
+    let Some(mut header) = header else {
+        found.pieces = named;
+        return Ok(found);
+    };
+    header.sort_unstable();
+    if header != named && found.damage.is_none() {
+        found.misnamed = true;
+        let right: HashSet<&Piece> = header.iter().collect();
+        let wrong = named.iter().filter(|piece| !right.contains(piece));
+        found.bad.extend(wrong.map(|piece| piece.id));
     }
+    found.pieces = header;
     Ok(found)
 }
 
@@ -216,7 +260,7 @@ fn parse(mut text: &[u8]) -> Looked<Vec<Piece>> {
         if *kind > 3 {
             return Err(broken());
         }
-        let compressed = kind & 2 != 0;
+        let compressed = kind & COMPRESSED != 0;
         let size = if compressed { COMPRESSED_ENTRY } else { ENTRY };
         let (entry, rest) = text.split_at_checked(size).ok_or_else(broken)?;
         let length = number(entry.get(1..))?;
@@ -251,6 +295,23 @@ mod tests {
             id: Id::default(),
             tree: false,
         }
+    }
+
+    #[test]
+    fn what_is_written_of_a_piece_is_read_again() {
+        let mut ids = (0..32_u8).map(|byte| byte.wrapping_mul(37));
+        let id: [u8; 32] = std::array::from_fn(|_| ids.next().unwrap_or_default());
+        let pieces = [
+            piece(0, 10),
+            Piece {
+                unpacked: Some(99),
+                tree: true,
+                id: Id::new(id),
+                ..piece(10, 70_000)
+            },
+        ];
+        let text: Vec<u8> = pieces.iter().flat_map(Piece::entry).collect();
+        assert_eq!(parse(&text).unwrap(), pieces);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod places;
 mod planted;
 mod prune;
 mod prune_faults;
+mod repair;
 mod restore;
 mod room;
 mod roundtrip;

@@ -203,6 +203,10 @@ proxies! {
         fn open_locks = "OpenLocks"(options: &Options<'_>) -> OwnedFd;
         /// Removes locks by their full ids; answers those that are removed, one JSON record a line. Options: `force` b.
         fn unlock = "Unlock"(locks: &[&str], options: &Options<'_>) -> OwnedFd;
+        /// Mends `index` or `snapshots`; answers the run. Options: `read-data` b, `description`, `metadata` s.
+        fn repair = "Repair"(what: &str, options: &Options<'_>) -> OwnedObjectPath;
+        /// What that would do, one JSON record a line. Options: `read-data` b.
+        fn open_repair_plan = "OpenRepairPlan"(what: &str, options: &Options<'_>) -> OwnedFd;
         /// Says that a snapshot stays or goes. Options: `pinned` b, `pinned-until-usec` t, `expires-usec` t, `note` s.
         fn mark_snapshot = "MarkSnapshot"(snapshot: &str, options: &Options<'_>) -> ();
         /// Lists keys, the oldest first, one JSON record a line.

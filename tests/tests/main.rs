@@ -46,6 +46,7 @@ mod progress;
 mod queue;
 mod records;
 mod reload;
+mod repair;
 mod repositories;
 mod restart;
 mod retention;

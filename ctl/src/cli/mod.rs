@@ -8,6 +8,7 @@ mod key;
 mod mark;
 mod moment;
 mod pause;
+mod repair;
 mod repository;
 mod retention;
 mod runs;
@@ -28,6 +29,7 @@ pub(crate) use self::{
     mark::{ExpireArgs, PinArgs, SnapshotArgs, UnpinArgs},
     moment::{Ahead, Toward, When, moment, usec},
     pause::{PauseArgs, ResumeArgs},
+    repair::{RepairArgs, RepairCommand},
     repository::{AddArgs, RepositoryCommand, SetPasswordArgs, UnlockArgs},
     retention::{ForgetArgs, PreviewArgs, RetentionCommand},
     runs::{
@@ -146,6 +148,13 @@ pub(crate) enum Command {
     Check(CheckRepositoryArgs),
     Prune(PruneArgs),
     Forget(ForgetArgs),
+    /// Mend what a check has found
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        after_help = "Examples:\n  backupctl repair index nas --dry-run\n  backupctl repair snapshots nas --dry-run"
+    )]
+    Repair(RepairCommand),
     Pin(PinArgs),
     Unpin(UnpinArgs),
     Expire(ExpireArgs),

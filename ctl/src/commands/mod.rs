@@ -18,6 +18,7 @@ mod offline;
 mod password;
 mod pause;
 mod recovery;
+mod repair;
 mod repository;
 mod restore;
 mod retention;
@@ -78,6 +79,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Done {
         Command::Check(arguments) => care::check(&context, &arguments).await,
         Command::Prune(arguments) => care::prune(&context, &arguments).await,
         Command::Forget(arguments) => retention::forget(&context, &arguments).await,
+        Command::Repair(command) => repair::run(&context, command).await,
         Command::Pin(arguments) => mark::pin(&context, &arguments).await,
         Command::Unpin(arguments) => mark::unpin(&context, &arguments).await,
         Command::Expire(arguments) => mark::expire(&context, &arguments).await,

@@ -64,7 +64,7 @@ pub(super) fn standing(output: &Output, run: &RunProperties) -> String {
 /// What an operation goes through one by one.
 fn unit_of(run: &RunProperties) -> &'static str {
     match run.operation.as_deref() {
-        Some("check" | "prune") => "packs",
+        Some("check" | "prune" | "repair") => "packs",
         _ => "files",
     }
 }

@@ -172,8 +172,11 @@ pub(crate) fn statistics(details: &mut Details, operation: Option<&str>, sums: &
     }
     let count = |number: Option<u64>| human::count(number.unwrap_or_default());
     let size = |bytes: Option<u64>| human::size(bytes.unwrap_or_default());
-    if let Some("check" | "prune") = operation {
+    if let Some("check" | "prune" | "repair") = operation {
         care(details, sums);
+        if let Some(replaced) = sums.snapshots_forgotten.filter(|count| *count > 0) {
+            details.row("replaced", human::counted(replaced, "snapshot"));
+        }
     } else if operation == Some("forget") {
         let gone = human::counted(sums.snapshots_forgotten.unwrap_or_default(), "snapshot");
         details.row("forgotten", gone);
@@ -240,7 +243,7 @@ fn care(details: &mut Details, sums: &StatisticsProperties) {
 /// Whether there is nothing to tell: the run did not come that far.
 fn is_zero(operation: Option<&str>, sums: &StatisticsProperties) -> bool {
     // How large the repository is says nothing of what a backup did.
-    let cares = matches!(operation, Some("check" | "prune"));
+    let cares = matches!(operation, Some("check" | "prune" | "repair"));
     let sums = [
         sums.files_new,
         sums.files_changed,

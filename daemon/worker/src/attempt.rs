@@ -263,6 +263,8 @@ fn work(
         Work::Check(work) => work::with_room(&context, work::check(&context, work)),
         Work::Prune(work) => work::with_room(&context, work::prune(&context, work)),
         Work::PrunePlan(work) => work::prune_plan(&context, work, answer),
+        Work::Repair(work) => work::with_room(&context, work::repair(&context, *work)),
+        Work::RepairPlan(work) => work::repair_plan(&context, *work, answer),
         Work::Forget(work) => work::forget(&context, work),
         Work::RetentionPreview(preview) => work::retention_preview(&context, preview, answer),
         Work::Unforget(work) => work::unforget(&context, work, answer),

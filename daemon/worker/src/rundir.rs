@@ -202,6 +202,8 @@ fn sensible(spec: &Spec) -> Result<(), String> {
         Work::Check(_)
         | Work::Prune(_)
         | Work::PrunePlan(_)
+        | Work::Repair(_)
+        | Work::RepairPlan(_)
         | Work::Forget(_)
         | Work::RetentionPreview(_)
         | Work::Initialize

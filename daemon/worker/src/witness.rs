@@ -64,6 +64,7 @@ impl Observer for Witness<'_> {
             backupd_engine::Phase::Check => Phase::Check,
             backupd_engine::Phase::Prune => Phase::Prune,
             backupd_engine::Phase::Forget => Phase::Forget,
+            backupd_engine::Phase::Repair => Phase::Repair,
         });
     }
 

@@ -95,7 +95,9 @@ fn ran(output: &Output, run: &RunProperties) -> Option<Line> {
 fn beside_backup(operation: Option<&str>, repository: Option<&str>) -> Option<String> {
     match operation? {
         "backup" | "" => None,
-        operation @ ("check" | "prune") => Some(format!("{operation} of {}", repository.unwrap_or_default())),
+        operation @ ("check" | "prune" | "repair") => {
+            Some(format!("{operation} of {}", repository.unwrap_or_default()))
+        }
         operation => Some(operation.to_owned()),
     }
 }

@@ -31,6 +31,8 @@ words! {
         RunCheck = "run-check",
         /// A prune of a repository was accepted.
         RunPrune = "run-prune",
+        /// A repair of a repository was accepted.
+        RunRepair = "run-repair",
         /// A worker was found at work for a run that the store did not know.
         RunAdopt = "run-adopt",
         /// A run was asked to stop.

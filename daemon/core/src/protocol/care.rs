@@ -21,6 +21,31 @@ pub enum CareWork {
     Check(CheckWork),
     /// Remove what no snapshot needs.
     Prune(PruneWork),
+    /// Mend what a check has found.
+    Repair(RepairWork),
+}
+
+/// What is mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RepairWork {
+    /// The index: it says of all packs what is in them.
+    Index {
+        /// All packs are read, and what is whole in a damaged one is saved.
+        read_data: bool,
+    },
+    /// Snapshots of which something is lost: what is left of them is stored in their place.
+    Snapshots,
+}
+
+impl RepairWork {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Index { .. } => "index",
+            Self::Snapshots => "snapshots",
+        }
+    }
 }
 
 /// A check: index, packs, snapshots and trees always, and as much of the stored data as is asked for.

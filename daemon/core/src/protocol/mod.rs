@@ -18,7 +18,7 @@ mod spec;
 mod told;
 mod watch;
 
-pub use care::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData, ReadUpTo, UnknownAmount};
+pub use care::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData, ReadUpTo, RepairWork, UnknownAmount};
 pub use credentials::{CredentialStores, StoredCredential, undecryptable, unloadable};
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind, Holder};
 pub use forget::{DecisionRecord, ForgetWork, KnownSnapshot, RetentionPreview, UnforgetRecord, UnforgetWork};
@@ -27,7 +27,7 @@ pub use key::{
     RotateKeyWork, RotatedRecord, RotationEndRecord,
 };
 pub use lock::{LockRecord, LockState, UnlockWork};
-pub use output::{EntryRecord, PruneRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
+pub use output::{EntryRecord, PruneRecord, RepairRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
 pub use progress::Progress;
 pub use reach::ReachRecord;
 pub use rundir::{DECISIONS_FILE, EVENTS_FILE, FORGOTTEN_DIRECTORY, LOCK_FILE, LOG_FILE, SPEC_FILE};

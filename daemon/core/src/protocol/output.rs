@@ -42,6 +42,51 @@ pub struct PruneRecord {
     pub bytes_unused_after: u64,
 }
 
+/// A line of what a repair would do. Its members are part of the public contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub enum RepairRecord {
+    /// Something that is wrong, or lost.
+    Damage {
+        /// A file of the repository, or a path in a snapshot.
+        path: String,
+        /// What is the matter with it.
+        reason: String,
+    },
+    /// What would become of the index.
+    Index {
+        /// Index files that are there.
+        index_files: u64,
+        /// Those of them that cannot be read.
+        index_damaged: u64,
+        /// Packs that are in the index afterwards.
+        packs: u64,
+        /// Packs that were in none before.
+        packs_found: u64,
+        /// Packs that it named, and that are not there.
+        packs_missing: u64,
+        /// Packs of which it said something else than they do themselves.
+        packs_corrected: u64,
+        /// Packs that are damaged.
+        packs_damaged: u64,
+        /// Packs of which nothing is known and nothing can be read.
+        packs_unreadable: u64,
+        /// Pieces of damaged packs that cannot be read.
+        blobs_lost: u64,
+    },
+    /// A snapshot of which something is lost.
+    Snapshot {
+        /// Full id.
+        id: String,
+        /// Whether nothing of it is left.
+        lost: bool,
+        /// Files of which a part or all is lost.
+        files: u64,
+        /// Directories of which nobody knows what was in them.
+        directories: u64,
+    },
+}
+
 /// Where a password is kept now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredRecord {

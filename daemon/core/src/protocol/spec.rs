@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AddKeyWork, CheckWork, CredentialStores, EndRotationWork, EstimateWork, Foreseen, ForgetWork, PruneWork,
-    RemoveKeyWork, RetentionPreview, RotateKeyWork, StatisticsWork, StoredCredential, UnforgetWork,
-    UnlockWork,
+    RemoveKeyWork, RepairWork, RetentionPreview, RotateKeyWork, StatisticsWork, StoredCredential,
+    UnforgetWork, UnlockWork,
 };
 use crate::{
     config::{Credentials, EngineName, PasswordSource, Reach, Secret, SnapshotMark, Verify},
@@ -151,6 +151,10 @@ pub enum Work {
     Prune(PruneWork),
     /// What that would do; answers a [`PruneRecord`](super::PruneRecord).
     PrunePlan(PruneWork),
+    /// Mend what a check has found. What is lost is told as warnings, and makes the run `partial`.
+    Repair(RepairWork),
+    /// What that would do; answers [`RepairRecord`](super::RepairRecord)s.
+    RepairPlan(RepairWork),
     /// Remove the snapshots of a job that its retention lets go; keeps their files in the run directory.
     Forget(ForgetWork),
     /// What that would do; answers [`DecisionRecord`](super::DecisionRecord)s.
@@ -209,7 +213,12 @@ impl Work {
     pub fn is_run(&self) -> bool {
         matches!(
             self,
-            Self::Backup(_) | Self::Restore(_) | Self::Check(_) | Self::Prune(_) | Self::Forget(_)
+            Self::Backup(_)
+                | Self::Restore(_)
+                | Self::Check(_)
+                | Self::Prune(_)
+                | Self::Forget(_)
+                | Self::Repair(_)
         )
     }
 

@@ -68,6 +68,8 @@ words! {
         Prune = "prune",
         /// Remove the snapshots of a job that its retention lets go.
         Forget = "forget",
+        /// Mend what a check has found.
+        Repair = "repair",
     }
 }
 
@@ -95,7 +97,7 @@ impl Operation {
     pub fn power_use(self) -> PowerUse {
         match self {
             // A backup that is cut off loses nothing that was stored.
-            Self::Backup | Self::Check | Self::Prune | Self::Forget => PowerUse::Delay,
+            Self::Backup | Self::Check | Self::Prune | Self::Forget | Self::Repair => PowerUse::Delay,
             Self::Restore => PowerUse::Block,
         }
     }
@@ -103,7 +105,8 @@ impl Operation {
     /// Whether it cares for a repository, and makes way for backups.
     pub fn is_maintenance(self) -> bool {
         match self {
-            Self::Backup | Self::Restore => false,
+            // Whoever mends a repository wants that before anything is stored in it.
+            Self::Backup | Self::Restore | Self::Repair => false,
             Self::Check | Self::Prune | Self::Forget => true,
         }
     }
@@ -111,7 +114,7 @@ impl Operation {
     /// Whether it takes something away that cannot be had again; not while the clock is doubtful.
     pub fn is_destructive(self) -> bool {
         match self {
-            Self::Backup | Self::Restore | Self::Check => false,
+            Self::Backup | Self::Restore | Self::Check | Self::Repair => false,
             Self::Prune | Self::Forget => true,
         }
     }
@@ -120,7 +123,7 @@ impl Operation {
     pub fn repository_use(self) -> RepositoryUse {
         match self {
             Self::Backup | Self::Restore | Self::Check => RepositoryUse::Shared,
-            Self::Prune | Self::Forget => RepositoryUse::Exclusive,
+            Self::Prune | Self::Forget | Self::Repair => RepositoryUse::Exclusive,
         }
     }
 }
@@ -232,5 +235,7 @@ words! {
         Prune = "prune",
         /// Removing snapshots.
         Forget = "forget",
+        /// Looking into what is damaged, and mending it.
+        Repair = "repair",
     }
 }

@@ -126,6 +126,18 @@ fn description(spec: &Spec) -> String {
         (Work::Check(_), _) => format!("Check of backup repository {repository}"),
         (Work::Prune(_), _) => format!("Prune of backup repository {repository}"),
         (Work::PrunePlan(_), _) => format!("Plan of a prune of backup repository {repository}"),
+        (Work::Repair(work), _) => {
+            format!(
+                "Repair of the {} of backup repository {repository}",
+                work.as_str()
+            )
+        }
+        (Work::RepairPlan(work), _) => {
+            format!(
+                "Plan of a repair of the {} of backup repository {repository}",
+                work.as_str()
+            )
+        }
         (Work::Forget(work), _) => {
             format!("Retention of job {} in repository {repository}", work.job)
         }

@@ -14,7 +14,7 @@ use crate::{
     name::RunId,
     protocol::{
         BackupWork, CheckWork, CredentialStores, EndRotationWork, EstimateWork, FORGOTTEN_DIRECTORY,
-        Foreseen, ForgetWork, Keep, PruneWork, ReadData, ReadUpTo, RepositorySpec, RestoreWork,
+        Foreseen, ForgetWork, Keep, PruneWork, ReadData, ReadUpTo, RepairWork, RepositorySpec, RestoreWork,
         RetentionPreview, RotateKeyWork, SPEC_VERSION, SnapshotFilter, Spec, StatisticsWork,
         StorePasswordWork, UnforgetWork, WatchWork, Work,
     },
@@ -220,6 +220,7 @@ fn kinds() -> Vec<(&'static str, Unit)> {
             system(&spec(Work::PrunePlan(PruneWork::default())), &question),
         ),
         ("forget", system(&spec(Work::Forget(forget())), &run)),
+        ("repair", system(&spec(Work::Repair(RepairWork::Snapshots)), &run)),
         (
             "retention-preview",
             system(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use backupd_core::{
     config::PasswordSource,
     name::RepositoryName,
-    protocol::{AddKeyWork, ListWork, SnapshotFilter, UnlockWork, Work},
+    protocol::{AddKeyWork, ListWork, RepairWork, SnapshotFilter, UnlockWork, Work},
     retention::Pin,
 };
 use backupd_dbus::{CareProperties, Error, PasswordProperties, RotationProperties, SpaceProperties};
@@ -28,6 +28,9 @@ use crate::{
         RestoreRequest, shown,
     },
 };
+
+const READ_DATA: &str = "read-data";
+const A_BOOLEAN: &str = "a boolean (`b`)";
 
 /// See the module.
 pub(super) struct Repository {
@@ -250,6 +253,58 @@ impl Repository {
         let wish = prune_wish(&mut options);
         options.finish()?;
         answered(leave.prune_plan(self.name.clone(), wish).await)
+    }
+
+    /// Mends what a check has found. `what` is `index`, which says of all packs again what is in them, or `snapshots`, which
+    /// takes out of snapshots what is lost; those that go can be brought back by `Run.Unforget` if what they lack comes
+    /// back. What is lost is told in the log of the run, whose answer this is.
+    ///
+    /// Options: `read-data` (b), of `index`: all packs are read, and what is whole in a damaged one is saved; `description`,
+    /// `metadata` (s).
+    #[zbus(out_args("run"))]
+    async fn repair(
+        &self,
+        what: &str,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Prune, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let read_data = options.take(READ_DATA, A_BOOLEAN);
+        let about = start_options(&mut options);
+        options.finish()?;
+        let wish = CareWish::Repair(repair_work(what, read_data)?);
+        let run = leave.care(self.name.clone(), wish, about).await;
+        run.map(path_of_run).map_err(of_refusal)
+    }
+
+    /// What `Repair` would do now; changes nothing. Answers a file with one JSON record a line, each with a `record`:
+    /// `damage` (`path`, `reason`), what is wrong or lost; then of `index` one `index` (`index_files`, `index_damaged`,
+    /// `packs`, `packs_found`, `packs_missing`, `packs_corrected`, `packs_damaged`, `packs_unreadable`, `blobs_lost`), of
+    /// `snapshots` a `snapshot` (`id`, `lost`, `files`, `directories`) for each of which something is lost.
+    ///
+    /// Options: `read-data` (b).
+    #[zbus(out_args("plan"))]
+    async fn open_repair_plan(
+        &self,
+        what: &str,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let read_data = options.take(READ_DATA, A_BOOLEAN);
+        options.finish()?;
+        let work = repair_work(what, read_data)?;
+        self.ask(&leave, Work::RepairPlan(work)).await
     }
 
     /// Counts what the repository stores, and for which jobs, which reads all directories of all snapshots. Answers a file
@@ -598,6 +653,22 @@ fn require_id(id: &str, what: &str) -> Result<(), Error> {
         "`{}` is no full id of a {what}: those have 64 hexadecimal digits",
         shown(id)
     )))
+}
+
+fn repair_work(what: &str, read_data: Option<bool>) -> Result<RepairWork, Error> {
+    match (what, read_data) {
+        ("index", read_data) => Ok(RepairWork::Index {
+            read_data: read_data.unwrap_or(false),
+        }),
+        ("snapshots", None) => Ok(RepairWork::Snapshots),
+        ("snapshots", Some(_)) => Err(Error::InvalidArgument(format!(
+            "`{READ_DATA}` is for the repair of the index"
+        ))),
+        (other, _) => Err(Error::InvalidArgument(format!(
+            "`{}` is nothing that is repaired\nhint: it is `index` or `snapshots`",
+            shown(other)
+        ))),
+    }
 }
 
 /// What is to be said of a snapshot.

@@ -80,6 +80,10 @@ fn run_of(spec: &Spec, now: Timestamp) -> Option<Run> {
             care = Some(CareWork::Check(work.clone()));
             Operation::Check
         }
+        Work::Repair(work) => {
+            care = Some(CareWork::Repair(*work));
+            Operation::Repair
+        }
         Work::Prune(work) => {
             care = Some(CareWork::Prune(work.clone()));
             Operation::Prune

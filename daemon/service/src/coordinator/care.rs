@@ -8,7 +8,7 @@ use backupd_core::{
     audit::Who,
     config::Repository,
     name::{RepositoryName, RunId},
-    protocol::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData},
+    protocol::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData, RepairWork},
     retry::Retry,
     run::{Operation, Run, RunResult, RunState, Trigger},
     schedule::{Schedule, Seed, Timetable},
@@ -29,7 +29,7 @@ use crate::{
     ports::{CareHistory, CareKey, DataVerdict, Subject},
 };
 
-/// What can be done to a repository, and what of it has a schedule.
+/// What is done to a repository by a schedule.
 const CARES: [Operation; 2] = [Operation::Check, Operation::Prune];
 
 /// What is done to a repository, as it stands.
@@ -47,6 +47,8 @@ pub(crate) enum CareWish {
     Check(Option<ReadData>),
     /// A prune.
     Prune(PruneWish),
+    /// A repair.
+    Repair(RepairWork),
 }
 
 /// What somebody wants of a prune.
@@ -61,6 +63,7 @@ impl CareWish {
         match self {
             Self::Check(_) => Operation::Check,
             Self::Prune(_) => Operation::Prune,
+            Self::Repair(_) => Operation::Repair,
         }
     }
 }
@@ -70,7 +73,7 @@ fn schedule_of(repository: &Repository, operation: Operation) -> Option<&Schedul
     match operation {
         Operation::Check => repository.care.check.as_ref().map(|check| &check.schedule),
         Operation::Prune => repository.care.prune.as_ref().map(|prune| &prune.schedule),
-        Operation::Backup | Operation::Restore | Operation::Forget => None,
+        Operation::Backup | Operation::Restore | Operation::Forget | Operation::Repair => None,
     }
 }
 
@@ -348,6 +351,7 @@ impl Coordinator {
                         .filter(|_| trigger != Trigger::Manual),
                 })
             }
+            CareWish::Repair(work) => CareWork::Repair(*work),
             CareWish::Prune(wish) => {
                 let prune = repository.care.prune.as_ref();
                 let configured = prune.map(|prune| prune.work.clone()).unwrap_or_default();

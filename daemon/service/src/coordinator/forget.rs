@@ -201,7 +201,7 @@ impl Coordinator {
             ));
         };
         let run = &live.run;
-        if run.operation != Operation::Forget {
+        if !matches!(run.operation, Operation::Forget | Operation::Repair) {
             return Err(Refusal::new(
                 RefusalKind::InvalidArgument,
                 format!("run {id} is a {}, and forgot nothing", run.operation),

@@ -105,6 +105,7 @@ pub(super) fn accepting(operation: Operation) -> Action {
         Operation::Forget => Action::RunForget,
         Operation::Check => Action::RunCheck,
         Operation::Prune => Action::RunPrune,
+        Operation::Repair => Action::RunRepair,
     }
 }
 

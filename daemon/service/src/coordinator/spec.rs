@@ -38,7 +38,7 @@ impl Coordinator {
                 (Work::Restore(work), Resources::default())
             }
             Operation::Forget => return Err(gone("what is to be forgotten is not known yet")),
-            Operation::Check | Operation::Prune => {
+            Operation::Check | Operation::Prune | Operation::Repair => {
                 let work = run.care.clone();
                 let work = work.ok_or_else(|| gone("what was to be done is not known any more"))?;
                 (care(work, run), Resources::default())
@@ -149,6 +149,7 @@ fn care(work: CareWork, run: &Run) -> Work {
             ..work
         }),
         CareWork::Prune(work) => Work::Prune(work),
+        CareWork::Repair(work) => Work::Repair(work),
     }
 }
 

@@ -90,8 +90,7 @@ fn damage(context: &Context<'_>, report: &CheckReport) -> Failure {
         ),
     };
     let message = failure::about(spec, &format!("{}; {hurt}", harm(report)));
-    let remedies = report.errors.iter().map(|error| error.kind.remedy());
-    let hint = remedy(context, remedies.max_by_key(|remedy| weight(*remedy)));
+    let hint = remedy(context, report);
     Failure::new(FailureClass::Corrupt, message).hint(format!(
         "see it all with `backupctl log {}`, look whether the disk is well and keep a copy of the repository; {hint}",
         spec.run
@@ -147,20 +146,31 @@ fn weight(remedy: Remedy) -> u8 {
     }
 }
 
-fn remedy(context: &Context<'_>, remedy: Option<Remedy>) -> String {
-    let restic = format!("restic -r {}", failure::url(context.spec));
+fn remedy(context: &Context<'_>, report: &CheckReport) -> String {
     let repository = &context.spec.repository.name;
-    match remedy {
-        Some(Remedy::Index) => format!("all data is there: `{restic} repair index` writes a new index"),
+    let remedies = || report.errors.iter().map(|error| error.kind.remedy());
+    let gravest = remedies().max_by_key(|remedy| weight(*remedy));
+    if gravest != Some(Remedy::Index) && remedies().any(|remedy| remedy == Remedy::Index) {
+        return format!(
+            "then `backupctl repair index {repository} --read-data` writes a new index, and another check says what is lost \
+             indeed"
+        );
+    }
+    match gravest {
+        Some(Remedy::Index) => {
+            format!("all data is there: `backupctl repair index {repository}` writes a new index")
+        }
         Some(Remedy::Snapshots) => format!(
-            "then start a backup of each job, which stores again what the sources still have, and `{restic} repair \
-             snapshots` takes out of the snapshots what is lost"
+            "then start a backup of each job, which stores again what the sources still have, and `backupctl repair \
+             snapshots {repository}` takes out of the snapshots what is lost"
         ),
         Some(Remedy::Prune) => format!("the next prune mends it: `backupctl prune {repository}`"),
-        Some(Remedy::Forget) => format!("`{restic} forget ID` removes a snapshot that nobody can read"),
+        Some(Remedy::Forget) => {
+            format!("`backupctl repair snapshots {repository}` removes a snapshot that nobody can read")
+        }
         Some(Remedy::IndexAndSnapshots) | None => format!(
-            "then `{restic} repair index`, start a backup of each job, which stores again what the sources still have, \
-             and `{restic} repair snapshots` takes out of the snapshots what is lost"
+            "then `backupctl repair index {repository} --read-data`, start a backup of each job, which stores again what \
+             the sources still have, and `backupctl repair snapshots {repository}` takes out of the snapshots what is lost"
         ),
     }
 }
@@ -249,7 +259,7 @@ mod tests {
         );
         let hint = failure.hint.unwrap();
         assert!(
-            hint.contains("repair index") && hint.contains("repair snapshots"),
+            hint.contains("`backupctl repair index nas --read-data`") && hint.contains("another check"),
             "{hint}"
         );
         assert_eq!(recorder.kinds(), ["phase", "phase", "warning", "warning"]);
@@ -261,9 +271,9 @@ mod tests {
         for (kind, named) in [
             (Damage::DamagedIndex, "repair index"),
             (Damage::MarkedBlob, "backupctl prune nas"),
-            (Damage::DamagedSnapshot, "forget ID"),
-            (Damage::DamagedTree, "repair snapshots"),
-            (Damage::PackSize, "repair index"),
+            (Damage::DamagedSnapshot, "repair snapshots nas"),
+            (Damage::DamagedTree, "repair snapshots nas"),
+            (Damage::PackSize, "repair index nas --read-data"),
         ] {
             let report = CheckReport {
                 errors: vec![error(kind)],

@@ -248,7 +248,7 @@ impl World {
             self.unkept.back = true;
             self.witness.set_back = age;
         }
-        self.witness.step(now.duration_since(before), age);
+        self.witness.step(before, now, age);
         let mut again = Vec::new();
         for account in self.accounts.values_mut() {
             account.step(before, now, age);

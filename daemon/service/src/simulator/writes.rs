@@ -23,6 +23,8 @@ pub(super) struct Witness {
     /// When the clock was last set, and set back.
     stepped: Age,
     pub(super) set_back: Age,
+    /// What the clock has shown twice.
+    twice: Vec<(Timestamp, Timestamp)>,
     /// When the first run for an elapse was made.
     scheduled: BTreeMap<(JobName, Timestamp), Age>,
     /// The last telling result of each job, and its last good end.
@@ -41,8 +43,10 @@ const STEP: SignedDuration = SignedDuration::from_secs(2);
 
 impl Witness {
     /// The clock was set by so much: that leaves waits alone, but where nobody can tell.
-    pub(super) fn step(&mut self, moved: SignedDuration, age: Age) {
+    pub(super) fn step(&mut self, before: Timestamp, now: Timestamp, age: Age) {
+        let moved = now.duration_since(before);
         self.stepped = age;
+        self.twice.extend((now < before).then_some((now, before)));
         for comes in self.backs_off.values_mut().filter(|_| moved.abs() < STEP) {
             *comes -= moved;
         }
@@ -203,7 +207,12 @@ impl World {
         };
         // What ended before the clock was set did so by another clock.
         let since_set = SignedDuration::ZERO..age - self.witness.stepped;
-        let is_of_this_clock = since_set.contains(&now.duration_since(finished));
+        let is_of_this_clock = since_set.contains(&now.duration_since(finished))
+            && !self
+                .witness
+                .twice
+                .iter()
+                .any(|(from, to)| (*from..=*to).contains(&finished));
         let wait = at.duration_since(if is_of_this_clock { finished } else { now });
         if wait > retry.maximum || is_of_this_clock && wait <= SignedDuration::ZERO {
             self.wrong(format!("{} waits {wait:?} for its next attempt", run.id));

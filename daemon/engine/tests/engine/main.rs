@@ -20,6 +20,7 @@ mod failures;
 mod forget;
 mod interop;
 mod keys;
+mod kills;
 mod locks;
 mod places;
 mod planted;

@@ -25,6 +25,8 @@ mod failures;
 mod forget;
 #[path = "../engine/interop.rs"]
 mod interop;
+#[path = "../engine/kills.rs"]
+mod kills;
 #[path = "../engine/planted.rs"]
 mod planted;
 #[path = "../engine/restore.rs"]

@@ -1,0 +1,187 @@
+//! Killed at any moment, twenty times: nothing that was whole is lost, and the next one works.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use backupd_engine::{
+    Access, Cancellation, EngineError, ErrorKind, ForgetRequest, PruneRequest, ReadData, RepairIndexRequest,
+    SnapshotQuery,
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, pidfd_open},
+};
+
+use crate::{
+    engine::{IS_RESTIC, engine},
+    upkeep::assert_sound,
+    world::{Log, World, access, noise, request},
+};
+
+const ROUNDS: u32 = 20;
+
+/// Does what it is asked to, on the world of this directory.
+fn work(what: &str, directory: &Path) -> Result<(), EngineError> {
+    let (engine, log, cancellation) = (engine(), Log::default(), Cancellation::default());
+    let access: Access = access(&directory.join("repository"));
+    match what {
+        "backup" => {
+            let request = request(vec![directory.join("source")]);
+            engine.backup(&access, &request, &log, &cancellation).map(drop)
+        }
+        "forget" => {
+            let mut snapshots = engine.snapshots(&access, &SnapshotQuery::default())?;
+            snapshots.pop();
+            let request = ForgetRequest {
+                snapshots: snapshots.into_iter().map(|snapshot| snapshot.id).collect(),
+                keep: directory.join("kept"),
+            };
+            engine.forget(&access, &request, &log, &cancellation).map(drop)
+        }
+        "prune" => {
+            let request = PruneRequest {
+                keep_delete: Duration::ZERO,
+                max_unused: backupd_engine::Unused::Percent(0),
+                ..PruneRequest::default()
+            };
+            engine.prune(&access, &request, &log, &cancellation).map(drop)
+        }
+        "repair" => {
+            let request = RepairIndexRequest {
+                read_data: true,
+                dry_run: false,
+            };
+            engine
+                .repair_index(&access, request, &log, &cancellation)
+                .map(drop)
+        }
+        other => panic!("nobody knows how to {other}"),
+    }
+}
+
+#[test]
+#[ignore = "started by other tests, in a process of its own"]
+fn works_until_killed() {
+    let directory = PathBuf::from(env::var_os("WORLD").unwrap());
+    work(&env::var("WHAT").unwrap(), &directory).unwrap();
+}
+
+fn start(world: &World, what: &str) -> Child {
+    Command::new(env::current_exe().unwrap())
+        .args(["--exact", "kills::works_until_killed", "--ignored"])
+        .env("WORLD", world.path(""))
+        .env("WHAT", what)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits for the end of a process, so long at most; answers whether it came.
+fn ends_within(child: &Child, time: Duration) -> bool {
+    let process = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    let process = pidfd_open(process, PidfdFlags::empty()).unwrap();
+    let time = Timespec::try_from(time).unwrap();
+    poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&time)).unwrap() > 0
+}
+
+/// What a killed process has left is no hindrance.
+fn works_now(world: &World, what: &str) {
+    match work(what, &world.path("")) {
+        // Of restic's locks nobody can tell so soon that they are a dead one's: somebody has to remove them.
+        Err(error) if IS_RESTIC && error.kind() == ErrorKind::Locked => {
+            unlock(world);
+            work(what, &world.path(""))
+        }
+        other => other,
+    }
+    .unwrap_or_else(|error| panic!("{what}: {}", error.chain()));
+    if IS_RESTIC {
+        unlock(world);
+    }
+    assert_eq!(world.locks(), 0);
+}
+
+fn unlock(world: &World) {
+    let engine = engine();
+    let locks = engine.locks(&world.access()).unwrap().into_iter();
+    let locks: Vec<String> = locks.map(|lock| lock.id).collect();
+    engine.unlock(&world.access(), &locks, true).unwrap();
+}
+
+/// Something for it to do: a file of its own each time, and snapshots that have one no more.
+fn prepare(world: &World, what: &str, round: u32) {
+    world.write("changes", noise(400_000, u64::from(round)));
+    match what {
+        "backup" => {}
+        "forget" => {
+            works_now(world, "backup");
+        }
+        "prune" => {
+            works_now(world, "backup");
+            works_now(world, "forget");
+        }
+        _ => {
+            works_now(world, "backup");
+            let index = world.files("index");
+            fs::remove_file(&index[round as usize % index.len()]).unwrap();
+        }
+    }
+}
+
+fn twenty_times(what: &str) {
+    let world = World::new();
+    world.write("stays", noise(300_000, 1_000_000));
+    world.backup();
+    prepare(&world, what, 0);
+    let began = Instant::now();
+    assert!(start(&world, what).wait().unwrap().success());
+    let whole = began.elapsed();
+    let mut cut_off = 0;
+    for round in 1..=ROUNDS {
+        prepare(&world, what, round);
+        let mut child = start(&world, what);
+        if !ends_within(&child, whole * fastrand::u32(0..100) / 100) {
+            child.kill().unwrap();
+            cut_off += 1;
+        }
+        child.wait().unwrap();
+        works_now(&world, what);
+        assert_eq!(
+            world.check(ReadData::None).unwrap().errors_total,
+            0,
+            "round {round}"
+        );
+    }
+    assert!(cut_off > 0, "none was cut off");
+    works_now(&world, "backup");
+    assert_sound(&world);
+}
+
+#[test]
+fn a_backup_can_be_killed() {
+    twenty_times("backup");
+}
+
+#[test]
+fn a_forget_can_be_killed() {
+    twenty_times("forget");
+}
+
+#[test]
+fn a_prune_can_be_killed() {
+    twenty_times("prune");
+}
+
+#[test]
+fn a_repair_can_be_killed() {
+    // It is the same for both.
+    if IS_RESTIC {
+        return;
+    }
+    twenty_times("repair");
+}

@@ -17,9 +17,9 @@ mod space;
 pub use error::{Error, ExitCode};
 pub use path::{escape, job_path, repository_path, run_path, unescape};
 pub use properties::{
-    AttemptProperties, Blocked, CareProperties, ElapseProperties, Fault, JobProperties, ManagerProperties,
-    PasswordProperties, ProgressProperties, RepositoryProperties, RotationProperties, RunLimits,
-    RunProperties, StatisticsProperties,
+    AttemptProperties, Blocked, CareProperties, CopyProperties, ElapseProperties, Fault, JobProperties,
+    ManagerProperties, PasswordProperties, ProgressProperties, RepositoryProperties, RotationProperties,
+    RunLimits, RunProperties, StatisticsProperties,
 };
 pub use proxy::{Interaction, JobProxy, ManagerProxy, Options, RepositoryProxy, RunProxy};
 pub use records::{AuditRecord, Entry, LogEvent, PrunePlan, RepositoryInfo, Snapshot};

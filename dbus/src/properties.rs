@@ -131,15 +131,42 @@ pub struct JobProperties {
     /// When it becomes late unless it runs well before; 0 for never.
     #[zbus(rename = "LateUSec")]
     pub late_usec: Option<u64>,
+    /// Other repositories that get its snapshots, too.
+    pub copies: Option<Vec<CopyProperties>>,
+}
+
+/// A copy of a job's snapshots in another repository: a member is missing where there is nothing to say.
+#[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
+#[zbus(signature = "a{sv}", rename_all = "PascalCase")]
+pub struct CopyProperties {
+    /// Name of that repository.
+    pub repository_name: Option<String>,
+    /// When by itself, as the job's file says it; missing where it follows each good backup.
+    pub schedule: Option<String>,
+    /// When next.
+    #[zbus(rename = "NextUSec")]
+    pub next_usec: Option<u64>,
+    /// The run that is queued or at work.
+    pub active_run: Option<OwnedObjectPath>,
+    /// The newest run that is over.
+    pub last_run: Option<OwnedObjectPath>,
+    /// How the newest ended that was neither cancelled nor skipped.
+    pub last_result: Option<String>,
+    /// When the newest good one ended.
+    #[zbus(rename = "LastSuccessUSec")]
+    pub last_success_usec: Option<u64>,
+    /// When the job becomes late by it, unless a good one comes before.
+    #[zbus(rename = "LateUSec")]
+    pub late_usec: Option<u64>,
 }
 
 /// One elapse that comes, as `ListElapses` answers it.
 #[derive(Debug, Clone, Default, PartialEq, SerializeDict, DeserializeDict, Type)]
 #[zbus(signature = "a{sv}", rename_all = "PascalCase")]
 pub struct ElapseProperties {
-    /// What begins then: `backup` of a job, `check` or `prune` of a repository.
+    /// What begins then: `backup` or `copy` of a job, `check` or `prune` of a repository.
     pub operation: Option<String>,
-    /// The repository that is cared for; empty for a job.
+    /// The repository that is cared for or copied to; empty for a backup.
     pub repository_name: Option<String>,
     /// Name of the job.
     pub job_name: Option<String>,
@@ -310,6 +337,10 @@ pub struct StatisticsProperties {
     pub snapshots_forgotten: Option<u64>,
     /// Snapshots that stayed when others were removed.
     pub snapshots_kept: Option<u64>,
+    /// Snapshots that were copied.
+    pub snapshots_copied: Option<u64>,
+    /// Snapshots that were to be copied and were there already.
+    pub snapshots_present: Option<u64>,
     /// Warnings told.
     pub warnings: Option<u64>,
     /// `BytesAdded / BytesStored`; missing where nothing was stored.
@@ -367,7 +398,9 @@ pub struct RunProperties {
     pub job: Option<OwnedObjectPath>,
     /// Name of its repository.
     pub repository_name: Option<String>,
-    /// `backup` or `restore`.
+    /// Name of the repository that a copy is made from; empty for what is no copy.
+    pub source_name: Option<String>,
+    /// `backup`, `restore`, `check`, `prune`, `forget` or `copy`.
     pub operation: Option<String>,
     /// Why it began.
     pub trigger: Option<String>,

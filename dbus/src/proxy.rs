@@ -155,6 +155,8 @@ proxies! {
         /// Restores a snapshot of this job into an empty directory; another job's is not found.
         /// Options: `paths` aay (absolute, in the snapshot), `description` s, `metadata` s.
         fn restore = "Restore"(snapshot: &str, target: &[u8], options: &Options<'_>) -> OwnedObjectPath;
+        /// Copies the job's snapshots into another repository that its file names. Options: `description` s, `metadata` s.
+        fn copy = "Copy"(repository: &str, options: &Options<'_>) -> OwnedObjectPath;
         /// Applies the job's retention. Options: `force` b, `description` s, `metadata` s.
         fn forget = "Forget"(options: &Options<'_>) -> OwnedObjectPath;
         /// What a backup would add; a JSON record through a file. Options: `scan` b, walk the sources.

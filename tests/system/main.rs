@@ -16,6 +16,7 @@ mod activation;
 mod audit;
 mod authority;
 mod conditions;
+mod copies;
 mod credentials;
 mod engines;
 mod journal;

@@ -21,6 +21,7 @@ mod care;
 mod completion;
 mod conditions;
 mod configuration;
+mod copies;
 mod crash;
 mod engines;
 mod flood;

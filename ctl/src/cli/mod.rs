@@ -3,6 +3,7 @@
 mod audit;
 mod care;
 mod config;
+mod copy;
 mod job;
 mod key;
 mod mark;
@@ -24,6 +25,7 @@ pub(crate) use self::{
     audit::{AuditArgs, AuditCommand},
     care::{CheckRepositoryArgs, PruneArgs, StayArgs},
     config::{CheckArgs, ConfigCommand},
+    copy::CopySnapshotsArgs,
     job::{CopyArgs, CreateArgs, DeleteArgs, EstimateArgs, JobCommand, NamesArgs, ShowJobArgs, ValidateArgs},
     key::{AddKeyArgs, GivenArgs, KeyCommand, RecoverySheetArgs, RemoveKeyArgs, RotateKeyArgs},
     mark::{ExpireArgs, PinArgs, SnapshotArgs, UnpinArgs},
@@ -155,6 +157,7 @@ pub(crate) enum Command {
         after_help = "Examples:\n  backupctl repair index nas --dry-run\n  backupctl repair snapshots nas --dry-run"
     )]
     Repair(RepairCommand),
+    Copy(CopySnapshotsArgs),
     Pin(PinArgs),
     Unpin(UnpinArgs),
     Expire(ExpireArgs),

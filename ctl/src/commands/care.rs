@@ -73,14 +73,18 @@ pub(super) async fn stay(
         id: run_id(&path)?,
         job,
     }];
-    let mode = if arguments.no_wait {
+    start::stay(context, daemon, &started, mode(context, arguments)).await
+}
+
+/// How to stay with a run, if at all.
+pub(super) fn mode(context: &Context<'_>, arguments: StayArgs) -> Option<Mode> {
+    if arguments.no_wait {
         None
     } else if arguments.follow.follow || (!arguments.follow.wait && context.output.draws()) {
         Some(Mode::Follow)
     } else {
         Some(Mode::Wait)
-    };
-    start::stay(context, daemon, &started, mode).await
+    }
 }
 
 fn tell(output: &Output, name: &str, plan: &PrunePlan) -> Done {

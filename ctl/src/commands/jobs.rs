@@ -1,7 +1,7 @@
 //! `backupctl jobs`, and how jobs are shown elsewhere.
 
 use backupd_core::config::format_duration;
-use backupd_dbus::{JobProperties, RunProperties};
+use backupd_dbus::{CopyProperties, JobProperties, RunProperties};
 use jiff::SignedDuration;
 
 use super::{Context, runs};
@@ -167,6 +167,10 @@ pub(super) fn lines(output: &Output, objects: &Objects, job: &JobProperties) -> 
     if let Some(late) = output.when(job.late_usec) {
         details.row("late", late);
     }
+    for copy in job.copies.iter().flatten() {
+        let place = escape(copy.repository_name.as_deref().unwrap_or_default());
+        details.row("copy", format!("in {place}: {}", copied(output, copy)));
+    }
     for blocked in job.blocked_by.iter().flatten() {
         details.row("blocked by", output.blocked(blocked));
     }
@@ -180,6 +184,27 @@ pub(super) fn lines(output: &Output, objects: &Objects, job: &JobProperties) -> 
         }
     }
     lines
+}
+
+/// How old a copy is, and when it is made next.
+fn copied(output: &Output, copy: &CopyProperties) -> String {
+    let mut parts = vec![
+        output
+            .when(copy.last_success_usec)
+            .unwrap_or_else(|| "never".to_owned()),
+    ];
+    if let Some(result) = copy.last_result.as_deref().filter(|result| *result != "success") {
+        parts.push(format!("the last one is {}", escape(result)));
+    }
+    if copy.active_run.is_some() {
+        parts.push("being made now".to_owned());
+    }
+    match output.when(copy.next_usec) {
+        Some(next) => parts.push(format!("next {next}")),
+        None if copy.schedule.is_none() => parts.push("after each backup".to_owned()),
+        None => {}
+    }
+    parts.join("; ")
 }
 
 /// When it starts by itself, and beside which others.

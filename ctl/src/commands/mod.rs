@@ -5,6 +5,7 @@ mod cancel;
 mod care;
 mod config;
 mod confirm;
+mod copy;
 mod history;
 mod job;
 mod jobs;
@@ -78,6 +79,7 @@ pub(crate) async fn run(cli: Cli, output: &Output) -> Done {
         Command::Restore(arguments) => restore::run(&context, &arguments).await,
         Command::Check(arguments) => care::check(&context, &arguments).await,
         Command::Prune(arguments) => care::prune(&context, &arguments).await,
+        Command::Copy(arguments) => copy::run(&context, &arguments).await,
         Command::Forget(arguments) => retention::forget(&context, &arguments).await,
         Command::Repair(command) => repair::run(&context, command).await,
         Command::Pin(arguments) => mark::pin(&context, &arguments).await,

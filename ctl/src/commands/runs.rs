@@ -96,6 +96,7 @@ fn of_run(output: &Output, run: &RunProperties, alone: bool) -> Details {
     if alone {
         details.text("job", run.job_name.as_deref());
         details.text("repository", run.repository_name.as_deref());
+        details.text("copied from", run.source_name.as_deref());
     }
     details.text("unit", run.unit.as_deref());
     details.text("trigger", run.trigger.as_deref());

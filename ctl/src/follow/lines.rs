@@ -16,6 +16,7 @@ pub(super) fn title(run: &RunProperties) -> String {
     let operation = run.operation.as_deref().unwrap_or("run");
     match (job, operation) {
         (Some(job), "backup") => escape(job),
+        (Some(job), "copy") => escape(&format!("copy of {job} to {repository}")),
         (Some(job), operation) => escape(&format!("{operation} of {job}")),
         (None, "restore") => escape(&format!("restore from {repository}")),
         (None, operation) => escape(&format!("{operation} of {repository}")),

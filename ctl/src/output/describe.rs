@@ -181,6 +181,10 @@ pub(crate) fn statistics(details: &mut Details, operation: Option<&str>, sums: &
         let gone = human::counted(sums.snapshots_forgotten.unwrap_or_default(), "snapshot");
         details.row("forgotten", gone);
         details.row("kept", count(sums.snapshots_kept));
+    } else if operation == Some("copy") {
+        let copied = human::counted(sums.snapshots_copied.unwrap_or_default(), "snapshot");
+        details.row("copied", format!("{copied}, {} stored", size(sums.bytes_stored)));
+        details.row("there already", count(sums.snapshots_present));
     } else if operation == Some("restore") {
         let files = human::counted(sums.files_restored.unwrap_or_default(), "file");
         details.row("restored", format!("{files}, {}", size(sums.bytes_restored)));
@@ -258,6 +262,8 @@ fn is_zero(operation: Option<&str>, sums: &StatisticsProperties) -> bool {
         sums.errors_found,
         sums.snapshots_forgotten,
         sums.snapshots_kept,
+        sums.snapshots_copied,
+        sums.snapshots_present,
         sums.warnings,
     ];
     sums.into_iter().flatten().all(|sum| sum == 0)

@@ -6,8 +6,8 @@ mod run;
 mod space;
 
 use backupd_dbus::{
-    Blocked, CareProperties, ElapseProperties, JobProperties, ManagerProperties, RepositoryProperties,
-    RunProperties,
+    Blocked, CareProperties, CopyProperties, ElapseProperties, JobProperties, ManagerProperties,
+    RepositoryProperties, RunProperties,
 };
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
@@ -102,6 +102,7 @@ pub(crate) struct JobShape<'a> {
     blocked_by: Vec<BlockedShape<'a>>,
     max_age: Option<f64>,
     late: Option<String>,
+    copies: Vec<CopyShape<'a>>,
 }
 
 /// A time at which a job starts by itself.
@@ -127,6 +128,20 @@ pub(crate) struct RepositoryShape<'a> {
     check: Option<CareShape<'a>>,
     prune: Option<CareShape<'a>>,
     space: Option<SpaceShape>,
+}
+
+/// A copy of a job's snapshots.
+#[derive(Serialize)]
+struct CopyShape<'a> {
+    repository: Option<&'a str>,
+    /// Missing where it follows backups.
+    schedule: Option<&'a str>,
+    next: Option<String>,
+    active_run: Option<String>,
+    last_run: Option<String>,
+    last_result: Option<&'a str>,
+    last_success: Option<String>,
+    late: Option<String>,
 }
 
 /// What is done to a repository to keep it sound.
@@ -266,6 +281,20 @@ impl<'a> Shapes<'_> {
             blocked_by: self.blocked(job.blocked_by.as_ref()),
             max_age: job.max_age_usec.filter(|usec| *usec > 0).map(seconds),
             late: self.time(job.late_usec),
+            copies: job.copies.iter().flatten().map(|copy| self.copy(copy)).collect(),
+        }
+    }
+
+    fn copy(&self, copy: &'a CopyProperties) -> CopyShape<'a> {
+        CopyShape {
+            repository: text(copy.repository_name.as_ref()),
+            schedule: text(copy.schedule.as_ref()),
+            next: self.time(copy.next_usec),
+            active_run: run_of(copy.active_run.as_ref()),
+            last_run: run_of(copy.last_run.as_ref()),
+            last_result: text(copy.last_result.as_ref()),
+            last_success: self.time(copy.last_success_usec),
+            late: self.time(copy.late_usec),
         }
     }
 

@@ -1,9 +1,9 @@
 //! The fixed data: two repositories, three jobs, and some runs.
 
 use backupd_dbus::{
-    AttemptProperties, Blocked, CareProperties, JobProperties, ManagerProperties, ProgressProperties,
-    RepositoryProperties, RunProperties, SpaceProperties, StatisticsProperties, job_path, repository_path,
-    run_path,
+    AttemptProperties, Blocked, CareProperties, CopyProperties, JobProperties, ManagerProperties,
+    ProgressProperties, RepositoryProperties, RunProperties, SpaceProperties, StatisticsProperties, job_path,
+    repository_path, run_path,
 };
 use jiff::Timestamp;
 
@@ -104,6 +104,12 @@ fn home() -> JobProperties {
         last_snapshot: text(SNAPSHOT),
         max_age_usec: Some(26 * HOUR),
         late_usec: Some(ago(0) + 24 * HOUR + 30 * MINUTE),
+        copies: Some(vec![CopyProperties {
+            repository_name: text("cloud"),
+            last_result: text("success"),
+            last_success_usec: Some(ago(HOUR)),
+            ..CopyProperties::default()
+        }]),
     }
 }
 

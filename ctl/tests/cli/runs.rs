@@ -41,6 +41,7 @@ async fn runs_in_json_have_the_shape_that_scripts_know() {
           "attempt": 1,
           "snapshot": null,
           "repository": "nas",
+          "source": null,
           "trigger": "schedule",
           "kind": "automatic",
           "phase": "backup",
@@ -81,6 +82,8 @@ async fn runs_in_json_have_the_shape_that_scripts_know() {
             "bytes_freed": 0,
             "snapshots_forgotten": 0,
             "snapshots_kept": 0,
+            "snapshots_copied": 0,
+            "snapshots_present": 0,
             "warnings": 0,
             "compression_ratio": null,
             "bytes_per_second": null

@@ -73,7 +73,11 @@ async fn a_repository_that_fails_does_not_hide_the_others() {
           "program": "backupd 0.1.0",
           "files": 1234,
           "bytes": 5000000000,
-          "bytes_stored": 123456
+          "bytes_stored": 123456,
+          "pinned": false,
+          "pinned_until": null,
+          "expires": null,
+          "note": null
         }
       ]
     }

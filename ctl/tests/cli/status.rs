@@ -100,6 +100,7 @@ async fn a_job_is_told_closely() {
          last snapshot: 4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091
       may be as old as: 26h
                   late: in 24h (<time>)
+                  copy: in cloud: 1h ago (<time>); after each backup
 
     Active run
             run: 01JD3X0000000000000000BUSY
@@ -214,7 +215,19 @@ async fn json_is_versioned_and_whole() {
           "active_run": "01JD3X0000000000000000BUSY",
           "blocked_by": [],
           "max_age": 93600.0,
-          "late": "<time>"
+          "late": "<time>",
+          "copies": [
+            {
+              "repository": "cloud",
+              "schedule": null,
+              "next": null,
+              "active_run": null,
+              "last_run": null,
+              "last_result": "success",
+              "last_success": "<time>",
+              "late": null
+            }
+          ]
         },
         {
           "name": "mail",
@@ -237,7 +250,8 @@ async fn json_is_versioned_and_whole() {
           "active_run": null,
           "blocked_by": [],
           "max_age": null,
-          "late": null
+          "late": null,
+          "copies": []
         },
         {
     "#);

@@ -66,14 +66,53 @@ pub struct JobFacts {
     pub max_age: Option<SignedDuration>,
     /// Its retention could not be applied the last time.
     pub keeps_too_much: bool,
+    /// What is known of its copies.
+    pub copies: Vec<CopyFacts>,
+}
+
+/// What is known of a copy of a job's snapshots.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyFacts {
+    /// How the newest one ended, cancelled and skipped ones left out.
+    pub last_result: Option<RunResult>,
+    /// When the newest good one was finished.
+    pub last_good: Option<Timestamp>,
+    /// When it was first known.
+    pub known_since: Option<Timestamp>,
+    /// How old the last good one may be.
+    pub max_age: Option<SignedDuration>,
+}
+
+impl CopyFacts {
+    /// When it is too old, unless a good one comes before.
+    pub fn late_at(&self) -> Option<Timestamp> {
+        let from = self.last_good.or(self.known_since)?;
+        from.checked_add(self.max_age?).ok()
+    }
+
+    /// Whether it is too old at `now`.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        self.late_at().is_some_and(|late| late <= now)
+    }
+
+    /// Whether the last one went wrong.
+    pub fn has_failed(&self) -> bool {
+        self.last_result.is_some_and(|result| !result.is_good())
+    }
 }
 
 impl JobFacts {
-    /// When the job becomes late, unless a good snapshot comes before.
+    /// When the job becomes late, unless a good snapshot, or a good copy, comes before.
     pub fn late_at(&self) -> Option<Timestamp> {
         if self.disabled {
             return None;
         }
+        let copies = self.copies.iter().filter_map(CopyFacts::late_at);
+        self.own_late_at().into_iter().chain(copies).min()
+    }
+
+    /// The same, whatever becomes of its copies.
+    pub fn own_late_at(&self) -> Option<Timestamp> {
         let from = self.last_good.or(self.known_since)?;
         from.checked_add(self.max_age?).ok()
     }
@@ -96,7 +135,8 @@ impl JobFacts {
         if self.late_at().is_some_and(|late| late <= now) {
             return Health::Late;
         }
-        if self.refused || self.keeps_too_much || self.last_result == Some(RunResult::Partial) {
+        let lacks_copy = self.copies.iter().any(CopyFacts::has_failed);
+        if self.refused || self.keeps_too_much || lacks_copy || self.last_result == Some(RunResult::Partial) {
             return Health::Degraded;
         }
         match self.last_good {

@@ -55,6 +55,8 @@ pub struct Entry {
     pub after: Vec<JobName>,
     /// What it uses.
     pub repository: RepositoryName,
+    /// Another that it uses in the same way.
+    pub beside: Option<RepositoryName>,
     /// How it uses it.
     pub repository_use: RepositoryUse,
     /// Which of two goes first.
@@ -85,6 +87,10 @@ const STEP: SignedDuration = SignedDuration::from_hours(2);
 const TOLD_BY_NAME: usize = 50;
 
 impl Entry {
+    fn repositories(&self) -> impl Iterator<Item = &RepositoryName> {
+        std::iter::once(&self.repository).chain(&self.beside)
+    }
+
     /// How urgent it is: by its priority, and by how long it has waited.
     fn urgency(&self, now: Timestamp) -> i64 {
         let kind = match (self.maintenance, self.priority) {
@@ -115,11 +121,9 @@ pub fn decide(queued: &[Entry], running: &[Entry], limit: usize, now: Timestamp)
     let told_by_name = order.len() <= TOLD_BY_NAME;
     let mut repositories: BTreeMap<&RepositoryName, Usage<'_>> = BTreeMap::new();
     for entry in running {
-        repositories
-            .entry(&entry.repository)
-            .or_default()
-            .active
-            .push(entry);
+        for repository in entry.repositories() {
+            repositories.entry(repository).or_default().active.push(entry);
+        }
     }
     let mut active: Vec<&Entry> = running.iter().collect();
     // A run waits for those that are at work, or will be without its doing.
@@ -169,17 +173,22 @@ pub fn decide(queued: &[Entry], running: &[Entry], limit: usize, now: Timestamp)
                 clears,
             });
         }
-        let usage = repositories.entry(&entry.repository).or_default();
-        let conflicts = usage.conflicts(entry);
-        if !conflicts.is_empty() {
-            reasons.push(BlockedBy {
-                what: format!("repository `{}` is in use", entry.repository),
-                since,
-                clears: format!("the end of {}", titles(&conflicts)),
-            });
+        let mut conflicts = Vec::new();
+        for repository in entry.repositories() {
+            let found = repositories.entry(repository).or_default().conflicts(entry);
+            if !found.is_empty() {
+                reasons.push(BlockedBy {
+                    what: format!("repository `{repository}` is in use"),
+                    since,
+                    clears: format!("the end of {}", titles(&found)),
+                });
+            }
+            conflicts.extend(found);
         }
         if reasons.is_empty() {
-            usage.active.push(entry);
+            for repository in entry.repositories() {
+                repositories.entry(repository).or_default().active.push(entry);
+            }
             active.push(entry);
             decisions.push(Decision::Start(entry.id));
             continue;
@@ -198,7 +207,10 @@ pub fn decide(queued: &[Entry], running: &[Entry], limit: usize, now: Timestamp)
             }
         }
         if entry.repository_use == RepositoryUse::Exclusive && before.is_empty() {
-            usage.writer.get_or_insert(entry);
+            for repository in entry.repositories() {
+                let usage = repositories.entry(repository).or_default();
+                usage.writer.get_or_insert(entry);
+            }
         }
         decisions.push(Decision::Wait(entry.id, reasons));
     }

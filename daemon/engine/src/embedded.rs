@@ -6,6 +6,7 @@ mod bars;
 pub(crate) mod beside;
 mod catalog;
 mod check;
+pub(crate) mod copy;
 mod crypto;
 mod directory;
 mod failure;

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::{
-    Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Entry, ForgetReport,
-    ForgetRequest, KeyInfo, ListRequest, LockInfo, NewKey, Observer, PruneReport, PruneRequest,
-    RepairIndexReport, RepairIndexRequest, RepairSnapshotsReport, RepairSnapshotsRequest, RepositoryInfo,
-    RestoreReport, RestoreRequest, Result, Room, ScanReport, SnapshotInfo, SnapshotQuery, StatisticsReport,
-    StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport,
-    embedded::{keys, repair},
+    Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, CopyReport, CopyRequest,
+    Entry, ForgetReport, ForgetRequest, KeyInfo, ListRequest, LockInfo, NewKey, Observer, PruneReport,
+    PruneRequest, RepairIndexReport, RepairIndexRequest, RepairSnapshotsReport, RepairSnapshotsRequest,
+    RepositoryInfo, RestoreReport, RestoreRequest, Result, Room, ScanReport, SnapshotInfo, SnapshotQuery,
+    StatisticsReport, StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport,
+    embedded::{copy, keys, repair},
 };
 
 /// An engine reads and writes restic-format repositories.
@@ -185,6 +185,23 @@ pub trait Engine: Sync {
         cancellation: &Cancellation,
     ) -> Result<RepairSnapshotsReport> {
         repair::snapshots(access, request, observer, cancellation)
+    }
+
+    /// Copies snapshots, with all that they need, from one repository into another. Those that are there already stay as
+    /// they are.
+    ///
+    /// A snapshot is written once all that it needs is stored and was looked for. Where something is damaged, those
+    /// snapshots are copied that do not need it, and the call fails with `Corrupt`. What copying is follows from the
+    /// format, so that engines do it alike.
+    fn copy(
+        &self,
+        source: &Access,
+        target: &Access,
+        request: &CopyRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<CopyReport> {
+        copy::run(source, target, request, observer, cancellation)
     }
 
     /// How much room there is at the place of the repository, which need not be there, and how much it has; nothing is

@@ -32,9 +32,12 @@ pub use repair::{
     HurtSnapshot, RepairIndexReport, RepairIndexRequest, RepairSnapshotsReport, RepairSnapshotsRequest,
 };
 pub use report::{
-    BackupReport, Deletion, Entry, EntryKind, RepositoryInfo, RestoreReport, SnapshotInfo, VerifyReport,
+    BackupReport, CopiedSnapshot, CopyReport, Deletion, Entry, EntryKind, RepositoryInfo, RestoreReport,
+    SnapshotInfo, VerifyReport,
 };
-pub use request::{BackupRequest, ListRequest, ParentQuery, RestoreRequest, SnapshotQuery, VerifyLevel};
+pub use request::{
+    BackupRequest, CopyRequest, ListRequest, ParentQuery, RestoreRequest, SnapshotQuery, VerifyLevel,
+};
 pub use restic::Restic;
 pub use space::{Allowance, GroupReport, Room, ScanReport, Space, StatisticsReport, StatisticsRequest};
 pub use store::{Direction, Pace};

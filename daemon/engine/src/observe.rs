@@ -58,6 +58,8 @@ pub enum Phase {
     Forget,
     /// Looking into what is damaged, and mending it: files are packs or snapshots.
     Repair,
+    /// Reading from one repository and storing in another (bytes as they are read; files are snapshots).
+    Copy,
 }
 
 /// Sums since the phase began.

@@ -81,6 +81,32 @@ pub struct BackupReport {
     pub bytes_stored: u64,
 }
 
+/// What a copy did. After an error nothing is told of what was copied before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyReport {
+    /// Snapshots that were copied, the newest first.
+    pub copied: Vec<CopiedSnapshot>,
+    /// Snapshots that were asked for and are in the target already.
+    pub there_already: u64,
+    /// Bytes read from the source's packs, as they are stored there.
+    pub bytes_read: u64,
+    /// Bytes of the packs that were written.
+    pub bytes_stored: u64,
+    /// Blobs that the target lacked.
+    pub blobs: u64,
+}
+
+/// A snapshot that was copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedSnapshot {
+    /// Its full id in the source.
+    pub source: String,
+    /// Its full id in the target.
+    pub snapshot: String,
+    /// When its backup began.
+    pub time: Timestamp,
+}
+
 /// What a verification looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VerifyReport {

@@ -41,6 +41,19 @@ pub struct BackupRequest {
     pub allowance: Allowance,
 }
 
+/// Which snapshots are copied into another repository, and how.
+#[derive(Debug, Clone, Default)]
+pub struct CopyRequest {
+    /// Full ids; empty for all that match. One that is not there is passed over.
+    pub snapshots: Vec<String>,
+    /// Which ones may be copied.
+    pub query: SnapshotQuery,
+    /// zstd level in the target: 0 stores as is, `None` takes the target's own.
+    pub compression: Option<i32>,
+    /// The room that it may use in the target. It stops with [`NoSpace`](crate::ErrorKind::NoSpace) before it uses more.
+    pub allowance: Allowance,
+}
+
 /// The newest snapshot of this host with this tag is the parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParentQuery {

@@ -164,13 +164,15 @@ pub(crate) struct SnapshotNews {
     pub(crate) accepted: Vec<String>,
 }
 
-/// What is done to which repository, to keep it sound.
+/// What is done to which repository beside backups, by a schedule of its own: its care, and copies into it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CareKey {
     /// Which one.
     pub(crate) repository: RepositoryName,
-    /// `check` or `prune`.
+    /// `check`, `prune` or `copy`.
     pub(crate) operation: Operation,
+    /// Whose snapshots are copied; of a copy alone.
+    pub(crate) job: Option<JobName>,
 }
 
 /// What a schedule is of.
@@ -178,7 +180,7 @@ pub(crate) struct CareKey {
 pub(crate) enum Subject {
     /// Backups of a job.
     Job(JobName),
-    /// The care of a repository.
+    /// The care of a repository, or a copy.
     Care(CareKey),
 }
 

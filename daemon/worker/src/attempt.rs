@@ -11,7 +11,7 @@ use backupd_core::{
     config::{EngineName, PasswordSource},
     failure::{Failure, FailureClass},
     name::RunId,
-    protocol::{EventKind, Spec, Work},
+    protocol::{EventKind, RepositorySpec, Spec, Work},
     run::{EngineVersion, Phase, RunResult, Statistics},
 };
 use backupd_engine::{Access, Cancellation, Embedded, Engine, Options, Password, Restic, Secrets};
@@ -96,7 +96,7 @@ pub(crate) fn run(directory: &RunDir, events: &EventLog, cancellation: &Cancella
     let ended = match directory.spec() {
         Ok(spec) => {
             if !spec.work.has_input()
-                && !matches!(spec.repository.password, PasswordSource::Environment(_))
+                && !takes_password_from_environment(&spec)
                 && let Err(error) = surroundings::close_input()
             {
                 warn!("{error}");
@@ -136,6 +136,14 @@ pub(crate) fn run(directory: &RunDir, events: &EventLog, cancellation: &Cancella
         }
     };
     end(ended, events)
+}
+
+/// systemd hands it over by standard input.
+fn takes_password_from_environment(spec: &Spec) -> bool {
+    let mut passwords = std::iter::once(&spec.repository)
+        .chain(spec.opened())
+        .map(|repository| &repository.password);
+    passwords.any(|password| matches!(password, PasswordSource::Environment(_)))
 }
 
 /// What reads and writes the repository.
@@ -229,24 +237,7 @@ fn work(
             return failure.into();
         }
     };
-    let access = Access {
-        name: repository.name.to_string(),
-        url: repository.url.clone(),
-        password,
-        cache: repository.cache.clone(),
-        secrets,
-        options: Options {
-            // A question is no run that anybody could look up.
-            run: spec.work.is_run().then(|| spec.run.to_string()),
-            // Whoever asks a question waits for its answer himself.
-            lock_wait: if spec.work.is_run() {
-                Duration::try_from(repository.lock_wait).unwrap_or_default()
-            } else {
-                Duration::ZERO
-            },
-            ..place::options(&repository.reach)
-        },
-    };
+    let access = access(spec, repository, password, secrets);
     let context = Context {
         spec,
         directory,
@@ -265,6 +256,7 @@ fn work(
         Work::PrunePlan(work) => work::prune_plan(&context, work, answer),
         Work::Repair(work) => work::with_room(&context, work::repair(&context, *work)),
         Work::RepairPlan(work) => work::repair_plan(&context, *work, answer),
+        Work::Copy(work) => work::with_room(&context, work::copy(&context, work)),
         Work::Forget(work) => work::forget(&context, work),
         Work::RetentionPreview(preview) => work::retention_preview(&context, preview, answer),
         Work::Unforget(work) => work::unforget(&context, work, answer),
@@ -287,6 +279,33 @@ fn work(
         Work::Estimate(work) => work::estimate(&context, work, answer),
         Work::Watch(work) => work::watch(spec, work, cancellation, answer),
         Work::Reach { places } => work::reach(spec, places, answer),
+    }
+}
+
+/// How a repository is opened for this work.
+pub(crate) fn access(
+    spec: &Spec,
+    repository: &RepositorySpec,
+    password: Password,
+    secrets: Secrets,
+) -> Access {
+    Access {
+        name: repository.name.to_string(),
+        url: repository.url.clone(),
+        password,
+        cache: repository.cache.clone(),
+        secrets,
+        options: Options {
+            // A question is no run that anybody could look up.
+            run: spec.work.is_run().then(|| spec.run.to_string()),
+            // Whoever asks a question waits for its answer himself.
+            lock_wait: if spec.work.is_run() {
+                Duration::try_from(repository.lock_wait).unwrap_or_default()
+            } else {
+                Duration::ZERO
+            },
+            ..place::options(&repository.reach)
+        },
     }
 }
 

@@ -159,7 +159,7 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
                 "make room where {} is, and in backupd's own directory, where forgotten snapshots are kept",
                 place(spec)
             ),
-            Work::Backup(_) => room_hint(spec, &job),
+            Work::Backup(_) | Work::Copy(_) => room_hint(spec, &job),
             _ => format!("make room where {} is", place(spec)),
         },
         ErrorKind::Corrupt => {

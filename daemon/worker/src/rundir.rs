@@ -198,6 +198,7 @@ fn sensible(spec: &Spec) -> Result<(), String> {
         | Work::EndRotation(EndRotationWork { secrets, .. }) => {
             absolute("folder of secrets", std::slice::from_ref(secrets))
         }
+        Work::Copy(_) if spec.job.is_none() => Err("asks for a copy and names no job".to_owned()),
         Work::Unforget(work) => absolute("directory", &work.directories),
         Work::Check(_)
         | Work::Prune(_)
@@ -205,6 +206,7 @@ fn sensible(spec: &Spec) -> Result<(), String> {
         | Work::Repair(_)
         | Work::RepairPlan(_)
         | Work::Forget(_)
+        | Work::Copy(_)
         | Work::RetentionPreview(_)
         | Work::Initialize
         | Work::Test

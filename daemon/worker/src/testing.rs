@@ -18,11 +18,11 @@ use backupd_core::{
     run::Phase,
 };
 use backupd_engine::{
-    Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, Deletion, Engine,
-    EngineError, Entry, EntryKind, ErrorKind, ForgetReport, ForgetRequest, ListRequest, LockInfo, Observer,
-    PruneReport, PruneRequest, RepositoryInfo, RestoreReport, RestoreRequest, Result, Room, ScanReport,
-    SnapshotInfo, SnapshotQuery, StatisticsReport, StatisticsRequest, UnforgetReport, VerifyLevel,
-    VerifyReport, Warning,
+    Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, CopyReport, CopyRequest,
+    Deletion, Engine, EngineError, Entry, EntryKind, ErrorKind, ForgetReport, ForgetRequest, ListRequest,
+    LockInfo, Observer, PruneReport, PruneRequest, RepositoryInfo, RestoreReport, RestoreRequest, Result,
+    Room, ScanReport, SnapshotInfo, SnapshotQuery, StatisticsReport, StatisticsRequest, UnforgetReport,
+    VerifyLevel, VerifyReport, Warning,
 };
 use jiff::Timestamp;
 
@@ -167,6 +167,11 @@ pub(crate) struct Scripted {
     pub(crate) maintain: Option<ErrorKind>,
     pub(crate) checked: Option<CheckReport>,
     pub(crate) pruned: PruneReport,
+    pub(crate) copied: CopyReport,
+    /// What a copy that fails says; the usual if empty.
+    pub(crate) said: &'static str,
+    /// From where, and what.
+    pub(crate) copy_asked: Mutex<Option<(String, CopyRequest)>>,
     pub(crate) room: Room,
     pub(crate) counted: StatisticsReport,
     pub(crate) scanned: ScanReport,
@@ -377,6 +382,20 @@ impl Engine for Scripted {
             forgotten: request.snapshots.clone(),
             missing: Vec::new(),
         })
+    }
+
+    fn copy(
+        &self,
+        source: &Access,
+        _: &Access,
+        request: &CopyRequest,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<CopyReport> {
+        *self.copy_asked.lock().unwrap() = Some((source.name.clone(), request.clone()));
+        let gone = self.go(backupd_engine::Phase::Copy, self.maintain, observer);
+        gone.map_err(|error| EngineError::new(error.kind(), self.said))?;
+        Ok(self.copied.clone())
     }
 
     fn unforget(

@@ -65,6 +65,7 @@ impl Observer for Witness<'_> {
             backupd_engine::Phase::Prune => Phase::Prune,
             backupd_engine::Phase::Forget => Phase::Forget,
             backupd_engine::Phase::Repair => Phase::Repair,
+            backupd_engine::Phase::Copy => Phase::Copy,
         });
     }
 

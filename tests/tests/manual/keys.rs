@@ -92,6 +92,7 @@ fn the_keys_are_those_that_are_read() {
         tables("SCHEDULE", "`schedule` of a job", job(&inner("schedule"))),
         tables("RETENTION", "`[retention]` of a job", job(&inner("retention"))),
         tables("RETRY", "`[retry]` of a job", job(&inner("retry"))),
+        tables("COPIES", "`[[copies]]` of a job", job(&inner("[copies]"))),
         tables("CONDITIONS", "`[conditions]` of a job", job(&inner("conditions"))),
         tables("TRIGGERS", "`[triggers]` of a job", job(&inner("triggers"))),
         tables(

@@ -98,6 +98,7 @@ fn beside_backup(operation: Option<&str>, repository: Option<&str>) -> Option<St
         operation @ ("check" | "prune" | "repair") => {
             Some(format!("{operation} of {}", repository.unwrap_or_default()))
         }
+        "copy" => Some(format!("copy to {}", repository.unwrap_or_default())),
         operation => Some(operation.to_owned()),
     }
 }

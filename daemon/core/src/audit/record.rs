@@ -23,6 +23,8 @@ words! {
         RunStart = "run-start",
         /// A restore was accepted.
         RunRestore = "run-restore",
+        /// A copy of a job's snapshots was accepted.
+        RunCopy = "run-copy",
         /// A forget of a job's snapshots was accepted.
         RunForget = "run-forget",
         /// Snapshots that were forgotten were brought back.

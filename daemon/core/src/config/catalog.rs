@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     fault::{Fault, quoted},
-    job::Job,
+    job::{Job, copies::COPIES},
     path,
     repository::{EngineName, Repository},
     words,
@@ -54,6 +54,7 @@ impl Catalog {
         for (name, job) in &self.jobs {
             let file = job_file(name);
             faults.extend(self.unknown_after(&file, job));
+            faults.extend(self.wrong_copies(&file, job));
             let Some(repository) = self.repositories.get(&job.repository) else {
                 faults.push(self.unknown_repository(&file, job));
                 continue;
@@ -62,7 +63,9 @@ impl Catalog {
                 faults.extend(by_restic(&file, job));
             }
             if let Some(store) = repository.local_path() {
-                faults.extend(sources(job).filter_map(|source| overlap(&file, job, &source, &store)));
+                faults.extend(
+                    sources(job).filter_map(|source| overlap(&file, job, &source, &job.repository, &store)),
+                );
             }
         }
         faults.extend(self.circles(job_file));
@@ -93,16 +96,35 @@ impl Catalog {
         }
     }
 
+    /// Copies into what is not there, or into what the job would then store again.
+    fn wrong_copies(&self, file: &Path, job: &Job) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (index, copy) in job.copies.iter().enumerate() {
+            let position = job.origin.item(COPIES, index);
+            let Some(repository) = self.repositories.get(&copy.to) else {
+                faults.push(self.unknown(file, copy.to.as_str()).at(position).key(COPIES));
+                continue;
+            };
+            if let Some(store) = repository.local_path() {
+                let inside = |source: Source<'_>| overlap(file, job, &source, &copy.to, &store);
+                faults.extend(sources(job).filter_map(inside));
+            }
+        }
+        faults
+    }
+
     fn unknown_repository(&self, file: &Path, job: &Job) -> Fault {
-        let wanted = job.repository.as_str();
+        self.unknown(file, job.repository.as_str())
+            .at(job.origin.of("repository"))
+            .key("repository")
+    }
+
+    fn unknown(&self, file: &Path, wanted: &str) -> Fault {
         let hint = words::nearest(wanted, self.repositories.keys().map(RepositoryName::as_str)).map_or_else(
             || format!("add it with `backupctl repository add {wanted}`"),
             |near| format!("did you mean `{near}`?"),
         );
-        Fault::new(file, format!("the repository `{wanted}` is not known"))
-            .at(job.origin.of("repository"))
-            .key("repository")
-            .hint(hint)
+        Fault::new(file, format!("the repository `{wanted}` is not known")).hint(hint)
     }
 }
 
@@ -176,9 +198,15 @@ fn sources(job: &Job) -> impl Iterator<Item = Source<'_>> {
 }
 
 /// A backup that reads what it writes never ends, or grows with each run.
-fn overlap(file: &Path, job: &Job, source: &Source<'_>, store: &Path) -> Option<Fault> {
+fn overlap(
+    file: &Path,
+    job: &Job,
+    source: &Source<'_>,
+    repository: &RepositoryName,
+    store: &Path,
+) -> Option<Fault> {
     let Source { key, index, path } = *source;
-    let (repository, shown) = (&job.repository, quoted(&path.to_string_lossy()));
+    let shown = quoted(&path.to_string_lossy());
     let (message, hint) = if path == store {
         let message = format!("the source {shown} is the repository `{repository}` itself");
         (message, "remove it: a repository cannot hold itself".to_owned())

@@ -25,12 +25,14 @@ use crate::{
 };
 
 mod conditions;
+pub(super) mod copies;
 mod resources;
 mod retention;
 mod retry;
 mod triggers;
 pub(super) mod values;
 
+pub use copies::JobCopy;
 pub use triggers::{PathChange, Triggers};
 
 /// The strongest compression level of Zstandard, written `max` too; 0 is `off`.
@@ -109,6 +111,8 @@ pub struct Job {
     pub schedules: Vec<Schedule>,
     /// Which of its snapshots are kept; all of them if not set.
     pub retention: Option<Rules>,
+    /// Other repositories that get its snapshots, too.
+    pub copies: Vec<JobCopy>,
     /// How a run that failed is tried again; the daemon's own choice if not set.
     pub retry: Option<Retry>,
     /// What must hold for its runs.
@@ -138,6 +142,11 @@ impl Job {
         self.schedules
             .first()
             .map_or(local, |schedule| schedule.zone_or(local))
+    }
+
+    /// What its file says of a copy into this repository.
+    pub fn copy_to(&self, repository: &RepositoryName) -> Option<&JobCopy> {
+        self.copies.iter().find(|copy| copy.to == *repository)
     }
 
     /// The age of the last good snapshot from which on the job is late: what its file says, or else what its schedules
@@ -172,6 +181,7 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
     let schedules = schedule::schedules(&mut reader);
     let conflict = reader.parsed("conflict", values::conflict);
     let retention = retention::retention(&mut reader, &tags);
+    let copies = copies::copies(&mut reader, repository.as_ref());
     let retry = retry::retry(&mut reader);
     let windowed = schedules.iter().any(|schedule| schedule.window.is_some());
     let conditions = conditions::conditions(&mut reader, windowed);
@@ -202,6 +212,7 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
         max_age: max_age.map(|age| age.value),
         schedules,
         retention,
+        copies,
         retry,
         conditions,
         triggers,

@@ -52,6 +52,8 @@ const JOB: Keys = keys!(
     "schedule",
     Some("write a list of two tables: `schedule = [{ … }, { … }]`")
 );
+/// Of a copy of a job.
+pub(super) const COPY: Keys = keys!("copies.schedule", None);
 /// Of the check of a repository.
 pub(super) const CHECK: Keys = keys!("check", None);
 /// Of the prune of a repository.

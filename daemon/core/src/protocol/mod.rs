@@ -4,6 +4,7 @@
 //! [`Progress`] datagrams, which may be lost. `events.schema.json` beside this file describes the events.
 
 mod care;
+mod copy;
 mod credentials;
 mod event;
 mod forget;
@@ -19,6 +20,7 @@ mod told;
 mod watch;
 
 pub use care::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData, ReadUpTo, RepairWork, UnknownAmount};
+pub use copy::CopyWork;
 pub use credentials::{CredentialStores, StoredCredential, undecryptable, unloadable};
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind, Holder};
 pub use forget::{DecisionRecord, ForgetWork, KnownSnapshot, RetentionPreview, UnforgetRecord, UnforgetWork};

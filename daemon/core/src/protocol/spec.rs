@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddKeyWork, CheckWork, CredentialStores, EndRotationWork, EstimateWork, Foreseen, ForgetWork, PruneWork,
-    RemoveKeyWork, RepairWork, RetentionPreview, RotateKeyWork, StatisticsWork, StoredCredential,
+    AddKeyWork, CheckWork, CopyWork, CredentialStores, EndRotationWork, EstimateWork, Foreseen, ForgetWork,
+    PruneWork, RemoveKeyWork, RepairWork, RetentionPreview, RotateKeyWork, StatisticsWork, StoredCredential,
     UnforgetWork, UnlockWork,
 };
 use crate::{
@@ -54,7 +54,15 @@ impl Spec {
         let password = has_password.then_some(&self.repository.password);
         let secrets = self.repository.sources_of_secrets();
         let secrets = secrets.filter(|_| self.work.opens_repository());
-        password.into_iter().chain(secrets).collect()
+        let beside = self.work.beside().into_iter();
+        let beside = beside.flat_map(|from| std::iter::once(&from.password).chain(from.sources_of_secrets()));
+        password.into_iter().chain(secrets).chain(beside).collect()
+    }
+
+    /// The repositories that it opens.
+    pub fn opened(&self) -> impl Iterator<Item = &RepositorySpec> {
+        let own = Some(&self.repository).filter(|_| self.work.opens_repository());
+        own.into_iter().chain(self.work.beside())
     }
 
     /// The credentials of systemd among them, each once, with where they are; nothing for one that is in no folder.
@@ -136,7 +144,7 @@ impl RepositorySpec {
     }
 }
 
-/// What a worker can do. `backup`, `restore`, `check`, `prune` and `forget` are runs; the others answer a question on standard output,
+/// What a worker can do. `backup`, `restore`, `check`, `prune`, `forget` and `copy` are runs; the others answer a question on standard output,
 /// one JSON record a line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "kebab-case", deny_unknown_fields)]
@@ -155,6 +163,8 @@ pub enum Work {
     Repair(RepairWork),
     /// What that would do; answers [`RepairRecord`](super::RepairRecord)s.
     RepairPlan(RepairWork),
+    /// Copy snapshots of a job into the repository, from another.
+    Copy(Box<CopyWork>),
     /// Remove the snapshots of a job that its retention lets go; keeps their files in the run directory.
     Forget(ForgetWork),
     /// What that would do; answers [`DecisionRecord`](super::DecisionRecord)s.
@@ -219,6 +229,7 @@ impl Work {
                 | Self::Prune(_)
                 | Self::Forget(_)
                 | Self::Repair(_)
+                | Self::Copy(_)
         )
     }
 
@@ -244,6 +255,14 @@ impl Work {
     /// Whether it opens its repository, and so needs the password and what its place asks for.
     pub fn opens_repository(&self) -> bool {
         !matches!(self, Self::Watch(_) | Self::Reach { .. } | Self::Reveal)
+    }
+
+    /// The other repository that it opens.
+    pub fn beside(&self) -> Option<&RepositorySpec> {
+        match self {
+            Self::Copy(work) => Some(&work.from),
+            _ => None,
+        }
     }
 
     /// Whether it needs the password.

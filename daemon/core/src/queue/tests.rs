@@ -10,6 +10,7 @@ fn entry(number: u128, repository: &str, repository_use: RepositoryUse) -> Entry
         job: Some(format!("job-{number}").parse().unwrap()),
         after: Vec::new(),
         repository: repository.parse().unwrap(),
+        beside: None,
         repository_use,
         priority: Priority::Normal,
         maintenance: false,
@@ -69,6 +70,34 @@ fn a_writer_waits_for_readers_and_holds_back_those_behind_it() {
     ];
     let decisions = decide(&queued, &running, 9, Timestamp::UNIX_EPOCH);
     assert_eq!(started(&decisions), [queued[2].id]);
+}
+
+#[test]
+fn a_copy_shares_two_repositories_and_says_which_keeps_it() {
+    let copy = |number| Entry {
+        beside: Some("from".parse().unwrap()),
+        maintenance: true,
+        ..entry(number, "to", Shared)
+    };
+    let now = Timestamp::UNIX_EPOCH;
+    let beside = [entry(1, "from", Shared), entry(2, "to", Shared)];
+    assert_eq!(started(&decide(&[copy(3)], &beside, 9, now)).len(), 1);
+    for place in ["from", "to"] {
+        let prune = Entry {
+            maintenance: true,
+            ..entry(1, place, Exclusive)
+        };
+        let decisions = decide(&[copy(3)], std::slice::from_ref(&prune), 9, now);
+        let what = reasons(&decisions, copy(3).id);
+        assert_eq!(what.len(), 1);
+        assert_eq!(what[0].what, format!("repository `{place}` is in use"));
+        // And the other way round.
+        let decisions = decide(std::slice::from_ref(&prune), &[copy(3)], 9, now);
+        assert_eq!(reasons(&decisions, prune.id)[0].clears, "the end of run 3");
+    }
+    // A due backup has the place of one that could wait.
+    let decisions = decide(&[entry(4, "else", Shared)], &[copy(3)], 1, now);
+    assert!(matches!(&decisions[0], Decision::MakeWay(id, _) if *id == copy(3).id));
 }
 
 #[test]

@@ -19,8 +19,11 @@ pub struct Run {
     pub id: RunId,
     /// The job it belongs to; a restore straight from a repository has none.
     pub job: Option<JobName>,
-    /// The repository it uses.
+    /// The repository it uses; of a copy the one that it stores in.
     pub repository: RepositoryName,
+    /// The repository that a copy is made from; of a copy alone.
+    #[serde(default)]
+    pub source: Option<RepositoryName>,
     /// What it does.
     pub operation: Operation,
     /// Why it began.
@@ -200,6 +203,10 @@ pub struct Statistics {
     pub snapshots_forgotten: u64,
     /// Snapshots that stayed when others were removed.
     pub snapshots_kept: u64,
+    /// Snapshots that were copied.
+    pub snapshots_copied: u64,
+    /// Snapshots that were to be copied and were there already.
+    pub snapshots_present: u64,
     /// Warnings told, whatever about.
     pub warnings: u64,
 }
@@ -227,6 +234,7 @@ impl Run {
             id,
             job,
             repository,
+            source: None,
             operation,
             trigger,
             scheduled: None,

@@ -70,6 +70,8 @@ words! {
         Forget = "forget",
         /// Mend what a check has found.
         Repair = "repair",
+        /// Copy the snapshots of a job into another repository.
+        Copy = "copy",
     }
 }
 
@@ -97,24 +99,26 @@ impl Operation {
     pub fn power_use(self) -> PowerUse {
         match self {
             // A backup that is cut off loses nothing that was stored.
-            Self::Backup | Self::Check | Self::Prune | Self::Forget | Self::Repair => PowerUse::Delay,
+            Self::Backup | Self::Check | Self::Prune | Self::Forget | Self::Repair | Self::Copy => {
+                PowerUse::Delay
+            }
             Self::Restore => PowerUse::Block,
         }
     }
 
-    /// Whether it cares for a repository, and makes way for backups.
+    /// Whether it cares for what is stored already, and makes way for backups.
     pub fn is_maintenance(self) -> bool {
         match self {
             // Whoever mends a repository wants that before anything is stored in it.
             Self::Backup | Self::Restore | Self::Repair => false,
-            Self::Check | Self::Prune | Self::Forget => true,
+            Self::Check | Self::Prune | Self::Forget | Self::Copy => true,
         }
     }
 
     /// Whether it takes something away that cannot be had again; not while the clock is doubtful.
     pub fn is_destructive(self) -> bool {
         match self {
-            Self::Backup | Self::Restore | Self::Check | Self::Repair => false,
+            Self::Backup | Self::Restore | Self::Check | Self::Repair | Self::Copy => false,
             Self::Prune | Self::Forget => true,
         }
     }
@@ -122,7 +126,7 @@ impl Operation {
     /// Whether the operation may run beside others on the same repository.
     pub fn repository_use(self) -> RepositoryUse {
         match self {
-            Self::Backup | Self::Restore | Self::Check => RepositoryUse::Shared,
+            Self::Backup | Self::Restore | Self::Check | Self::Copy => RepositoryUse::Shared,
             Self::Prune | Self::Forget | Self::Repair => RepositoryUse::Exclusive,
         }
     }
@@ -237,5 +241,7 @@ words! {
         Forget = "forget",
         /// Looking into what is damaged, and mending it.
         Repair = "repair",
+        /// Copying what another repository lacks.
+        Copy = "copy",
     }
 }

@@ -37,6 +37,17 @@ impl Seed {
         Self::of(digest)
     }
 
+    /// The seed of how a job's snapshots are copied on a machine.
+    pub fn of_copy(machine: &str, job: &JobName, repository: &RepositoryName) -> Self {
+        let mut digest = Sha256::new();
+        for part in [machine, "", Operation::Copy.as_str(), job.as_str()] {
+            digest.update(part.as_bytes());
+            digest.update([0]);
+        }
+        digest.update(repository.as_str().as_bytes());
+        Self::of(digest)
+    }
+
     fn of(digest: Sha256) -> Self {
         let bytes: [u8; 32] = digest.finalize().into();
         let (first, _) = bytes.split_at(8);

@@ -46,12 +46,20 @@ impl Sample {
         let is_good = run.result.is_some_and(RunResult::is_good);
         let known = last.map(|last| last.stored);
         let stored = match run.operation {
-            Operation::Backup | Operation::Check | Operation::Prune if sums.bytes_repository > 0 => {
+            Operation::Backup | Operation::Copy | Operation::Check | Operation::Prune
+                if sums.bytes_repository > 0 =>
+            {
                 Some(sums.bytes_repository)
             }
             // Of a remote place nobody counts the packs after each backup.
-            Operation::Backup if is_good => known.map(|known| known.saturating_add(sums.bytes_stored)),
-            Operation::Backup | Operation::Check | Operation::Prune if sums.bytes_place > 0 => known,
+            Operation::Backup | Operation::Copy if is_good => {
+                known.map(|known| known.saturating_add(sums.bytes_stored))
+            }
+            Operation::Backup | Operation::Copy | Operation::Check | Operation::Prune
+                if sums.bytes_place > 0 =>
+            {
+                known
+            }
             _ => None,
         };
         let is_told = sums.bytes_free > 0 || sums.bytes_place > 0;

@@ -138,6 +138,14 @@ fn description(spec: &Spec) -> String {
                 work.as_str()
             )
         }
+        (Work::Copy(work), Some(job)) => format!(
+            "Copy of job {job} from repository {} to repository {repository}",
+            work.from.name
+        ),
+        (Work::Copy(work), None) => format!(
+            "Copy from repository {} to repository {repository}",
+            work.from.name
+        ),
         (Work::Forget(work), _) => {
             format!("Retention of job {} in repository {repository}", work.job)
         }

@@ -163,8 +163,9 @@ fn needed(request: &Request<'_>) -> Vec<PathBuf> {
         Work::Restore(work) => paths.push(work.target.clone()),
         _ => {}
     }
-    if request.spec.work.needs_password() {
-        let repository = &request.spec.repository;
+    let needs_password = request.spec.work.needs_password();
+    let own = Some(&request.spec.repository).filter(|_| needs_password);
+    for repository in own.into_iter().chain(request.spec.work.beside()) {
         for source in std::iter::once(&repository.password).chain(repository.sources_of_secrets()) {
             if let PasswordSource::File(path) = source {
                 paths.push(path.clone());
@@ -196,8 +197,10 @@ fn writable(request: &Request<'_>) -> Vec<PathBuf> {
     }
     // For a password that is set the repository is only opened.
     if spec.work.opens_repository() && !matches!(spec.work, Work::StorePassword(_)) {
-        paths.extend(spec.repository.local_path());
-        paths.extend(spec.repository.cache.clone());
+        for repository in spec.opened() {
+            paths.extend(repository.local_path());
+            paths.extend(repository.cache.clone());
+        }
     }
     paths.extend_from_slice(request.grounds);
     if has_command(spec) {
@@ -297,7 +300,7 @@ fn surroundings(spec: &Spec) -> Vec<Setting> {
         Setting::new("ProtectProc", Value::Word("invisible")),
         Setting::new("ProcSubset", Value::Word("pid")),
     ]);
-    let is_remote = spec.work.opens_repository() && spec.repository.local_path().is_none();
+    let is_remote = spec.opened().any(|repository| repository.local_path().is_none());
     if is_remote || matches!(spec.work, Work::Reach { .. }) {
         // Routes are asked for over netlink when a name is looked up.
         let families = vec!["AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK"];

@@ -13,10 +13,10 @@ use crate::{
     config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
     name::RunId,
     protocol::{
-        BackupWork, CheckWork, CredentialStores, EndRotationWork, EstimateWork, FORGOTTEN_DIRECTORY,
-        Foreseen, ForgetWork, Keep, PruneWork, ReadData, ReadUpTo, RepairWork, RepositorySpec, RestoreWork,
-        RetentionPreview, RotateKeyWork, SPEC_VERSION, SnapshotFilter, Spec, StatisticsWork,
-        StorePasswordWork, UnforgetWork, WatchWork, Work,
+        BackupWork, CheckWork, CopyWork, CredentialStores, EndRotationWork, EstimateWork,
+        FORGOTTEN_DIRECTORY, Foreseen, ForgetWork, Keep, PruneWork, ReadData, ReadUpTo, RepairWork,
+        RepositorySpec, RestoreWork, RetentionPreview, RotateKeyWork, SPEC_VERSION, SnapshotFilter, Spec,
+        StatisticsWork, StorePasswordWork, UnforgetWork, WatchWork, Work,
     },
     resources::Resources,
     retention::Rules,
@@ -72,7 +72,12 @@ fn spec(work: Work) -> Spec {
         attempt: 1,
         job: matches!(
             work,
-            Work::Backup(_) | Work::Restore(_) | Work::Watch(_) | Work::Forget(_) | Work::Estimate(_)
+            Work::Backup(_)
+                | Work::Restore(_)
+                | Work::Watch(_)
+                | Work::Forget(_)
+                | Work::Copy(_)
+                | Work::Estimate(_)
         )
         .then(|| "home".parse().unwrap()),
         repository: RepositorySpec {
@@ -119,6 +124,32 @@ fn check() -> Spec {
         max_runtime: None,
     }));
     spec.repository.url = "sftp:nas:/backup".into();
+    spec
+}
+
+/// From a disk of somebody, into a place that a server has, with a credential for each.
+fn copy() -> Spec {
+    let own = check().repository;
+    let password = |name: &str| PasswordSource::Credential(name.parse().unwrap());
+    let from = RepositorySpec {
+        name: "disk".parse().unwrap(),
+        url: "/mnt/disk/restic".into(),
+        password: password("disk"),
+        ..own.clone()
+    };
+    let work = CopyWork {
+        from,
+        filter: SnapshotFilter::default(),
+        compression: None,
+        foreseen: Foreseen::default(),
+    };
+    let mut spec = spec(Work::Copy(Box::new(work)));
+    spec.repository = RepositorySpec {
+        url: "sftp:nas:/srv".into(),
+        password: password("nas"),
+        cache: Some("/var/cache/backupd".into()),
+        ..own
+    };
     spec
 }
 
@@ -219,6 +250,7 @@ fn kinds() -> Vec<(&'static str, Unit)> {
             "prune-plan",
             system(&spec(Work::PrunePlan(PruneWork::default())), &question),
         ),
+        ("copy", system(&copy(), &run)),
         ("forget", system(&spec(Work::Forget(forget())), &run)),
         ("repair", system(&spec(Work::Repair(RepairWork::Snapshots)), &run)),
         (

@@ -87,7 +87,7 @@ pub(super) fn run(
 }
 
 /// What it has stored so far fills the place and is of no use to anybody: the next attempt stores it again.
-fn take_back(session: &Session) {
+pub(super) fn take_back(session: &Session) {
     session.guard.end();
     session.guard.take_back_unnamed(|index| {
         let file = session.look_at::<IndexFile>(FileType::Index, index);

@@ -1,5 +1,5 @@
 //! The library's progress bars, as far as they say something that we want: the bytes of a backup, how far the search
-//! for what is used is, and the bytes that a prune writes anew.
+//! for what is used is, and the bytes that a prune writes anew or a copy reads.
 
 use std::{
     fmt,
@@ -104,6 +104,44 @@ impl RusticProgress for PruneBar {
             &self.feed.files_done
         };
         done.fetch_add(more, Ordering::Relaxed);
+    }
+
+    fn finish(&self) {}
+}
+
+/// Counts the bytes that a copy has read, of all that it has found to read so far.
+#[derive(Clone)]
+pub(super) struct CopyBars(pub(super) Arc<Feed>);
+
+impl fmt::Debug for CopyBars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CopyBars")
+    }
+}
+
+impl ProgressBars for CopyBars {
+    fn progress(&self, kind: ProgressType, _prefix: &str) -> Progress {
+        match kind {
+            ProgressType::Bytes => Progress::new(self.clone()),
+            _ => Progress::new(HiddenProgress),
+        }
+    }
+}
+
+impl RusticProgress for CopyBars {
+    fn is_hidden(&self) -> bool {
+        false
+    }
+
+    // Pieces of files and trees have a bar each.
+    fn set_length(&self, length: u64) {
+        self.0.bytes_total.fetch_add(length, Ordering::Relaxed);
+    }
+
+    fn set_title(&self, _title: &str) {}
+
+    fn inc(&self, bytes: u64) {
+        self.0.bytes_done.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn finish(&self) {}

@@ -6,7 +6,10 @@ mod removal;
 
 use std::{
     io,
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak, atomic::Ordering},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, RwLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -36,6 +39,8 @@ pub(super) struct Guard {
     config: OnceLock<Bytes>,
     /// Stands in for the list of snapshots, where others may add to it meanwhile.
     snapshots: OnceLock<Vec<(Id, u64)>>,
+    /// The library's own snapshots are not written: whoever asked for them writes them, once all was looked at.
+    holds_snapshots: AtomicBool,
     /// The lock without which no snapshot is to be written and no file to be removed.
     lock: OnceLock<Weak<Held>>,
     /// What was written and removed.
@@ -58,6 +63,7 @@ impl Guard {
             counter: OnceLock::new(),
             config: OnceLock::new(),
             snapshots: OnceLock::new(),
+            holds_snapshots: AtomicBool::new(false),
             lock: OnceLock::new(),
             changes: removal::Changes::default(),
         }
@@ -72,6 +78,11 @@ impl Guard {
     pub(super) fn freeze_snapshots(&self) -> io::Result<()> {
         let _ = self.snapshots.set(self.list_strictly(FileType::Snapshot)?);
         Ok(())
+    }
+
+    /// Drops the snapshots that the library writes from now on, or writes them again.
+    pub(super) fn hold_snapshots(&self, hold: bool) {
+        self.holds_snapshots.store(hold, Ordering::SeqCst);
     }
 
     /// From now on writing a snapshot and removing anything needs this lock to be alive.
@@ -232,6 +243,9 @@ impl WriteBackend for Guard {
         self.check()?;
         if tpe == FileType::Snapshot {
             self.check_snapshot()?;
+            if self.holds_snapshots.load(Ordering::SeqCst) {
+                return Ok(());
+            }
         }
         let size = content.size() as u64;
         self.check_room(tpe, size)?;

@@ -52,6 +52,8 @@ fn stored(store: &dyn Store) -> std::io::Result<u64> {
 pub(super) struct Watch {
     store: Arc<dyn Store>,
     allowance: Allowance,
+    /// For people.
+    work: &'static str,
     state: Mutex<State>,
 }
 
@@ -94,9 +96,28 @@ impl Watch {
     /// Looks whether a backup is likely to find room, before anything is stored. A place that does not say how much there
     /// is, or cannot be asked, is as good as one with enough.
     pub(super) fn begin(place: &Place, allowance: &Allowance, cancellation: &Cancellation) -> Result<Self> {
+        Self::begin_for("backup", place, allowance, cancellation)
+    }
+
+    /// The same for a copy.
+    pub(super) fn begin_copy(
+        place: &Place,
+        allowance: &Allowance,
+        cancellation: &Cancellation,
+    ) -> Result<Self> {
+        Self::begin_for("copy", place, allowance, cancellation)
+    }
+
+    fn begin_for(
+        work: &'static str,
+        place: &Place,
+        allowance: &Allowance,
+        cancellation: &Cancellation,
+    ) -> Result<Self> {
         let watch = Self {
             store: place.store.until(cancellation),
             allowance: allowance.clone(),
+            work,
             state: Mutex::default(),
         };
         let mut state = watch.state();
@@ -109,7 +130,7 @@ impl Watch {
         watch.look(&mut state);
         let expected = allowance.expected.unwrap_or_default();
         let out = watch.out(&state, expected, || match allowance.expected {
-            Some(expected) => format!(", and the backup is expected to add {}", bytes(expected)),
+            Some(expected) => format!(", and the {work} is expected to add {}", bytes(expected)),
             None => String::new(),
         });
         drop(state);
@@ -131,16 +152,16 @@ impl Watch {
         if self.is_to_look(&state, size) {
             self.look(&mut state);
         }
-        let written = state.written;
+        let (written, work) = (state.written, self.work);
         let out = self.out(&state, size, || {
             let (so_far, more) = (bytes(written), bytes(size));
             match self.allowance.expected {
                 Some(expected) if expected > written => format!(
-                    "; the backup was stopped: it has added {so_far} of about {} that it is expected to add",
+                    "; the {work} was stopped: it has added {so_far} of about {} that it is expected to add",
                     bytes(expected)
                 ),
                 _ => {
-                    format!("; the backup was stopped: it has added {so_far}, and needs {more} more at least")
+                    format!("; the {work} was stopped: it has added {so_far}, and needs {more} more at least")
                 }
             }
         });

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rustic_core::{
-    DataId, FileType, Id, IndexedFull, RusticError, TreeId,
+    DataId, FileType, Id, IndexedFull, Repository, RusticError, TreeId,
     repofile::{IndexFile, NodeType, SnapshotFile},
 };
 
@@ -93,6 +93,24 @@ pub(super) fn run(
     })?;
     observer.progress(feed.progress());
     Ok(report)
+}
+
+/// Fails with `Corrupt` unless all that these snapshots need is in the index, and their trees can be read.
+pub(super) fn whole<S: IndexedFull>(
+    session: &Session,
+    repository: &Repository<S>,
+    snapshots: &[SnapshotFile],
+) -> Result<()> {
+    let packs = packs(session)?;
+    let feed = Feed::default();
+    let mut check = Check {
+        trees: Trees { session, repository },
+        packs: &packs,
+        feed: &feed,
+        seen_trees: HashSet::new(),
+        seen_blobs: HashSet::new(),
+    };
+    snapshots.iter().try_for_each(|snapshot| check.snapshot(snapshot))
 }
 
 /// Pack files with their sizes.

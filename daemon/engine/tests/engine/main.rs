@@ -14,6 +14,7 @@ mod check;
 mod check_damage;
 mod check_rounds;
 mod child;
+mod copy;
 mod damage;
 mod engine;
 mod failures;

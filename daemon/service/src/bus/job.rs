@@ -1,7 +1,7 @@
 //! `org.backupd.Backup1.Job`.
 
 use backupd_core::name::JobName;
-use backupd_dbus::{Blocked, Error};
+use backupd_dbus::{Blocked, CopyProperties, Error};
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
@@ -83,6 +83,30 @@ impl Job {
         options.finish()?;
         let run = leave.restore(request).await.map_err(of_refusal)?;
         Ok(path_of_run(run))
+    }
+
+    /// Copies the snapshots of this job that are not there yet into another repository, which its file names in `copies`.
+    /// Answers the run.
+    ///
+    /// Options: `description`, `metadata` (s).
+    #[zbus(out_args("run"))]
+    async fn copy(
+        &self,
+        repository: &str,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Run, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let about = start_options(&mut options);
+        options.finish()?;
+        let to = arguments::repository_name(repository)?;
+        let run = leave.copy(self.name.clone(), to, about).await;
+        Ok(path_of_run(run.map_err(of_refusal)?))
     }
 
     /// Applies the job's retention: removes the snapshots that it lets go, and keeps their files, so that `Run.Unforget`
@@ -427,6 +451,14 @@ impl Job {
     #[zbus(property, name = "LateUSec")]
     fn late_usec(&self) -> u64 {
         self.shown.get(|properties| properties.late_usec)
+    }
+
+    /// Other repositories that get its snapshots, too. Of each `RepositoryName`, `Schedule` (s), missing where the copy
+    /// follows each good backup, `NextUSec` (t), `ActiveRun`, `LastRun` (o), `LastResult` (s), `LastSuccessUSec`,
+    /// `LateUSec` (t); what there is nothing to say of is missing.
+    #[zbus(property)]
+    fn copies(&self) -> Vec<CopyProperties> {
+        self.shown.get(|properties| properties.copies)
     }
 }
 

@@ -5,8 +5,8 @@ use backupd_core::{
     run::{Attempt, BlockedBy, Operation, Run, Statistics},
 };
 use backupd_dbus::{
-    AttemptProperties, Blocked, CareProperties, ElapseProperties, JobProperties, ManagerProperties,
-    ProgressProperties, RepositoryProperties, RunLimits, RunProperties, SpaceProperties,
+    AttemptProperties, Blocked, CareProperties, CopyProperties, ElapseProperties, JobProperties,
+    ManagerProperties, ProgressProperties, RepositoryProperties, RunLimits, RunProperties, SpaceProperties,
     StatisticsProperties, job_path, repository_path, run_path,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +15,8 @@ use zbus::OwnedObjectPath;
 use super::{errors::of_faults, objects::Shows};
 use crate::{
     coordinator::{
-        CareView, ComingElapse, JobView, ManagerView, ProgressView, RepositoryView, RunView, SpaceView,
+        CareView, ComingElapse, CopyView, JobView, ManagerView, ProgressView, RepositoryView, RunView,
+        SpaceView,
     },
     ports::Subject,
 };
@@ -118,13 +119,32 @@ fn of_job(view: &JobView) -> JobProperties {
         last_snapshot: Some(view.last_snapshot.clone().unwrap_or_default()),
         max_age_usec: Some(view.max_age.map_or(0, duration_usec)),
         late_usec: Some(usec(view.late_at)),
+        copies: Some(view.copies.iter().map(of_copy).collect()),
+    }
+}
+
+fn of_copy(view: &CopyView) -> CopyProperties {
+    let run = |id: Option<backupd_core::name::RunId>| id.map(|id| run_path(&id.to_string()));
+    let time = |time: Option<Timestamp>| time.map(|time| usec(Some(time)));
+    CopyProperties {
+        repository_name: Some(view.to.to_string()),
+        schedule: view.schedule.clone(),
+        next_usec: time(view.next),
+        active_run: run(view.active_run),
+        last_run: run(view.last_run),
+        last_result: view.last_result.map(|result| result.to_string()),
+        last_success_usec: time(view.last_good),
+        late_usec: time(view.late_at),
     }
 }
 
 pub(super) fn of_elapse(elapse: &ComingElapse) -> ElapseProperties {
     let (job, operation, repository) = match &elapse.subject {
         Subject::Job(job) => (job.to_string(), Operation::Backup, String::new()),
-        Subject::Care(key) => (String::new(), key.operation, key.repository.to_string()),
+        Subject::Care(key) => {
+            let job = key.job.as_ref().map(ToString::to_string);
+            (job.unwrap_or_default(), key.operation, key.repository.to_string())
+        }
     };
     ElapseProperties {
         job_name: Some(job),
@@ -200,6 +220,7 @@ pub(super) fn of_run(run: &Run) -> RunProperties {
         }),
         job_name: Some(job),
         repository_name: Some(run.repository.to_string()),
+        source_name: Some(run.source.as_ref().map(ToString::to_string).unwrap_or_default()),
         operation: Some(run.operation.to_string()),
         trigger: Some(run.trigger.to_string()),
         kind: Some(run.trigger.kind().to_owned()),
@@ -299,6 +320,8 @@ fn of_statistics(run: &Run, statistics: &Statistics) -> StatisticsProperties {
         bytes_freed: Some(statistics.bytes_freed),
         snapshots_forgotten: Some(statistics.snapshots_forgotten),
         snapshots_kept: Some(statistics.snapshots_kept),
+        snapshots_copied: Some(statistics.snapshots_copied),
+        snapshots_present: Some(statistics.snapshots_present),
         warnings: Some(statistics.warnings),
         compression_ratio: statistics.compression_ratio(),
         bytes_per_second: run.finished.and_then(|finished| run.speed(finished)),

@@ -178,7 +178,13 @@ impl Run {
         self.shown.get(|properties| properties.repository_name)
     }
 
-    /// `backup` or `restore`.
+    /// Name of the repository that a copy is made from; empty for what is no copy.
+    #[zbus(property(emits_changed_signal = "const"))]
+    fn source_name(&self) -> String {
+        self.shown.get(|properties| properties.source_name)
+    }
+
+    /// `backup`, `restore`, `check`, `prune`, `forget` or `copy`.
     #[zbus(property(emits_changed_signal = "const"))]
     fn operation(&self) -> String {
         self.shown.get(|properties| properties.operation)
@@ -208,7 +214,7 @@ impl Run {
         self.shown.get(|properties| properties.result)
     }
 
-    /// The part of the work: `open`, `index`, `scan`, `backup`, `verify`, `restore`; empty outside.
+    /// The part of the work: `open`, `index`, `scan`, `backup`, `verify`, `restore`, `check`, `prune`, `forget`, `copy`; empty outside.
     #[zbus(property)]
     fn phase(&self) -> String {
         self.shown.get(|properties| properties.phase)

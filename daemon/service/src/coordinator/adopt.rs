@@ -68,12 +68,16 @@ impl Coordinator {
 
 /// The run that a worker works for, as far as its spec says.
 fn run_of(spec: &Spec, now: Timestamp) -> Option<Run> {
-    let (mut restore, mut care) = (None, None);
+    let (mut restore, mut care, mut source) = (None, None, None);
     let operation = match &spec.work {
         Work::Backup(_) => Operation::Backup,
         Work::Restore(work) => {
             restore = Some(work.clone());
             Operation::Restore
+        }
+        Work::Copy(work) => {
+            source = Some(work.from.name.clone());
+            Operation::Copy
         }
         Work::Forget(_) => Operation::Forget,
         Work::Check(work) => {
@@ -92,7 +96,7 @@ fn run_of(spec: &Spec, now: Timestamp) -> Option<Run> {
     };
     let (job, repository) = (spec.job.clone(), spec.repository.name.clone());
     let mut run = Run::new(spec.run, job, repository, operation, Trigger::Manual, now);
-    (run.restore, run.care) = (restore, care);
+    (run.restore, run.care, run.source) = (restore, care, source);
     run.apply(RunEvent::Starting, now).ok()?;
     Some(run)
 }

@@ -57,10 +57,10 @@ impl Coordinator {
             }
         }
         if !cares.is_empty() {
-            self.cares_elapse(cares).await;
+            Box::pin(self.cares_elapse(cares)).await;
         }
         if !elapsed.is_empty() {
-            self.elapse(elapsed, &outside).await;
+            Box::pin(self.elapse(elapsed, &outside)).await;
         } else if pump {
             self.pump().await;
         }
@@ -134,9 +134,7 @@ impl Coordinator {
 
     /// A pause has ended, or was ended.
     pub(super) fn agree_again(&mut self, job: Option<&JobName>) {
-        if job.is_none() {
-            self.agree_on_cares();
-        }
+        self.agree_on_cares();
         let names: Vec<JobName> = match job {
             Some(job) => vec![job.clone()],
             None => self.catalog.jobs.keys().cloned().collect(),

@@ -2,11 +2,11 @@
 
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use backupd_core::{
     audit::Who,
-    config::Repository,
+    config::{Catalog, Repository},
     name::{RepositoryName, RunId},
     protocol::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData, RepairWork},
     retry::Retry,
@@ -29,7 +29,7 @@ use crate::{
     ports::{CareHistory, CareKey, DataVerdict, Subject},
 };
 
-/// What is done to a repository by a schedule.
+/// What is done to a repository by a schedule, to keep it sound.
 const CARES: [Operation; 2] = [Operation::Check, Operation::Prune];
 
 /// What is done to a repository, as it stands.
@@ -73,14 +73,50 @@ fn schedule_of(repository: &Repository, operation: Operation) -> Option<&Schedul
     match operation {
         Operation::Check => repository.care.check.as_ref().map(|check| &check.schedule),
         Operation::Prune => repository.care.prune.as_ref().map(|prune| &prune.schedule),
-        Operation::Backup | Operation::Restore | Operation::Forget | Operation::Repair => None,
+        Operation::Backup | Operation::Restore | Operation::Forget | Operation::Repair | Operation::Copy => {
+            None
+        }
+    }
+}
+
+/// The same of all that has a schedule of its own.
+fn care_schedule_in<'a>(catalog: &'a Catalog, key: &CareKey) -> Option<&'a Schedule> {
+    match &key.job {
+        Some(job) => catalog.jobs.get(job)?.copy_to(&key.repository)?.schedule.as_ref(),
+        None => schedule_of(catalog.repositories.get(&key.repository)?, key.operation),
     }
 }
 
 impl Coordinator {
     fn care_schedule(&self, key: &CareKey) -> Option<&Schedule> {
-        let repository = self.catalog.repositories.get(&key.repository)?;
-        schedule_of(repository, key.operation)
+        care_schedule_in(&self.catalog, key)
+    }
+
+    /// Starts at another moment on each machine.
+    fn care_seed(&self, key: &CareKey) -> Seed {
+        let machine = &self.parts.machine;
+        match &key.job {
+            Some(job) => Seed::of_copy(machine, job, &key.repository),
+            None => Seed::of_care(machine, &key.repository, key.operation),
+        }
+    }
+
+    /// Why it does not start by itself for now.
+    fn is_care_paused(&self, key: &CareKey) -> bool {
+        match &key.job {
+            Some(job) => {
+                let enabled = self.catalog.jobs.get(job).is_some_and(|job| job.enabled);
+                !enabled || self.pause_of(job).is_some()
+            }
+            None => self.pause_of_all().is_some(),
+        }
+    }
+
+    fn touch_care(&mut self, key: &CareKey) {
+        match &key.job {
+            Some(job) => self.touch_job(job),
+            None => self.touch_repository(&key.repository),
+        }
     }
 
     pub(super) fn care_timetable<'a>(&'a self, key: &CareKey, seed: Seed) -> Option<Timetable<'a>> {
@@ -96,15 +132,18 @@ impl Coordinator {
 
     /// Reads anew what is known of how each repository was cared for; keeps what is known where it cannot be read.
     pub(super) async fn refresh_cares(&mut self) {
-        let keys = self.catalog.repositories.keys().flat_map(|repository| {
+        let cares = self.catalog.repositories.keys().flat_map(|repository| {
             CARES.map(|operation| CareKey {
                 repository: repository.clone(),
                 operation,
+                job: None,
             })
         });
-        let keys: Vec<(CareKey, bool)> = keys
+        let keys: Vec<(CareKey, bool)> = cares
+            .chain(self.copy_keys())
             .map(|key| {
-                let scheduled = self.care_schedule(&key).is_some();
+                // One that follows backups may be late, too.
+                let scheduled = key.job.is_some() || self.care_schedule(&key).is_some();
                 (key, scheduled)
             })
             .collect();
@@ -147,7 +186,7 @@ impl Coordinator {
     fn plan_care(&mut self, key: &CareKey) -> Option<Timestamp> {
         let now = self.parts.clock.now();
         let care = self.cares.get(key)?;
-        let seed = Seed::of_care(&self.parts.machine, &key.repository, key.operation);
+        let seed = self.care_seed(key);
         let Some(timetable) = self.care_timetable(key, seed) else {
             if let Some(care) = self.cares.get_mut(key) {
                 care.plan = None;
@@ -179,16 +218,12 @@ impl Coordinator {
     }
 
     /// Schedules that are others than before count from now on.
-    pub(super) async fn reschedule_cares(&mut self, before: &BTreeMap<RepositoryName, Repository>) {
+    pub(super) async fn reschedule_cares(&mut self, before: &Catalog) {
         let now = self.parts.clock.now();
         let mut marks = Vec::new();
         for (key, care) in &mut self.cares {
-            let repository = self.catalog.repositories.get(&key.repository);
-            let new = repository.and_then(|repository| schedule_of(repository, key.operation));
-            let old = before
-                .get(&key.repository)
-                .and_then(|repository| schedule_of(repository, key.operation));
-            if new == old {
+            let new = care_schedule_in(&self.catalog, key);
+            if new == care_schedule_in(before, key) {
                 continue;
             }
             care.plan = None;
@@ -218,12 +253,12 @@ impl Coordinator {
     /// Makes the appointment for the next time.
     fn agree_on_care(&mut self, key: &CareKey) {
         let next = self.cares.get(key).and_then(|care| care.plan?.next);
-        let at = next.filter(|_| self.pause_of_all().is_none());
+        let at = next.filter(|_| !self.is_care_paused(key));
         self.agenda.set(Appointment::Care(key.clone()), at);
-        self.touch_repository(&key.repository);
+        self.touch_care(key);
     }
 
-    /// A pause of all has begun or ended.
+    /// A pause has begun or ended.
     pub(super) fn agree_on_cares(&mut self) {
         for key in self.cares.keys().cloned().collect::<Vec<_>>() {
             self.agree_on_care(&key);
@@ -262,7 +297,7 @@ impl Coordinator {
         else {
             return;
         };
-        if self.pause_of_all().is_some() {
+        if self.is_care_paused(key) {
             return;
         }
         let due = self
@@ -277,9 +312,8 @@ impl Coordinator {
         let Some(elapse) = Some(due.last).filter(|_| !missed).or(due.catch_up) else {
             tracing::info!(
                 MESSAGE_ID = messages::ELAPSE_PASSED_OVER,
-                "the {} of repository `{}` was to run at {}, which was missed, and its schedule does not catch up",
-                key.operation,
-                key.repository,
+                "the {} was to run at {}, which was missed, and its schedule does not catch up",
+                title_of(key),
                 due.last.at
             );
             batch.seen.push((subject, due.last.at));
@@ -305,27 +339,31 @@ impl Coordinator {
         } else {
             Trigger::Schedule
         };
-        let wish = match key.operation {
-            Operation::Prune => CareWish::Prune(PruneWish::default()),
-            _ => CareWish::Check(None),
+        let run = match key.operation {
+            Operation::Copy => self.copy_run(key, trigger),
+            Operation::Prune => {
+                let run = self.care_run(&key.repository, &CareWish::Prune(PruneWish::default()), trigger);
+                run.map(with_retry)
+            }
+            _ => {
+                let run = self.care_run(&key.repository, &CareWish::Check(None), trigger);
+                run.map(with_retry)
+            }
         };
-        let Some(mut run) = self.care_run(&key.repository, &wish, trigger) else {
-            return;
-        };
+        let Some(mut run) = run else { return };
         run.scheduled = Some(elapse.at);
         run.window = window;
-        run.retry = Some(Retry::default());
         batch.seen.push((subject, elapse.at));
         batch.new.push(run);
     }
 
     /// The unfinished run that does that to the repository.
-    fn active_care(&self, key: &CareKey) -> Option<(RunId, RunState)> {
+    pub(super) fn active_care(&self, key: &CareKey) -> Option<(RunId, RunState)> {
         let unfinished = self.unfinished.iter().filter_map(|id| self.runs.get(id));
         unfinished
             .map(|live| &live.run)
             .find(|run| {
-                run.job.is_none() && run.repository == key.repository && run.operation == key.operation
+                run.job == key.job && run.repository == key.repository && run.operation == key.operation
             })
             .map(|run| (run.id, run.state))
     }
@@ -340,6 +378,7 @@ impl Coordinator {
                 let key = CareKey {
                     repository: name.clone(),
                     operation: Operation::Check,
+                    job: None,
                 };
                 let read = self.cares.get(&key).and_then(|care| care.history.read.clone());
                 CareWork::Check(CheckWork {
@@ -397,6 +436,7 @@ impl Coordinator {
         let key = CareKey {
             repository: name.clone(),
             operation: run.operation,
+            job: None,
         };
         if let Some((active, _)) = self.active_care(&key) {
             return Err(Refusal::new(
@@ -442,12 +482,10 @@ impl Coordinator {
 
     /// What is known of a repository follows from the end itself, for the store may not have it.
     pub(super) fn remember_care(&mut self, run: &Run) {
-        if run.job.is_some() {
-            return;
-        }
         let key = CareKey {
             repository: run.repository.clone(),
             operation: run.operation,
+            job: run.job.clone(),
         };
         let Some(care) = self.cares.get_mut(&key) else {
             return;
@@ -470,7 +508,23 @@ impl Coordinator {
             history.last_good = run.finished;
             history.sums = Some(run.statistics.clone());
         }
-        self.touch_repository(&key.repository);
+        self.touch_care(&key);
+    }
+}
+
+fn with_retry(mut run: Run) -> Run {
+    run.retry = Some(Retry::default());
+    run
+}
+
+/// `check of repository x`, `copy of job x to repository y`.
+fn title_of(key: &CareKey) -> String {
+    match &key.job {
+        Some(job) => format!(
+            "{} of job `{job}` to repository `{}`",
+            key.operation, key.repository
+        ),
+        None => format!("{} of repository `{}`", key.operation, key.repository),
     }
 }
 

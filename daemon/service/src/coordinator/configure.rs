@@ -104,7 +104,7 @@ impl Coordinator {
         self.refresh_histories().await;
         self.refresh_cares().await;
         self.reschedule(&before.jobs).await;
-        self.reschedule_cares(&before.repositories).await;
+        self.reschedule_cares(&before).await;
         self.plan_all().await;
         self.rewatch = true;
         self.touch_all();

@@ -38,6 +38,10 @@ impl Coordinator {
                 let outcome = self.forget(&job, force, options, &who).await;
                 self.reply(answer, outcome).await;
             }
+            Message::Copy(job, repository, options, who, answer) => {
+                let outcome = Box::pin(self.copy(&job, &repository, options, &who)).await;
+                self.reply(answer, outcome).await;
+            }
             Message::Care(repository, wish, options, who, answer) => {
                 let outcome = self.care(&repository, &wish, options, &who).await;
                 self.reply(answer, outcome).await;
@@ -235,9 +239,11 @@ impl Coordinator {
 
     /// Sees to what has come meanwhile, and lets others see what changed.
     pub(super) async fn settle(&mut self) {
-        self.attend().await;
+        // Each apart from the rest, whose future would grow with it.
+        Box::pin(self.attend()).await;
         self.drop_marks().await;
-        self.queue_forgets().await;
+        Box::pin(self.queue_forgets()).await;
+        Box::pin(self.queue_copies()).await;
         // What was seen to may have made something else due; what does so again and again waits for the alarm.
         for _ in 0..ROUNDS {
             if self.agenda.first().is_none_or(|at| at > self.parts.clock.now()) {

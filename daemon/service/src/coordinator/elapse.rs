@@ -253,7 +253,10 @@ impl Coordinator {
         }
         for run in &new {
             entries.push(accepted(self.entry(accepting(run.operation), who), run));
-            seen.extend(run.job.clone().map(Subject::Job).zip(run.scheduled));
+            // What else is scheduled for a job says so itself.
+            let backup = Some(run).filter(|run| run.operation == Operation::Backup);
+            let seen_to = backup.and_then(|run| Some((Subject::Job(run.job.clone()?), run.scheduled?)));
+            seen.extend(seen_to);
         }
         let kept: Vec<Run> = new.iter().chain(&ended).cloned().collect();
         if let Err(error) = self.parts.store.schedule(kept, seen.clone(), entries).await {
@@ -291,7 +294,7 @@ impl Coordinator {
                 why(&run)
             );
             // It begins after whatever else asked for a run.
-            if let Some(job) = &run.job {
+            if let Some(job) = run.job.as_ref().filter(|_| run.operation == Operation::Backup) {
                 self.pending.remove(job);
             }
             self.insert(run);

@@ -98,15 +98,17 @@ impl Coordinator {
 
     /// A worker that was killed could not take its lock out of the repository: others would wait for it.
     fn tidy_after(&self, run: &Run) {
-        let (handle, repository) = (self.handle(), run.repository.clone());
-        tokio::spawn(async move {
-            // Where it fails, the next run on this machine does it.
-            match handle.ask(repository, Work::RemoveDeadLocks, None).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::debug!(?error, "locks of the killed worker may be left"),
-                Err(refusal) => tracing::debug!(%refusal, "locks of the killed worker may be left"),
-            }
-        });
+        for repository in std::iter::once(&run.repository).chain(&run.source) {
+            let (handle, repository) = (self.handle(), repository.clone());
+            tokio::spawn(async move {
+                // Where it fails, the next run on this machine does it.
+                match handle.ask(repository, Work::RemoveDeadLocks, None).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) => tracing::debug!(?error, "locks of the killed worker may be left"),
+                    Err(refusal) => tracing::debug!(%refusal, "locks of the killed worker may be left"),
+                }
+            });
+        }
     }
 
     pub(super) fn at_attempt(&self, id: RunId, attempt: u32) -> Option<Run> {
@@ -167,7 +169,8 @@ impl Coordinator {
         log_end(&run);
         self.remember(&run);
         self.retire_snapshots_after(&run);
-        self.learn_from_forget(&run).await;
+        self.copy_after(&run);
+        Box::pin(self.learn_from_forget(&run)).await;
         Box::pin(self.learn_size_of(&run)).await;
         let job = run.job.clone().filter(|_| run.operation == Operation::Backup);
         self.put_back(run);

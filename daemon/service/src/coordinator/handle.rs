@@ -164,6 +164,17 @@ impl Handle {
             .await
     }
 
+    /// Copies the snapshots of a job into another repository.
+    pub(crate) async fn copy(
+        &self,
+        job: JobName,
+        to: RepositoryName,
+        options: StartOptions,
+    ) -> Result<RunId, Refusal> {
+        self.request(|answer| Message::Copy(job, to, options, self.who(), answer))
+            .await
+    }
+
     /// Applies the retention of a job; whatever the guard says, if it is forced.
     pub(crate) async fn forget(
         &self,

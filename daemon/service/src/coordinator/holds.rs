@@ -150,7 +150,7 @@ impl Coordinator {
 
     /// Nobody knows what a job does whose file has been broken since before this daemon began.
     fn lacks_its_job(&self, run: &Run, now: Timestamp) -> Option<Hold> {
-        let job = run.job.as_ref().filter(|_| run.operation == Operation::Backup)?;
+        let job = run.job.as_ref().filter(|_| needs_its_job(run))?;
         let is_broken = self.catalog.faulty.contains(job) && !self.catalog.jobs.contains_key(job);
         let reason = BlockedBy {
             what: format!("the file of the job `{job}` has faults"),
@@ -190,7 +190,7 @@ impl Coordinator {
 
     /// What is required for a run.
     fn conditions_of<'a>(&'a self, run: &Run) -> &'a [Condition] {
-        let job = run.job.as_ref().filter(|_| run.operation == Operation::Backup);
+        let job = run.job.as_ref().filter(|_| needs_its_job(run));
         let job = job.and_then(|job| self.catalog.jobs.get(job));
         job.map_or(&[], |job| &job.conditions.all)
     }
@@ -368,6 +368,11 @@ impl Coordinator {
             .strftime("%Y-%m-%d %H:%M:%S %Z")
             .to_string()
     }
+}
+
+/// Whether a run does what its job's file says, under the conditions that stand there.
+fn needs_its_job(run: &Run) -> bool {
+    matches!(run.operation, Operation::Backup | Operation::Copy)
 }
 
 #[cfg(test)]

@@ -110,6 +110,7 @@ pub(crate) enum Message {
     Care(RepositoryName, CareWish, StartOptions, Who, Answer<RunId>),
     /// A job's retention is to be applied; whatever the guard says, if the second is set.
     Forget(JobName, bool, StartOptions, Who, Answer<RunId>),
+    Copy(JobName, RepositoryName, StartOptions, Who, Answer<RunId>),
     /// What a forget would be told, and where.
     RetentionPreview(JobName, Option<Timestamp>, Answer<(RepositoryName, Work)>),
     /// What brings back what a run forgot, and where.

@@ -8,6 +8,7 @@ mod agenda;
 mod attend;
 mod care;
 mod configure;
+mod copies;
 mod dispatch;
 mod elapse;
 mod finish;
@@ -50,7 +51,7 @@ pub(crate) use refusal::{Refusal, RefusalKind, shown};
 use state::Live;
 pub(crate) use state::{Coordinator, Parts};
 pub(crate) use views::{
-    CareView, JobView, ManagerView, ProgressView, RepositoryView, RunView, SpaceView, View,
+    CareView, CopyView, JobView, ManagerView, ProgressView, RepositoryView, RunView, SpaceView, View,
 };
 
 #[cfg(test)]

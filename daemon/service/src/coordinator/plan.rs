@@ -217,7 +217,7 @@ impl Coordinator {
         let wanted = |subject: &Subject| match (&query.job, subject) {
             (None, _) => true,
             (Some(job), Subject::Job(name)) => job == name,
-            (Some(_), Subject::Care(_)) => false,
+            (Some(job), Subject::Care(key)) => key.job.as_ref() == Some(job),
         };
         // The next one of each; the first is taken, and the next of the same put in its place.
         let mut heads: BTreeSet<(Timestamp, Subject, usize)> = BTreeSet::new();

@@ -174,6 +174,7 @@ impl Coordinator {
             known_since: history.known_since,
             max_age: plan.map_or(job.max_age, |plan| plan.max_age),
             keeps_too_much: job.retention.is_some() && history.forget_failure.is_some(),
+            copies: self.copy_facts(job),
         };
         let mut health = facts.health(now);
         if self.unread.contains(name) {
@@ -202,6 +203,12 @@ impl Coordinator {
         {
             reason = format!("its retention was not applied: {why}");
         }
+        let own_is_late = facts.own_late_at().is_some_and(|late| late <= now);
+        if let Some(why) = self.copies_reason(job, &facts.copies, now)
+            && (health == Health::Late && !own_is_late || else_well && health == Health::Degraded)
+        {
+            reason = why;
+        }
         if let Some(why) = self.unwatched.get(name).filter(|_| health < Health::Degraded) {
             health = Health::Degraded;
             reason.clone_from(why);
@@ -227,6 +234,7 @@ impl Coordinator {
             last_snapshot: history.last_snapshot.clone(),
             max_age: facts.max_age,
             late_at: facts.late_at(),
+            copies: self.copy_views(job, &facts.copies),
         })
     }
 

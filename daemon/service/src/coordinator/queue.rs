@@ -40,7 +40,7 @@ impl Coordinator {
             let mut failed = false;
             for decision in decide(&queued, &running, limit, now) {
                 match decision {
-                    Decision::Start(id) => failed |= !self.launch(id).await,
+                    Decision::Start(id) => failed |= !Box::pin(self.launch(id)).await,
                     Decision::Wait(id, _) if self.missed_its_moment(id) => {
                         self.skip_held(id).await;
                         failed = true;
@@ -90,6 +90,7 @@ impl Coordinator {
             job: job.cloned(),
             after: configured.map(|job| job.after.clone()).unwrap_or_default(),
             repository: run.repository.clone(),
+            beside: run.source.clone(),
             repository_use: run.operation.repository_use(),
             // Somebody waits for a restore.
             priority: match run.operation {

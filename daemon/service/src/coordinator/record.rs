@@ -103,6 +103,7 @@ pub(super) fn accepting(operation: Operation) -> Action {
         Operation::Backup => Action::RunStart,
         Operation::Restore => Action::RunRestore,
         Operation::Forget => Action::RunForget,
+        Operation::Copy => Action::RunCopy,
         Operation::Check => Action::RunCheck,
         Operation::Prune => Action::RunPrune,
         Operation::Repair => Action::RunRepair,

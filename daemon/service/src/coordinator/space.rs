@@ -57,12 +57,17 @@ impl Coordinator {
         self.sizes.get(name).cloned().unwrap_or_default()
     }
 
-    /// What is known of the room that the next backup of a job needs.
-    pub(super) async fn foresee(&mut self, job: &JobName, repository: &RepositoryName) -> Foreseen {
+    /// What is known of the room that the next backup or copy of a job needs.
+    pub(super) async fn foresee(
+        &mut self,
+        job: &JobName,
+        repository: &RepositoryName,
+        operation: Operation,
+    ) -> Foreseen {
         let query = RunQuery {
             job: Some(job.clone()),
             repository: Some(repository.clone()),
-            operation: Some(Operation::Backup),
+            operation: Some(operation),
             limit: RUNS_LOOKED_AT,
             ..RunQuery::default()
         };
@@ -82,8 +87,13 @@ impl Coordinator {
 
     /// Tells a backup what is foreseen.
     pub(super) async fn foresee_for(&mut self, spec: &mut Spec) {
-        if let (Work::Backup(work), Some(job)) = (&mut spec.work, &spec.job) {
-            work.foreseen = self.foresee(job, &spec.repository.name).await;
+        let (foreseen, operation) = match &mut spec.work {
+            Work::Backup(work) => (&mut work.foreseen, Operation::Backup),
+            Work::Copy(work) => (&mut work.foreseen, Operation::Copy),
+            _ => return,
+        };
+        if let Some(job) = &spec.job {
+            *foreseen = self.foresee(job, &spec.repository.name, operation).await;
         }
     }
 

@@ -38,6 +38,7 @@ impl Coordinator {
                 (Work::Restore(work), Resources::default())
             }
             Operation::Forget => return Err(gone("what is to be forgotten is not known yet")),
+            Operation::Copy => self.copy_work(run)?,
             Operation::Check | Operation::Prune | Operation::Repair => {
                 let work = run.care.clone();
                 let work = work.ok_or_else(|| gone("what was to be done is not known any more"))?;

@@ -325,9 +325,10 @@ fn unknown_run(id: RunId) -> Refusal {
         .hint("`backupctl history` lists the runs that are still known")
 }
 
-/// `backup of home`, `restore from nas`, `check of nas`.
+/// `backup of home`, `copy of home to cloud`, `restore from nas`, `check of nas`.
 pub(super) fn title(run: &Run) -> String {
     match (&run.job, run.operation) {
+        (Some(job), Operation::Copy) => format!("{} of `{job}` to `{}`", run.operation, run.repository),
         (Some(job), _) => format!("{} of `{job}`", run.operation),
         (None, Operation::Restore) => format!("{} from `{}`", run.operation, run.repository),
         (None, _) => format!("{} of `{}`", run.operation, run.repository),

@@ -129,6 +129,8 @@ pub(crate) struct Coordinator {
     pub(super) pending: BTreeMap<JobName, Pending>,
     /// Jobs whose retention is to be applied.
     pub(super) forgets: BTreeSet<JobName>,
+    /// Copies that are to follow a backup.
+    pub(super) copies: BTreeSet<CareKey>,
     /// Snapshots that are gone, and of which something may be said still.
     pub(super) forgotten: BTreeMap<RepositoryName, BTreeSet<String>>,
     /// What is watched for may be something else now.
@@ -208,6 +210,7 @@ impl Coordinator {
             outside: Agenda::default(),
             pending: BTreeMap::new(),
             forgets: BTreeSet::new(),
+            copies: BTreeSet::new(),
             forgotten: BTreeMap::new(),
             rewatch: true,
             awaited: Awaited::default(),
@@ -276,6 +279,7 @@ impl Coordinator {
         self.let_go().await;
         self.look_at_windows().await;
         self.rouse_pending();
+        self.make_up_for_copies();
         self.touch_all();
         self.pump().await;
         self.settle().await;

@@ -61,6 +61,21 @@ pub(crate) struct JobView {
     pub(crate) last_snapshot: Option<String>,
     pub(crate) max_age: Option<SignedDuration>,
     pub(crate) late_at: Option<Timestamp>,
+    pub(crate) copies: Vec<CopyView>,
+}
+
+/// A copy of a job's snapshots.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CopyView {
+    pub(crate) to: RepositoryName,
+    /// As its file says it; nothing where it follows backups.
+    pub(crate) schedule: Option<String>,
+    pub(crate) next: Option<Timestamp>,
+    pub(crate) active_run: Option<RunId>,
+    pub(crate) last_run: Option<RunId>,
+    pub(crate) last_result: Option<RunResult>,
+    pub(crate) last_good: Option<Timestamp>,
+    pub(crate) late_at: Option<Timestamp>,
 }
 
 /// A repository.

@@ -73,7 +73,11 @@ impl ChildLauncher {
             command.env_remove(name);
         }
         for name in &settings.secret_variables {
-            if !matches!(&spec.repository.password, PasswordSource::Environment(wanted) if wanted == name) {
+            let mut opened = std::iter::once(&spec.repository).chain(spec.opened());
+            let is_wanted = opened.any(|repository| {
+                matches!(&repository.password, PasswordSource::Environment(wanted) if wanted == name)
+            });
+            if !is_wanted {
                 command.env_remove(name);
             }
         }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use backupd_core::{
-    protocol::{Spec, Work},
+    protocol::{RepositorySpec, Spec, Work},
     unit::{Request, Unit, unit},
 };
 use jiff::SignedDuration;
@@ -48,10 +48,10 @@ impl Base {
     async fn unit_named(&self, spec: &Spec, id: &str, directory: &Path) -> Result<Unit, LaunchError> {
         let settings = self.settings();
         let repository = spec.repository.local_path();
-        let foreign = match repository.clone().filter(|_| spec.work.opens_repository()) {
-            Some(path) => look(path, ANSWER, is_foreign).await?,
-            None => false,
-        };
+        let mut foreign = false;
+        for path in spec.opened().filter_map(RepositorySpec::local_path) {
+            foreign |= look(path, ANSWER, is_foreign).await?;
+        }
         let made: Vec<PathBuf> = match &spec.work {
             Work::Restore(work) => vec![work.target.clone()],
             Work::Initialize => repository.into_iter().collect(),

@@ -132,7 +132,7 @@ impl Disk {
         };
         let newest = || {
             let of_key = |run: &&Run| {
-                run.job.is_none() && run.repository == key.repository && run.operation == key.operation
+                run.job == key.job && run.repository == key.repository && run.operation == key.operation
             };
             let finished = |run: &&Run| run.state == RunState::Finished;
             self.runs.values().rev().filter(of_key).filter(finished)
@@ -197,6 +197,12 @@ fn subject_of(run: &Run) -> Option<Subject> {
         (None, Operation::Check | Operation::Prune) => Some(Subject::Care(CareKey {
             repository: run.repository.clone(),
             operation: run.operation,
+            job: None,
+        })),
+        (Some(job), Operation::Copy) => Some(Subject::Care(CareKey {
+            repository: run.repository.clone(),
+            operation: run.operation,
+            job: Some(job.clone()),
         })),
         _ => None,
     }
@@ -279,7 +285,8 @@ impl Store for Memory {
         self.write(move |disk| {
             for run in &runs {
                 disk.save(run);
-                if let Some(job) = run.job.as_ref().filter(|_| run.state != RunState::Finished) {
+                let begins = run.operation == Operation::Backup && run.state != RunState::Finished;
+                if let Some(job) = run.job.as_ref().filter(|_| begins) {
                     disk.pending.remove(job);
                 }
             }

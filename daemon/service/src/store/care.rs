@@ -3,7 +3,7 @@
 use backupd_core::{
     clock::Seen,
     failure::Failure,
-    name::RunId,
+    name::{JobName, RunId},
     protocol::ReadUpTo,
     run::{Operation, Run, RunResult, RunState, Statistics},
 };
@@ -22,6 +22,14 @@ pub(super) const NEWEST_GOOD: &str = "SELECT id, result, finished, record FROM r
     WHERE job IS NULL AND repository = ?1 AND operation = ?2 AND result IN ('success', 'partial')
     ORDER BY id DESC LIMIT 1";
 
+/// The same of copies.
+pub(super) const NEWEST_COPY: &str = "SELECT id, result, finished, record FROM runs
+    WHERE job = ?3 AND repository = ?1 AND operation = 'copy' AND ?2 = 'copy' AND state = 'finished' ORDER BY id DESC";
+
+pub(super) const NEWEST_GOOD_COPY: &str = "SELECT id, result, finished, record FROM runs
+    WHERE job = ?3 AND repository = ?1 AND operation = 'copy' AND ?2 = 'copy' AND result IN ('success', 'partial')
+    ORDER BY id DESC LIMIT 1";
+
 /// What is known, in the order of the keys; notes of what has a schedule that it is known since `now` where it was not.
 pub(super) fn histories(
     connection: &Connection,
@@ -35,6 +43,7 @@ pub(super) fn histories(
 
 fn history(connection: &Connection, key: &CareKey, scheduled: bool, now: Timestamp) -> Result<CareHistory> {
     let (repository, operation) = (key.repository.as_str(), key.operation.as_str());
+    let job = name_of_job(key);
     let times = |row: &Row<'_>| {
         let time = |column| -> Result<_> { Ok(row.get::<_, Option<i64>>(column)?.and_then(timestamp)) };
         let (last, newest) = (time(1)?, time(2)?);
@@ -42,14 +51,17 @@ fn history(connection: &Connection, key: &CareKey, scheduled: bool, now: Timesta
     };
     let known = connection
         .prepare_cached(
-            "SELECT known_since, seen_last, seen_newest FROM care WHERE repository = ?1 AND operation = ?2",
+            "SELECT known_since, seen_last, seen_newest FROM care
+             WHERE repository = ?1 AND operation = ?2 AND job = ?3",
         )?
-        .query_row((repository, operation), times)
+        .query_row((repository, operation, job), times)
         .optional()?;
     if known.is_none() && scheduled {
         connection
-            .prepare_cached("INSERT INTO care (repository, operation, known_since) VALUES (?1, ?2, ?3)")?
-            .execute((repository, operation, now.as_microsecond()))?;
+            .prepare_cached(
+                "INSERT INTO care (repository, operation, job, known_since) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute((repository, operation, job, now.as_microsecond()))?;
     }
     let (known_since, seen) = known.unwrap_or((Some(now), Seen::default()));
     let mut history = CareHistory {
@@ -57,8 +69,15 @@ fn history(connection: &Connection, key: &CareKey, scheduled: bool, now: Timesta
         seen,
         ..CareHistory::default()
     };
-    let mut statement = connection.prepare_cached(NEWEST)?;
-    let mut rows = statement.query((repository, operation))?;
+    let (newest, newest_good) = match key.job {
+        Some(_) => (NEWEST_COPY, NEWEST_GOOD_COPY),
+        None => (NEWEST, NEWEST_GOOD),
+    };
+    let mut statement = connection.prepare_cached(newest)?;
+    let mut rows = match key.job {
+        Some(_) => statement.query((repository, operation, job))?,
+        None => statement.query((repository, operation))?,
+    };
     while let Some(row) = rows.next()? {
         let end = End::of(row)?;
         if history.last_run.is_none() {
@@ -75,10 +94,12 @@ fn history(connection: &Connection, key: &CareKey, scheduled: bool, now: Timesta
     }
     drop(rows);
     if history.last_run.is_some() && history.last_good.is_none() {
-        let good = connection
-            .prepare_cached(NEWEST_GOOD)?
-            .query_row((repository, operation), End::of)
-            .optional()?;
+        let mut statement = connection.prepare_cached(newest_good)?;
+        let good = match key.job {
+            Some(_) => statement.query_row((repository, operation, job), End::of),
+            None => statement.query_row((repository, operation), End::of),
+        };
+        let good = good.optional()?;
         if let Some(good) = good {
             (history.last_good, history.sums) = (good.finished, good.record.statistics);
         }
@@ -139,16 +160,23 @@ pub(super) fn ended(connection: &Connection, run: &Run) -> Result<()> {
 pub(super) fn see_to(connection: &Connection, key: &CareKey, elapse: Timestamp) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO care VALUES (:repository, :operation, :elapse, :elapse, :elapse)
-             ON CONFLICT (repository, operation) DO UPDATE SET
+            "INSERT INTO care (repository, operation, job, known_since, seen_last, seen_newest)
+             VALUES (:repository, :operation, :job, :elapse, :elapse, :elapse)
+             ON CONFLICT (repository, operation, job) DO UPDATE SET
                  seen_last = :elapse, seen_newest = max(ifnull(seen_newest, :elapse), :elapse)",
         )?
         .execute(named_params! {
             ":repository": key.repository.as_str(),
             ":operation": key.operation.as_str(),
+            ":job": name_of_job(key),
             ":elapse": elapse.as_microsecond(),
         })
         .map(drop)
+}
+
+/// As the table has it.
+fn name_of_job(key: &CareKey) -> &str {
+    key.job.as_ref().map_or("", JobName::as_str)
 }
 
 /// How a run ended.

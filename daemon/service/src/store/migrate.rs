@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0007_care.sql"),
     include_str!("migrations/0008_snapshots.sql"),
     include_str!("migrations/0009_sizes.sql"),
+    include_str!("migrations/0010_copies.sql"),
 ];
 
 /// The version that this program writes.

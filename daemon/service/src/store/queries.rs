@@ -218,6 +218,13 @@ pub(super) const EXPIRED: &str = "expires <= ?1 AND state = 'finished'
         SELECT 1 FROM runs AS newer WHERE newer.job = runs.job AND newer.id > runs.id
             AND newer.operation = 'forget' AND newer.state = 'finished'
             AND newer.result NOT IN ('cancelled', 'skipped')))
+    AND NOT (operation = 'copy' AND result IN ('success', 'partial') AND NOT EXISTS (
+        SELECT 1 FROM runs AS newer WHERE newer.job = runs.job AND newer.repository = runs.repository
+            AND newer.id > runs.id AND newer.operation = 'copy' AND newer.result IN ('success', 'partial')))
+    AND NOT (operation = 'copy' AND result NOT IN ('cancelled', 'skipped') AND NOT EXISTS (
+        SELECT 1 FROM runs AS newer WHERE newer.job = runs.job AND newer.repository = runs.repository
+            AND newer.id > runs.id AND newer.operation = 'copy' AND newer.state = 'finished'
+            AND newer.result NOT IN ('cancelled', 'skipped')))
     AND NOT (job IS NULL AND operation IN ('check', 'prune') AND result IN ('success', 'partial') AND NOT EXISTS (
         SELECT 1 FROM runs AS newer WHERE newer.job IS NULL AND newer.repository = runs.repository
             AND newer.operation = runs.operation AND newer.id > runs.id

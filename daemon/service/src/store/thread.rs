@@ -11,7 +11,7 @@ use backupd_core::{
     name::{JobName, RepositoryName, RunId},
     pause::Pause,
     protocol::KnownSnapshot,
-    run::{Run, RunState},
+    run::{Operation, Run, RunState},
     space::Sample,
 };
 use jiff::Timestamp;
@@ -205,7 +205,9 @@ impl Store for SqliteStore {
         self.run_with(move |database| {
             let change = |connection: &Connection| {
                 runs.iter().try_for_each(|run| queries::save(connection, run))?;
-                let begun = runs.iter().filter(|run| run.state != RunState::Finished);
+                let begun = runs
+                    .iter()
+                    .filter(|run| run.operation == Operation::Backup && run.state != RunState::Finished);
                 begun
                     .filter_map(|run| run.job.as_ref())
                     .try_for_each(|job| pending::keep(connection, job, None))?;

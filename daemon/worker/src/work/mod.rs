@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod copy;
 mod forget;
 mod keeping;
 mod keys;
@@ -24,6 +25,7 @@ use backupd_engine::SnapshotQuery;
 
 pub(crate) use backup::backup;
 pub(crate) use check::check;
+pub(crate) use copy::copy;
 pub(crate) use forget::{forget, retention_preview};
 pub(crate) use keys::{add_key, keys, recovery, remove_key, reveal};
 pub(crate) use locks::{locks, remove_dead_locks, unlock};

@@ -69,7 +69,11 @@ pub(crate) fn with_room(context: &Context<'_>, ended: Ended) -> Ended {
 
 /// Whether nobody has looked yet how large a repository is into which backups go: once it is worth a list.
 fn is_size_unknown(context: &Context<'_>) -> bool {
-    matches!(&context.spec.work, Work::Backup(work) if work.foreseen.stored.is_none())
+    match &context.spec.work {
+        Work::Backup(work) => work.foreseen.stored.is_none(),
+        Work::Copy(work) => work.foreseen.stored.is_none(),
+        _ => false,
+    }
 }
 
 /// Nothing is known of a place that does not answer.

@@ -220,3 +220,27 @@ fn jobs_ask_nothing_of_restic_that_it_cannot_do() {
     hint: name another file
     ");
 }
+
+#[test]
+fn copies_go_to_what_is_there_and_is_not_backed_up() {
+    let sources = "sources = [\"/home\"]\n";
+    let said = |copies: &str| {
+        faults(
+            &[("home", "nas", &format!("{sources}copies = {copies}"))],
+            &[
+                ("nas", "/srv/a"),
+                ("cloud", "rest:https://x/y"),
+                ("mine", "/home/me/copy"),
+            ],
+        )
+    };
+    assert_eq!(said("[\"cloud\"]"), "");
+    assert_snapshot!(said("[\"cloud\", { to = \"clout\" }]"), @"
+    jobs.d/home.toml:3:20: the repository `clout` is not known
+    hint: did you mean `cloud`?
+    ");
+    assert_snapshot!(said("[\"mine\"]"), @"
+    jobs.d/home.toml:2:12: the repository `mine` lies inside of the source `/home`
+    hint: exclude it: add `/home/me/copy` to `exclude`
+    ");
+}

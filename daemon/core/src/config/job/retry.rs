@@ -12,11 +12,34 @@ use crate::{
     retry::Retry,
 };
 
-const ATTEMPTS: &str = "retry.attempts";
-const INITIAL: &str = "retry.initial";
-const FACTOR: &str = "retry.factor";
-const MAXIMUM: &str = "retry.maximum";
-const DEADLINE: &str = "retry.deadline";
+/// The keys of a table that says how something is tried again.
+struct Keys {
+    table: &'static str,
+    attempts: &'static str,
+    initial: &'static str,
+    factor: &'static str,
+    maximum: &'static str,
+    deadline: &'static str,
+}
+
+/// The keys of a table of this name.
+macro_rules! keys {
+    ($table:literal) => {
+        Keys {
+            table: $table,
+            attempts: concat!($table, ".attempts"),
+            initial: concat!($table, ".initial"),
+            factor: concat!($table, ".factor"),
+            maximum: concat!($table, ".maximum"),
+            deadline: concat!($table, ".deadline"),
+        }
+    };
+}
+
+/// Of a job.
+const JOB: Keys = keys!("retry");
+/// Of a copy of a job.
+const COPY: Keys = keys!("copies.retry");
 
 /// More attempts than this are an outage, not bad luck.
 const MOST_ATTEMPTS: u32 = 100;
@@ -25,22 +48,34 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What the file says; nothing where it does not have the table.
 pub(super) fn retry(reader: &mut Reader<'_>) -> Option<Retry> {
-    let given = reader.has("retry");
-    let retry = reader.table("retry", keys);
+    table(reader, &JOB)
+}
+
+/// The same for a copy.
+pub(super) fn retry_of_copy(reader: &mut Reader<'_>) -> Option<Retry> {
+    table(reader, &COPY)
+}
+
+fn table(reader: &mut Reader<'_>, keys: &Keys) -> Option<Retry> {
+    let given = reader.has(keys.table);
+    let retry = reader.table(keys.table, |reader| inside(reader, keys));
     given.then_some(retry)
 }
 
-fn keys(reader: &mut Reader<'_>) -> Retry {
-    let attempts = reader.scalar(ATTEMPTS);
+fn inside(reader: &mut Reader<'_>, keys: &Keys) -> Retry {
+    // Of several tables of this name each has its own.
+    let needless = [keys.initial, keys.factor, keys.maximum, keys.deadline];
+    let needless: Vec<_> = needless.into_iter().filter(|key| reader.has(key)).collect();
+    let attempts = reader.scalar(keys.attempts);
     let attempts = attempts.and_then(|value| reader.checked(value, attempts_in_all));
-    let initial = wait(reader, INITIAL);
-    let factor = reader.number(FACTOR);
+    let initial = wait(reader, keys.initial);
+    let factor = reader.number(keys.factor);
     let factor = factor.and_then(|value| reader.checked(value, growth));
-    let maximum = wait(reader, MAXIMUM);
-    let deadline = wait(reader, DEADLINE);
+    let maximum = wait(reader, keys.maximum);
+    let deadline = wait(reader, keys.deadline);
 
     if attempts.as_ref().is_some_and(|attempts| attempts.value == 1) {
-        for key in [INITIAL, FACTOR, MAXIMUM, DEADLINE] {
+        for key in needless {
             without_effect(reader, key);
         }
     }

@@ -61,6 +61,13 @@ impl Guard {
         }
     }
 
+    /// The files of a type that this operation has written, or began to.
+    pub(in crate::embedded) fn written(&self, wanted: FileType) -> Vec<Id> {
+        let written = lock(&self.changes.written);
+        let of_type = written.iter().filter(|(tpe, _)| *tpe == wanted);
+        of_type.map(|(_, id)| *id).collect()
+    }
+
     /// Removes a file, unless something speaks against it. One that is gone already is as good.
     pub(super) fn remove_if_allowed(&self, tpe: FileType, id: &Id, cacheable: bool) -> RusticResult<()> {
         if self.failure().is_some() {

@@ -56,6 +56,7 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
             none.add_field("latest").add_field(b"/srv/x".to_vec()),
             Some("run-restore"),
         ),
+        (JOB_INTERFACE, "Copy") => (none.add_field("cloud"), Some("run-copy")),
         (JOB_INTERFACE, "Forget") => (none, Some("run-forget")),
         (RUN_INTERFACE, "Unforget") => (none, Some("run-unforget")),
         (JOB_INTERFACE, "SetEnabled") => (none.add_field(false), Some("job-disable")),
@@ -126,6 +127,14 @@ async fn every_method_that_changes_something_leaves_one_record_of_who_and_what()
             if ["Forget", "Unforget"].contains(&&*method.name()) {
                 let file = bus.stage.configuration("jobs.d/home.toml");
                 let text = crate::testing::read(&file) + "\nretention.keep_last = 3\n";
+                std::fs::write(file, text).unwrap();
+                bus.stage.handle.reload().await.unwrap();
+            }
+            if method.name() == "Copy" {
+                let cloud = bus.stage.configuration("repositories.d/cloud.toml");
+                std::fs::write(cloud, REPOSITORY).unwrap();
+                let file = bus.stage.configuration("jobs.d/home.toml");
+                let text = crate::testing::read(&file) + "\ncopies = [\"cloud\"]\n";
                 std::fs::write(file, text).unwrap();
                 bus.stage.handle.reload().await.unwrap();
             }

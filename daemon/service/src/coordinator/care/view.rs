@@ -26,6 +26,7 @@ impl Coordinator {
             let key = CareKey {
                 repository: name.clone(),
                 operation,
+                job: None,
             };
             let Some(care) = self.cares.get(&key) else {
                 continue;
@@ -58,6 +59,7 @@ impl Coordinator {
         let key = CareKey {
             repository: name.clone(),
             operation,
+            job: None,
         };
         let Some(care) = self.cares.get(&key) else {
             return CareView::default();
@@ -86,6 +88,7 @@ impl Coordinator {
             let key = CareKey {
                 repository: name.clone(),
                 operation,
+                job: None,
             };
             let late = self.cares.get(&key).and_then(late_at).filter(|at| *at > now);
             self.agenda.set(Appointment::CareLate(key), late);

@@ -5,7 +5,7 @@ use std::path::Path;
 use backupd_core::{
     config::{PasswordSource, format_size},
     failure::{Failure, FailureClass},
-    protocol::{Spec, unloadable},
+    protocol::{RepositorySpec, Spec, unloadable},
 };
 
 /// `EXIT_CREDENTIALS` of `systemd.exec(5)`.
@@ -32,13 +32,14 @@ impl End {
             .iter()
             .find(|(_, stored)| stored.is_none())
             .or_else(|| credentials.first())?;
-        let of_password = matches!(&spec.repository.password, PasswordSource::Credential(own) if own == name);
-        Some(unloadable(
-            &spec.repository.name,
-            name,
-            stored.as_ref(),
-            of_password,
-        ))
+        let is_own =
+            |source: &PasswordSource| matches!(source, PasswordSource::Credential(own) if own == name);
+        let has_it = |repository: &&RepositorySpec| {
+            is_own(&repository.password) || repository.sources_of_secrets().any(is_own)
+        };
+        let repository = spec.opened().find(has_it).unwrap_or(&spec.repository);
+        let of_password = is_own(&repository.password);
+        Some(unloadable(&repository.name, name, stored.as_ref(), of_password))
     }
 
     /// In a few words, for a start that failed.

@@ -99,8 +99,11 @@ impl SystemdLauncher {
 
     async fn start(&self, unit: &Unit, spec: &Spec, mut extra: Vec<Extra>) -> Result<(), LaunchError> {
         // A variable would be seen by everybody who looks at the unit.
-        if let PasswordSource::Environment(variable) = &spec.repository.password
-            && spec.work.opens_repository()
+        let variable = spec.opened().find_map(|repository| match &repository.password {
+            PasswordSource::Environment(variable) => Some(variable),
+            _ => None,
+        });
+        if let Some(variable) = variable
             && !extra.iter().any(|(name, _)| *name == INPUT)
             && let Some(secret) = std::env::var_os(variable)
         {

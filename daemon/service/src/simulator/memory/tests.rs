@@ -29,6 +29,7 @@ fn cares() -> Vec<(CareKey, bool)> {
     let key = |operation| CareKey {
         repository: "nas".parse().unwrap(),
         operation,
+        job: None,
     };
     vec![(key(Operation::Check), true), (key(Operation::Prune), false)]
 }

@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 use super::*;
 
 mod conditions;
+mod copies;
 mod file;
 mod resources;
 mod retention;

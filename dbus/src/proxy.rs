@@ -187,6 +187,8 @@ proxies! {
         fn test = "Test"(options: &Options<'_>) -> OwnedFd;
         /// Lists snapshots, oldest first, one JSON record a line. Options: `job` s, `host` s, `tags` as.
         fn open_snapshots = "OpenSnapshots"(options: &Options<'_>) -> OwnedFd;
+        /// What is in the repository, and whose it is, one JSON record a line.
+        fn open_contents = "OpenContents"(options: &Options<'_>) -> OwnedFd;
         /// Lists files of a snapshot, one JSON record a line. Options: `path` ay, `recursive` b, `job` s.
         fn open_listing = "OpenListing"(snapshot: &str, options: &Options<'_>) -> OwnedFd;
         /// Restores a snapshot into an empty directory. Options: `paths` aay, `description` s, `metadata` s.

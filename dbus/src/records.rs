@@ -44,8 +44,11 @@ pub struct Snapshot {
     pub id: String,
     /// When its backup began.
     pub time: Timestamp,
-    /// The job that made it, where its tags say so.
+    /// The job that made it, where its tags say so, or that adopts it.
     pub job: Option<String>,
+    /// Whether the job has not made it, and adopts it.
+    #[serde(default)]
+    pub adopted: bool,
     /// The repository it is in.
     pub repository: String,
     /// Host name.

@@ -12,6 +12,7 @@
     reason = "tests say at once what is wrong"
 )]
 
+mod adopt;
 mod aliases;
 mod audit;
 mod bus;

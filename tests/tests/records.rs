@@ -25,6 +25,7 @@ fn a_snapshot_is_told_as_the_contract_says() {
         id: "ab".repeat(32),
         time: jiff::Timestamp::UNIX_EPOCH,
         job: Some("home".into()),
+        adopted: true,
         repository: "nas".into(),
         host: "here".into(),
         paths: vec!["/home".into()],

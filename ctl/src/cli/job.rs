@@ -50,7 +50,7 @@ pub(crate) struct CreateArgs {
         "repository", "sources", "optional_sources", "exclude", "include", "exclude_if_present", "exclude_caches",
         "exclude_larger_than", "one_file_system", "tags", "host", "description", "compression", "verify",
         "max_age", "disabled", "schedule", "groups", "after", "template", "keep_last", "keep_hourly", "keep_daily",
-        "keep_weekly", "keep_monthly", "keep_yearly",
+        "keep_weekly", "keep_monthly", "keep_yearly", "adopt", "adopt_paths", "adopt_tags",
     ])]
     pub(crate) file: Option<PathBuf>,
     /// What it is for: the rest is filled in for that, as far as nothing else is said
@@ -113,6 +113,16 @@ pub(crate) struct CreateArgs {
     pub(crate) max_age: Option<Period>,
     #[command(flatten)]
     pub(crate) keep: KeepRules,
+    /// Go on with the snapshots that another program has made of this host: what is new is compared with them, and
+    /// retention counts them
+    #[arg(long, value_name = "HOST")]
+    pub(crate) adopt: Option<String>,
+    /// Only with those of exactly these paths
+    #[arg(long = "adopt-path", value_name = "PATH", num_args = 1.., requires = "adopt")]
+    pub(crate) adopt_paths: Vec<PathBuf>,
+    /// Only with those that have exactly these tags
+    #[arg(long = "adopt-tag", value_name = "TAG", requires = "adopt")]
+    pub(crate) adopt_tags: Vec<String>,
     /// Create it switched off
     #[arg(long)]
     pub(crate) disabled: bool,

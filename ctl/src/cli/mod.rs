@@ -32,7 +32,7 @@ pub(crate) use self::{
     moment::{Ahead, Toward, When, moment, usec},
     pause::{PauseArgs, ResumeArgs},
     repair::{RepairArgs, RepairCommand},
-    repository::{AddArgs, RepositoryCommand, SetPasswordArgs, UnlockArgs},
+    repository::{AddArgs, AdoptArgs, KeepArgs, RepositoryCommand, SetPasswordArgs, UnlockArgs},
     retention::{ForgetArgs, PreviewArgs, RetentionCommand},
     runs::{
         CancelArgs, FollowArgs, HistoryArgs, LimitArgs, LimitValues, LogArgs, NoteArgs, ShowArgs, StartArgs,

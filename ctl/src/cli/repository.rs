@@ -14,6 +14,7 @@ use super::key::{KeyCommand, RecoverySheetArgs};
 #[derive(Debug, Subcommand)]
 pub(crate) enum RepositoryCommand {
     Add(Box<AddArgs>),
+    Adopt(Box<AdoptArgs>),
     /// Create a repository at its place
     #[command(after_help = "Examples:\n  backupctl repository init nas")]
     Init(RepositoryName),
@@ -48,6 +49,77 @@ pub(crate) enum RepositoryCommand {
         after_help = "Examples:\n  backupctl repository stats nas\n  backupctl repository stats nas --json"
     )]
     Stats(RepositoryName),
+    /// List snapshots that no job here owns, and those that should be there and are gone
+    #[command(
+        long_about = "Lists what nobody looks after: snapshots in a repository that no job here owns, by host, paths and \
+            tags, for which no retention is applied; and snapshots that jobs have stored, that backupd has not removed, \
+            and that are gone all the same. Nothing is changed.",
+        after_help = "Examples:\n  backupctl repository orphans nas\n  backupctl repository orphans nas --json"
+    )]
+    Orphans(RepositoryName),
+}
+
+/// Take over a repository that exists, with its snapshots
+#[derive(Debug, Args)]
+#[command(
+    long_about = "Takes over a repository that exists, such as one that stock restic has made: tells the daemon of it as \
+        `add` does, opens it, lists whose snapshots are there, and says how jobs go on with them. Nothing in it is changed. \
+        Without a way to the password it is asked for, tried, and kept.\n\n\
+        Without `--url` it looks into one that the daemon knows already.",
+    after_help = "Examples:\n  \
+        backupctl repository adopt old --url /mnt/restic\n  \
+        backupctl repository adopt old --url /mnt/restic --password-file /root/restic-password\n  \
+        backupctl repository adopt nas --url sftp:backup@nas:/srv/backup --ssh-key /root/.ssh/nas\n  \
+        backupctl repository adopt old"
+)]
+pub(crate) struct AdoptArgs {
+    /// Name of the repository: a new one with `--url`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Directory of the repository, or an address as restic writes it (sftp:, rest:, s3:, webdav:, rclone:)
+    #[arg(long, value_name = "PATH|URL")]
+    pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+    /// Read the password from standard input instead of asking for it
+    #[arg(long, group = "password", requires = "url")]
+    pub(crate) stdin: bool,
+    /// File whose first line is the password
+    #[arg(long, value_name = "FILE", group = "password", requires = "url")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Program that prints the password, with its arguments; takes all that follows
+    #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true, group = "password", requires = "url")]
+    pub(crate) password_command: Vec<String>,
+    /// Name of a systemd credential that holds the password
+    #[arg(long, value_name = "NAME", group = "password", requires = "url")]
+    pub(crate) password_credential: Option<String>,
+    /// What reads and writes it: the engine that is built in, or the restic program
+    #[arg(long, value_name = "ENGINE", requires = "url", value_parser = PossibleValuesParser::new(["embedded", "restic"])
+        .try_map(|word| word.parse::<EngineName>()))]
+    pub(crate) engine: Option<EngineName>,
+    /// One line for people
+    #[arg(long, value_name = "TEXT", requires = "url")]
+    pub(crate) description: Option<String>,
+}
+
+impl AdoptArgs {
+    /// What `add` would be told; nothing for a repository that is known already.
+    pub(crate) fn addition(&self) -> Option<AddArgs> {
+        Some(AddArgs {
+            name: self.name.clone(),
+            url: self.url.clone()?,
+            place: self.place.clone(),
+            password: PasswordArgs {
+                password_file: self.password_file.clone(),
+                password_command: self.password_command.clone(),
+                password_credential: self.password_credential.clone(),
+                generate_password: false,
+            },
+            engine: self.engine,
+            description: self.description.clone(),
+            init: false,
+        })
+    }
 }
 
 /// Remove locks that nobody holds any more
@@ -125,7 +197,7 @@ pub(crate) struct AddArgs {
 }
 
 /// How a remote place is reached.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Remote places")]
 pub(crate) struct PlaceArgs {
     /// Who logs in: user name or id of a key (rest:, webdav:, s3:)
@@ -226,7 +298,7 @@ pub(crate) struct SetPasswordArgs {
 }
 
 /// In what a password is kept.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[group(multiple = false)]
 pub(crate) struct KeepArgs {
     /// Keep it as an encrypted credential of systemd, or not at all

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use backupd_core::{
     config::{
-        Fault, Template, Verify,
+        Adopts, Fault, Template, Verify,
         edit::{self, JobDraft, render_job},
     },
     name::{JobName, RepositoryName},
@@ -132,7 +132,20 @@ fn draft(arguments: &CreateArgs) -> Result<JobDraft, Failure> {
         enabled: arguments.disabled.then_some(false),
         max_age: arguments.max_age.map(|age| age.0),
         retention: arguments.keep.rules(),
+        adopts: adopts(arguments).into_iter().collect(),
         ..JobDraft::default()
+    })
+}
+
+/// What of others the job is to take for its own.
+fn adopts(arguments: &CreateArgs) -> Option<Adopts> {
+    fn said<T: Clone>(items: &[T]) -> Option<Vec<T>> {
+        (!items.is_empty()).then(|| items.to_vec())
+    }
+    Some(Adopts {
+        host: arguments.adopt.clone()?,
+        paths: said(&arguments.adopt_paths),
+        tags: said(&arguments.adopt_tags),
     })
 }
 

@@ -5,6 +5,7 @@ mod cancel;
 mod care;
 mod config;
 mod confirm;
+mod contents;
 mod copy;
 mod history;
 mod job;

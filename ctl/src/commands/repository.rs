@@ -12,7 +12,7 @@ use backupd_core::{
 use backupd_dbus::{CareProperties, ExitCode, RepositoryInfo, RepositoryProperties};
 use serde::Serialize;
 
-use super::{Context, keys, locks, password, recovery, set_password, space, text, validate};
+use super::{Context, contents, keys, locks, password, recovery, set_password, space, text, validate};
 use crate::{
     cli::{AddArgs, RepositoryCommand},
     connect::Daemon,
@@ -32,6 +32,8 @@ use crate::{
 pub(super) async fn run(context: &Context<'_>, command: RepositoryCommand) -> Done {
     match command {
         RepositoryCommand::Add(arguments) => add(context, &arguments).await,
+        RepositoryCommand::Adopt(arguments) => contents::adopt(context, &arguments).await,
+        RepositoryCommand::Orphans(arguments) => contents::orphans(context, &arguments.name).await,
         RepositoryCommand::Init(arguments) => {
             let daemon = Daemon::connect(context).await?;
             daemon.objects().await?.known_repository(&arguments.name)?;
@@ -51,10 +53,6 @@ pub(super) async fn run(context: &Context<'_>, command: RepositoryCommand) -> Do
 
 async fn add(context: &Context<'_>, arguments: &AddArgs) -> Done {
     let output = context.output;
-    let name: Name = arguments
-        .name
-        .parse()
-        .map_err(|error: NameError| Failure::usage(format!("`{}` is no name: {error}", arguments.name)))?;
     let without_password = arguments.password.is_empty();
     if without_password && arguments.init {
         return Err(Failure::usage("`--init` needs a password").hint(
@@ -62,6 +60,53 @@ async fn add(context: &Context<'_>, arguments: &AddArgs) -> Done {
         ));
     }
     let daemon = Daemon::connect(context).await?;
+    let Added {
+        name,
+        generated,
+        configuration,
+    } = register(context, &daemon, arguments).await?;
+    if let Some(file) = &generated {
+        output.note(&warning(output, file));
+    }
+    if arguments.init {
+        return initialize(context, &daemon, name.as_str()).await;
+    }
+    if output.json {
+        let repository = serde_json::json!({ "name": name.as_str(), "configuration": configuration });
+        output.document(&Document::new("repository", repository))?;
+    } else {
+        if without_password {
+            let command = context.scope.command(&format!("repository set-password {name}"));
+            output.note(&format!("it has no password yet: set it with `{command}`"));
+        }
+        let create = context.scope.command(&format!("repository init {name}"));
+        let adopt = context.scope.command(&format!("repository adopt {name}"));
+        output.note(&format!(
+            "if there is none at its place yet, create it with `{create}`; if there is one, `{adopt}` shows what is in it"
+        ));
+    }
+    Ok(SUCCESS)
+}
+
+/// A repository that has a file now.
+pub(super) struct Added {
+    pub(super) name: Name,
+    /// Where its new password is.
+    generated: Option<PathBuf>,
+    configuration: String,
+}
+
+/// Has the daemon write the file of a new repository, and says so.
+pub(super) async fn register(
+    context: &Context<'_>,
+    daemon: &Daemon,
+    arguments: &AddArgs,
+) -> Result<Added, Failure> {
+    let output = context.output;
+    let name: Name = arguments
+        .name
+        .parse()
+        .map_err(|error: NameError| Failure::usage(format!("`{}` is no name: {error}", arguments.name)))?;
     let objects = daemon.objects().await?;
     if objects.repository(name.as_str()).is_some() {
         let message = format!("the repository `{name}` exists already");
@@ -97,26 +142,11 @@ async fn add(context: &Context<'_>, arguments: &AddArgs) -> Done {
     if !output.json {
         output.line(format!("added the repository `{name}`"))?;
     }
-    if let Some(file) = &generated {
-        output.note(&warning(output, file));
-    }
-    if arguments.init {
-        return initialize(context, &daemon, name.as_str()).await;
-    }
-    if output.json {
-        let repository = serde_json::json!({ "name": name.as_str(), "configuration": configuration });
-        output.document(&Document::new("repository", repository))?;
-    } else {
-        if without_password {
-            let command = context.scope.command(&format!("repository set-password {name}"));
-            output.note(&format!("it has no password yet: set it with `{command}`"));
-        }
-        let command = context.scope.command(&format!("repository init {name}"));
-        output.note(&format!(
-            "if there is none at its place yet, create it with `{command}`"
-        ));
-    }
-    Ok(SUCCESS)
+    Ok(Added {
+        name,
+        generated,
+        configuration,
+    })
 }
 
 /// What nobody should overlook.

@@ -12,14 +12,24 @@ use super::{
 use crate::{
     cli::SetPasswordArgs,
     connect::Daemon,
-    errors::{Done, SUCCESS},
+    errors::{Done, Failure, SUCCESS},
     output::{escape::escape, json::Document},
 };
 
 pub(super) async fn run(context: &Context<'_>, arguments: &SetPasswordArgs) -> Done {
-    let name = &arguments.name;
     let daemon = Daemon::connect(context).await?;
-    daemon.objects().await?.known_repository(name)?;
+    daemon.objects().await?.known_repository(&arguments.name)?;
+    let stored = store(context, &daemon, arguments).await?;
+    tell(context, arguments, &stored)
+}
+
+/// Hands the password over.
+pub(super) async fn store(
+    context: &Context<'_>,
+    daemon: &Daemon,
+    arguments: &SetPasswordArgs,
+) -> Result<PasswordProperties, Failure> {
+    let name = &arguments.name;
     let password = handed_over(
         context,
         &Given {
@@ -38,13 +48,12 @@ pub(super) async fn run(context: &Context<'_>, arguments: &SetPasswordArgs) -> D
     if arguments.unchecked {
         options.insert("unchecked", true.into());
     }
-    let stored = daemon
+    daemon
         .repository(name)
         .await?
         .set_password(zbus::Fd::from(password.as_fd()), &options)
         .await
-        .map_err(|error| daemon.failure(error))?;
-    tell(context, arguments, &stored)
+        .map_err(|error| daemon.failure(error))
 }
 
 fn tell(context: &Context<'_>, arguments: &SetPasswordArgs, stored: &PasswordProperties) -> Done {

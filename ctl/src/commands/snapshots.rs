@@ -102,6 +102,15 @@ async fn read(daemon: &Daemon, name: &str, arguments: &SnapshotsArgs) -> Result<
     Records::new(fd).collect()
 }
 
+/// Whose it is; by whom it was made, too, where that is another one.
+fn job_of(snapshot: &Snapshot) -> String {
+    match &snapshot.job {
+        Some(job) if snapshot.adopted => format!("{job}, adopted"),
+        Some(job) => job.clone(),
+        None => "–".to_owned(),
+    }
+}
+
 fn table(output: &Output, snapshots: &[Snapshot], several: bool) -> Table {
     let mut columns = vec!["SNAPSHOT", "TIME", "AGE", "JOB"];
     if several {
@@ -121,7 +130,7 @@ fn table(output: &Output, snapshots: &[Snapshot], several: bool) -> Table {
             Cell::styled(human::short(&snapshot.id), output.look.palette.strong),
             human::compact(snapshot.time, &output.zone).into(),
             human::relative(snapshot.time, output.now).into(),
-            snapshot.job.as_deref().unwrap_or("–").into(),
+            job_of(snapshot).into(),
         ];
         if several {
             row.push(snapshot.repository.as_str().into());

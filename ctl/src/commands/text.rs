@@ -44,6 +44,16 @@ pub(super) fn read(file: &Path) -> Result<String, Failure> {
     text.map_err(|error| Failure::file("read", file, &error))
 }
 
+/// As a shell reads it.
+pub(super) fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

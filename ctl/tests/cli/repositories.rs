@@ -157,7 +157,7 @@ async fn a_repository_is_added_with_a_password_from_elsewhere() {
     added the repository `new`
     --- stderr
     it has no password yet: set it with `backupctl repository set-password new`
-    if there is none at its place yet, create it with `backupctl repository init new`
+    if there is none at its place yet, create it with `backupctl repository init new`; if there is one, `backupctl repository adopt new` shows what is in it
     ");
     let calls = world.fake.calls().concat();
     assert!(

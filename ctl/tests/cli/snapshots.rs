@@ -59,6 +59,7 @@ async fn a_repository_that_fails_does_not_hide_the_others() {
           "id": "4f5e6a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091",
           "time": "<time>",
           "job": "home",
+          "adopted": false,
           "repository": "nas",
           "host": "laptop",
           "paths": [

@@ -6,8 +6,8 @@
 use std::{env, path::PathBuf, process::ExitCode};
 
 use backupd_engine::{
-    Access, BackupRequest, Cancellation, Embedded, Engine, EngineError, ErrorKind, Observer, ParentQuery,
-    Password, Phase, Progress, RestoreRequest, Result, SnapshotQuery, Warning,
+    Access, BackupRequest, Cancellation, Embedded, Engine, EngineError, ErrorKind, Observer, Password, Phase,
+    Progress, RestoreRequest, Result, Series, SnapshotQuery, Warning,
 };
 
 const USAGE: &str = "usage: bare init REPO | bare backup REPO PATH… | bare restore REPO SNAPSHOT DIR";
@@ -47,9 +47,10 @@ fn run(arguments: &[&str]) -> Result<()> {
                 sources: paths.iter().map(PathBuf::from).collect(),
                 host: NAME.to_owned(),
                 tags: vec![NAME.to_owned()],
-                parent: Some(ParentQuery {
-                    host: NAME.to_owned(),
+                parent: Some(Series {
+                    host: Some(NAME.to_owned()),
                     tag: NAME.to_owned(),
+                    ..Series::default()
                 }),
                 program_version: format!("{NAME} {}", env!("CARGO_PKG_VERSION")),
                 ..BackupRequest::default()

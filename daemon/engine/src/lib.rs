@@ -36,7 +36,8 @@ pub use report::{
     SnapshotInfo, VerifyReport,
 };
 pub use request::{
-    BackupRequest, CopyRequest, ListRequest, ParentQuery, RestoreRequest, SnapshotQuery, VerifyLevel,
+    BackupRequest, CopyRequest, ListRequest, RestoreRequest, Series, SnapshotGroup, SnapshotQuery,
+    VerifyLevel,
 };
 pub use restic::Restic;
 pub use space::{Allowance, GroupReport, Room, ScanReport, Space, StatisticsReport, StatisticsRequest};

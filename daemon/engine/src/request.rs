@@ -32,7 +32,7 @@ pub struct BackupRequest {
     /// Free text in the snapshot.
     pub description: Option<String>,
     /// Which earlier snapshot to compare with; `None` reads every file.
-    pub parent: Option<ParentQuery>,
+    pub parent: Option<Series>,
     /// zstd level: 0 stores as is, `None` takes the repository's own.
     pub compression: Option<i32>,
     /// The program's name and version in the snapshot.
@@ -54,13 +54,28 @@ pub struct CopyRequest {
     pub allowance: Allowance,
 }
 
-/// The newest snapshot of this host with this tag is the parent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParentQuery {
-    /// Host name.
-    pub host: String,
-    /// A tag that the snapshot must carry.
+/// Snapshots that follow one another; the newest of them is the parent of the next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Series {
+    /// Of this host, those with the tag; of all hosts where `None`.
+    pub host: Option<String>,
+    /// A tag that they carry.
     pub tag: String,
+    /// What is of the series without the tag.
+    pub adopted: Vec<SnapshotGroup>,
+}
+
+/// Snapshots that somebody made alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SnapshotGroup {
+    /// Of this host.
+    pub host: String,
+    /// Of exactly these paths, in any order; of any where `None`.
+    pub paths: Option<Vec<PathBuf>>,
+    /// With exactly these tags, in any order; with any where `None`.
+    pub tags: Option<Vec<String>>,
+    /// None with a tag that begins so.
+    pub without: Option<String>,
 }
 
 /// Which snapshots to list. Empty fields match all.
@@ -70,6 +85,8 @@ pub struct SnapshotQuery {
     pub host: Option<String>,
     /// Only with all of these tags.
     pub tags: Vec<String>,
+    /// Only of this series.
+    pub series: Option<Series>,
 }
 
 /// How much is checked after a backup.

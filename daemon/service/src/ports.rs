@@ -17,7 +17,7 @@ use backupd_core::{
     failure::{Failure, FailureClass},
     name::{JobName, RepositoryName, RunId},
     pause::Pause,
-    protocol::{CareWork, KnownSnapshot, ReadData, ReadUpTo, Spec},
+    protocol::{CareWork, KnownSnapshot, OwnedSnapshot, ReadData, ReadUpTo, Spec},
     resources::Limits,
     run::{Operation, Run, RunResult, RunState, Statistics, Trigger},
     space::Sample,
@@ -123,6 +123,11 @@ pub(crate) trait Store: Send + Sync {
         repository: RepositoryName,
         job: JobName,
     ) -> Reply<'_, Result<Vec<KnownSnapshot>, StoreError>>;
+    /// Snapshots that jobs have had in a repository, and that no run of ours has forgotten.
+    fn owned_snapshots(
+        &self,
+        repository: RepositoryName,
+    ) -> Reply<'_, Result<Vec<OwnedSnapshot>, StoreError>>;
     /// Keeps what a look at all snapshots of a job has shown.
     fn learn_snapshots(&self, news: SnapshotNews) -> Reply<'_, Result<(), StoreError>>;
     /// Snapshots that this run had forgotten are there again.

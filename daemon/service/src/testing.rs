@@ -19,7 +19,7 @@ use backupd_core::{
     failure::{Failure, FailureClass},
     name::{JobName, RepositoryName, RunId},
     pause::Pause,
-    protocol::{CredentialStores, Event, EventKind, KnownSnapshot, Spec},
+    protocol::{CredentialStores, Event, EventKind, KnownSnapshot, OwnedSnapshot, Spec},
     resources::Limits,
     run::{Run, RunResult},
     space::Sample,
@@ -349,6 +349,13 @@ impl Store for FailingStore {
         job: JobName,
     ) -> Reply<'_, Result<Vec<KnownSnapshot>, StoreError>> {
         self.real.snapshots(repository, job)
+    }
+
+    fn owned_snapshots(
+        &self,
+        repository: RepositoryName,
+    ) -> Reply<'_, Result<Vec<OwnedSnapshot>, StoreError>> {
+        self.real.owned_snapshots(repository)
     }
 
     fn learn_snapshots(&self, news: SnapshotNews) -> Reply<'_, Result<(), StoreError>> {

@@ -274,6 +274,7 @@ fn work(
         Work::Locks => work::locks(&context, answer),
         Work::Unlock(work) => work::unlock(&context, work, answer),
         Work::Snapshots { filter } => work::snapshots(&context, filter, answer),
+        Work::Contents(work) => work::contents(&context, work, answer),
         Work::List(work) => work::list(&context, work, answer),
         Work::Statistics(work) => work::statistics(&context, work, answer),
         Work::Estimate(work) => work::estimate(&context, work, answer),

@@ -219,6 +219,7 @@ fn sensible(spec: &Spec) -> Result<(), String> {
         | Work::Locks
         | Work::Unlock(_)
         | Work::Snapshots { .. }
+        | Work::Contents(_)
         | Work::Statistics(_)
         | Work::Reach { .. } => Ok(()),
     }

@@ -63,6 +63,7 @@ pub(crate) fn backup_spec() -> Spec {
             one_file_system: false,
             tags: vec![],
             host: None,
+            adopts: vec![],
             description: None,
             compression: None,
             verify: Verify::Snapshot,

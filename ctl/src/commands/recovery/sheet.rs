@@ -6,6 +6,8 @@ use backupd_core::protocol::{KeyRecord, RecoveryRecord};
 use jiff::tz::TimeZone;
 use zeroize::Zeroizing;
 
+use crate::commands::text::quoted;
+
 /// As wide as paper and terminals are.
 const WIDTH: usize = 78;
 
@@ -214,16 +216,6 @@ fn steps(sheet: &Sheet<'_>, page: &mut Page) {
         "",
         "More: https://restic.readthedocs.io. Print this sheet anew when the address or the password changes.",
     );
-}
-
-/// As a shell reads it.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 /// What others chose, without what would move the cursor.

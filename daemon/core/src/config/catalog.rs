@@ -51,6 +51,7 @@ impl Catalog {
             &mut faults,
         );
         self.no_shared_url(&file_of, &mut faults);
+        self.no_shared_history(job_file, &mut faults);
         for (name, job) in &self.jobs {
             let file = job_file(name);
             faults.extend(self.unknown_after(&file, job));
@@ -111,6 +112,33 @@ impl Catalog {
             }
         }
         faults
+    }
+
+    /// What two jobs take for their own is let go by the rules of either.
+    fn no_shared_history(&self, file_of: impl Fn(&JobName) -> PathBuf, faults: &mut Vec<Fault>) {
+        for (name, job) in &self.jobs {
+            for (index, adopts) in job.adopts.iter().enumerate() {
+                let first = self
+                    .jobs
+                    .iter()
+                    .take_while(|(other, _)| *other != name)
+                    .find(|(_, other)| {
+                        other.repository == job.repository
+                            && other.adopts.iter().any(|others| others.overlaps(adopts))
+                    });
+                let Some((first, _)) = first else { continue };
+                let message = format!(
+                    "the job `{first}` adopts snapshots of the host {} that are meant here, too",
+                    quoted(&adopts.host)
+                );
+                faults.push(
+                    Fault::new(&file_of(name), message)
+                        .at(job.origin.item("adopts", index))
+                        .key("adopts")
+                        .hint("a snapshot is of one job: say with `paths` or `tags` which are whose"),
+                );
+            }
+        }
     }
 
     fn unknown_repository(&self, file: &Path, job: &Job) -> Fault {

@@ -24,6 +24,7 @@ use crate::{
     schedule::{Conflict, Schedule, Timetable},
 };
 
+mod adopts;
 mod conditions;
 pub(super) mod copies;
 mod resources;
@@ -32,6 +33,7 @@ mod retry;
 mod triggers;
 pub(super) mod values;
 
+pub use adopts::Adopts;
 pub use copies::JobCopy;
 pub use triggers::{PathChange, Triggers};
 
@@ -96,6 +98,8 @@ pub struct Job {
     pub tags: Vec<String>,
     /// The host name in the snapshots, if not the machine's.
     pub host: Option<String>,
+    /// What others have made and counts as made by it: it is compared with, listed, and let go as its own.
+    pub adopts: Vec<Adopts>,
     /// One line for people.
     pub description: Option<String>,
     /// Zstandard level, 0 to [`MAX_COMPRESSION`]; the engine's own choice if not set.
@@ -171,6 +175,7 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
     let one_file_system = reader.boolean("one_file_system", false);
     let tags = tags(&mut reader);
     let host = reader.parsed("host", values::host);
+    let adopts = adopts::adopts(&mut reader);
     let description = reader.string("description");
     let compression = reader.scalar("compression");
     let compression = compression.and_then(|level| reader.checked(level, values::compression_level));
@@ -205,6 +210,7 @@ pub fn parse_job(file: &Path, name: &JobName, text: &str) -> Result<Job, Vec<Fau
         one_file_system,
         tags,
         host: host.map(|host| host.value),
+        adopts,
         description: description.map(|text| text.value),
         compression: compression.map(|level| level.value),
         verify: verify.map_or_else(Verify::default, |verify| verify.value),

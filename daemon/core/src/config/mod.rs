@@ -30,7 +30,9 @@ pub use care::{Care, CheckCare, PruneCare};
 pub use catalog::{Catalog, Entry};
 pub use fault::Fault;
 pub use files::{is_configuration_file, name_from_file};
-pub use job::{Job, JobCopy, MAX_COMPRESSION, PathChange, Triggers, Verify, parse_job, repository_of};
+pub use job::{
+    Adopts, Job, JobCopy, MAX_COMPRESSION, PathChange, Triggers, Verify, parse_job, repository_of,
+};
 pub use origin::Origin;
 pub use place::Position;
 pub use repository::{

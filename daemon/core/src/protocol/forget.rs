@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config::Adopts,
     name::JobName,
     retention::{Decision, Objection, Rules, SnapshotFacts},
 };
@@ -19,6 +20,9 @@ pub struct ForgetWork {
     /// Host name in them; the machine's own where `None`. Those of another machine's job of the same name are not this
     /// one's.
     pub host: Option<String>,
+    /// What others have made and is let go as its own, of whatever machine.
+    #[serde(default)]
+    pub adopts: Vec<Adopts>,
     /// What is kept.
     pub rules: Rules,
     /// Name of the zone in which days are told; the machine's own where `None`.

@@ -4,6 +4,7 @@
 //! [`Progress`] datagrams, which may be lost. `events.schema.json` beside this file describes the events.
 
 mod care;
+mod contents;
 mod copy;
 mod credentials;
 mod event;
@@ -20,6 +21,7 @@ mod told;
 mod watch;
 
 pub use care::{CareWork, CheckWork, MaxUnused, PruneWork, ReadData, ReadUpTo, RepairWork, UnknownAmount};
+pub use contents::{ContentsRecord, ContentsWork, OwnedSnapshot, SnapshotGroupRecord};
 pub use copy::CopyWork;
 pub use credentials::{CredentialStores, StoredCredential, undecryptable, unloadable};
 pub use event::{EVENTS_VERSION, Event, EventError, EventKind, Holder};
@@ -38,7 +40,7 @@ pub use space::{
     StatisticsWork,
 };
 pub use spec::{
-    BackupWork, Keep, ListWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,
+    BackupWork, JobOwner, Keep, ListWork, RepositorySpec, RestoreWork, SPEC_VERSION, SnapshotFilter, Spec,
     StorePasswordWork, WatchWork, Work, job_of_tags, job_tag,
 };
 pub use watch::WatchRecord;

@@ -103,8 +103,11 @@ pub struct SnapshotRecord {
     pub id: String,
     /// When its backup began.
     pub time: Timestamp,
-    /// The job that made it, where its tags say so.
+    /// The job that made it, where its tags say so, or that adopts it.
     pub job: Option<String>,
+    /// Whether the job has not made it, and adopts it.
+    #[serde(default)]
+    pub adopted: bool,
     /// The repository it is in, as configured.
     pub repository: String,
     /// Host name.

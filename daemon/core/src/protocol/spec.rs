@@ -9,12 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AddKeyWork, CheckWork, CopyWork, CredentialStores, EndRotationWork, EstimateWork, Foreseen, ForgetWork,
-    PruneWork, RemoveKeyWork, RepairWork, RetentionPreview, RotateKeyWork, StatisticsWork, StoredCredential,
-    UnforgetWork, UnlockWork,
+    AddKeyWork, CheckWork, ContentsWork, CopyWork, CredentialStores, EndRotationWork, EstimateWork, Foreseen,
+    ForgetWork, PruneWork, RemoveKeyWork, RepairWork, RetentionPreview, RotateKeyWork, StatisticsWork,
+    StoredCredential, UnforgetWork, UnlockWork,
 };
 use crate::{
-    config::{Credentials, EngineName, PasswordSource, Reach, Secret, SnapshotMark, Verify},
+    config::{Adopts, Credentials, EngineName, PasswordSource, Reach, Secret, SnapshotMark, Verify},
     name::{CredentialName, JobName, RepositoryName, RunId},
     resources::Resources,
     space::Room,
@@ -202,6 +202,8 @@ pub enum Work {
         /// Which.
         filter: SnapshotFilter,
     },
+    /// Say what is in the repository, and whose it is; answers [`ContentsRecord`](super::ContentsRecord)s.
+    Contents(ContentsWork),
     /// List files of a snapshot; answers [`EntryRecord`](super::EntryRecord)s.
     List(ListWork),
     /// What the repository stores, and for whom; answers a [`StatisticsRecord`](super::StatisticsRecord).
@@ -295,6 +297,9 @@ pub struct BackupWork {
     pub tags: Vec<String>,
     /// Host name in the snapshot; the machine's own where `None`.
     pub host: Option<String>,
+    /// What others have made and it may be compared with.
+    #[serde(default)]
+    pub adopts: Vec<Adopts>,
     /// Free text in the snapshot.
     pub description: Option<String>,
     /// zstd level, 0 for none.
@@ -402,6 +407,20 @@ pub struct SnapshotFilter {
     pub host: Option<String>,
     /// Only with all of these tags.
     pub tags: Vec<String>,
+    /// The jobs that store into the repository, and what of others each takes for its own.
+    pub owners: Vec<JobOwner>,
+}
+
+/// What a job takes for its own in a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobOwner {
+    /// The job.
+    pub job: JobName,
+    /// Host name in what it makes; the machine's own where `None`.
+    pub host: Option<String>,
+    /// What others have made.
+    pub adopts: Vec<Adopts>,
 }
 
 /// The tag that marks the snapshots of a job.

@@ -177,6 +177,7 @@ fn description(spec: &Spec) -> String {
         (Work::Estimate(_), Some(job)) => format!("Estimate of the next backup of job {job}"),
         (Work::Estimate(_), None) => format!("Estimate of a backup to repository {repository}"),
         (Work::Reach { .. }, _) => "Look for hosts that backups wait for".to_owned(),
+        (Work::Contents(_), _) => format!("Inventory of backup repository {repository}"),
         (Work::Snapshots { .. } | Work::List(_), _) => format!("Listing of backup repository {repository}"),
     }
 }

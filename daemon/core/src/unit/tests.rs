@@ -13,7 +13,7 @@ use crate::{
     config::{Credentials, EngineName, PasswordSource, Reach, Secret, Verify},
     name::RunId,
     protocol::{
-        BackupWork, CheckWork, CopyWork, CredentialStores, EndRotationWork, EstimateWork,
+        BackupWork, CheckWork, ContentsWork, CopyWork, CredentialStores, EndRotationWork, EstimateWork,
         FORGOTTEN_DIRECTORY, Foreseen, ForgetWork, Keep, PruneWork, ReadData, ReadUpTo, RepairWork,
         RepositorySpec, RestoreWork, RetentionPreview, RotateKeyWork, SPEC_VERSION, SnapshotFilter, Spec,
         StatisticsWork, StorePasswordWork, UnforgetWork, WatchWork, Work,
@@ -37,6 +37,7 @@ fn backup() -> Work {
         one_file_system: false,
         tags: Vec::new(),
         host: None,
+        adopts: Vec::new(),
         description: None,
         compression: None,
         verify: Verify::Snapshot,
@@ -157,6 +158,7 @@ fn forget() -> ForgetWork {
     ForgetWork {
         job: "home".parse().unwrap(),
         host: None,
+        adopts: Vec::new(),
         rules: Rules::default(),
         zone: None,
         known: Vec::new(),
@@ -236,6 +238,10 @@ fn kinds() -> Vec<(&'static str, Unit)> {
     let system = |work: &Spec, directory: &Path| unit(&request(ServiceManager::System, work, directory));
     kinds.extend([
         ("keys", system(&spec(Work::Keys), &question)),
+        (
+            "contents",
+            system(&spec(Work::Contents(ContentsWork::default())), &question),
+        ),
         ("rotate-key", system(&spec(rotate_key()), &question)),
         ("end-rotation", system(&spec(end_rotation()), &question)),
         ("reveal", system(&spec(Work::Reveal), &question)),

@@ -1,6 +1,6 @@
 //! Snapshots of a repository: listed, found, described.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use rustic_core::{
     FileType, Open, Repository, RusticError,
@@ -8,7 +8,8 @@ use rustic_core::{
 };
 
 use crate::{
-    Access, Cancellation, Deletion, EngineError, ErrorKind, ParentQuery, Result, SnapshotInfo, SnapshotQuery,
+    Access, Cancellation, Deletion, EngineError, ErrorKind, Result, Series, SnapshotGroup, SnapshotInfo,
+    SnapshotQuery,
 };
 
 use super::{
@@ -61,11 +62,11 @@ pub(super) fn count(session: &Session) -> Result<u64> {
 pub(super) fn newest<S: Open>(
     session: &Session,
     repository: &Repository<S>,
-    query: &ParentQuery,
+    series: &Series,
 ) -> Result<Option<SnapshotFile>> {
     let query = SnapshotQuery {
-        host: Some(query.host.clone()),
-        tags: vec![query.tag.clone()],
+        series: Some(series.clone()),
+        ..SnapshotQuery::default()
     };
     Ok(matching(session, repository, &query)?.pop())
 }
@@ -105,7 +106,7 @@ pub(super) fn find<S: Open>(
         ))
     };
     // Where all match, none has to be read to know that there are too many.
-    if ids.len() > 1 && query.host.is_none() && query.tags.is_empty() {
+    if ids.len() > 1 && query.host.is_none() && query.tags.is_empty() && query.series.is_none() {
         return ambiguous();
     }
     let mut found = None;
@@ -152,4 +153,36 @@ pub(super) fn info(snapshot: &SnapshotFile) -> SnapshotInfo {
 fn matches(snapshot: &SnapshotFile, query: &SnapshotQuery) -> bool {
     query.host.as_ref().is_none_or(|host| *host == snapshot.hostname)
         && query.tags.iter().all(|tag| snapshot.tags.contains(tag))
+        && query
+            .series
+            .as_ref()
+            .is_none_or(|series| is_of_series(&info(snapshot), series))
+}
+
+fn is_of_series(snapshot: &SnapshotInfo, series: &Series) -> bool {
+    let own =
+        snapshot.tags.contains(&series.tag) && series.host.as_ref().is_none_or(|host| *host == snapshot.host);
+    own || series.adopted.iter().any(|group| group.holds(snapshot))
+}
+
+impl SnapshotGroup {
+    /// Whether a snapshot is one of them.
+    pub fn holds(&self, snapshot: &SnapshotInfo) -> bool {
+        let is_without = |mark: &String| !snapshot.tags.iter().any(|tag| tag.starts_with(mark));
+        self.host == snapshot.host
+            && self.without.as_ref().is_none_or(is_without)
+            && self
+                .paths
+                .as_deref()
+                .is_none_or(|paths| are_same(paths, &snapshot.paths))
+            && self
+                .tags
+                .as_deref()
+                .is_none_or(|tags| are_same(tags, &snapshot.tags))
+    }
+}
+
+/// Whether there are the same in both, in whatever order.
+fn are_same<T: Ord>(one: &[T], other: &[T]) -> bool {
+    one.iter().collect::<BTreeSet<_>>() == other.iter().collect::<BTreeSet<_>>()
 }

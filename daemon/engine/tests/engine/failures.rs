@@ -217,6 +217,7 @@ fn a_name_means_one_of_the_snapshots_that_match() {
             query: SnapshotQuery {
                 host: host.map(str::to_owned),
                 tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+                ..SnapshotQuery::default()
             },
             path: "/".into(),
             recursive: false,

@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use backupd_engine::{Cancellation, EntryKind, ListRequest, Phase, SnapshotQuery};
+use backupd_engine::{Cancellation, EntryKind, ListRequest, Phase, SnapshotGroup, SnapshotQuery};
 
 use crate::engine::{IS_RESTIC, engine};
 use crate::world::{Log, World, is_root, noise, picture};
@@ -116,12 +116,53 @@ fn another_tag_or_host_is_no_parent() {
     request.parent.as_mut().unwrap().tag = "other".to_owned();
     assert_eq!(world.backup_as(&request).unwrap().snapshot.parent, None);
     request.parent.as_mut().unwrap().tag = "job".to_owned();
-    request.parent.as_mut().unwrap().host = "elsewhere".to_owned();
+    request.parent.as_mut().unwrap().host = Some("elsewhere".to_owned());
     assert_eq!(world.backup_as(&request).unwrap().snapshot.parent, None);
     request.parent = None;
     // restic says what was new, which is nothing here however much it reads again.
     let again = world.backup_as(&request).unwrap();
     assert!(IS_RESTIC || again.bytes_read == 1);
+}
+
+#[test]
+fn what_others_made_is_of_a_series_where_it_is_named() {
+    let world = World::new();
+    world.write("file", "x");
+    let mut theirs = world.request();
+    theirs.tags = vec!["nightly".to_owned()];
+    theirs.host = "old".to_owned();
+    theirs.parent = None;
+    let theirs = world.backup_as(&theirs).unwrap().snapshot;
+    let group = SnapshotGroup {
+        host: "old".to_owned(),
+        paths: Some(vec![world.source()]),
+        tags: Some(vec!["nightly".to_owned()]),
+        without: None,
+    };
+    let changed = |change: &dyn Fn(&mut SnapshotGroup)| {
+        let mut group = group.clone();
+        change(&mut group);
+        group
+    };
+    for other in [
+        changed(&|group| group.host = "box".to_owned()),
+        changed(&|group| group.paths = Some(vec![world.source(), "/etc".into()])),
+        changed(&|group| group.tags = Some(Vec::new())),
+        changed(&|group| group.without = Some("night".to_owned())),
+    ] {
+        assert!(!other.holds(&theirs), "{other:?}");
+    }
+    let mut request = world.request();
+    let series = request.parent.as_mut().unwrap();
+    series.adopted = vec![group];
+    let query = SnapshotQuery {
+        series: Some(series.clone()),
+        ..SnapshotQuery::default()
+    };
+    let ours = world.backup_as(&request).unwrap().snapshot;
+    assert_eq!(ours.parent.as_deref(), Some(theirs.id.as_str()));
+    let listed = engine().snapshots(&world.access(), &query).unwrap();
+    assert_eq!(listed, [theirs, ours]);
 }
 
 #[test]
@@ -151,6 +192,7 @@ fn snapshots_say_what_they_are() {
     let other = SnapshotQuery {
         host: None,
         tags: vec!["job".to_owned(), "missing".to_owned()],
+        ..SnapshotQuery::default()
     };
     assert!(engine.snapshots(&world.access(), &other).unwrap().is_empty());
     assert_eq!(engine.probe(&world.access()).unwrap().snapshots, 1);

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::MetadataExt};
 
 use backupd_engine::{
-    BackupReport, BackupRequest, Cancellation, ErrorKind, GroupReport, ParentQuery, PruneRequest, Result,
+    BackupReport, BackupRequest, Cancellation, ErrorKind, GroupReport, PruneRequest, Result, Series,
     StatisticsReport, StatisticsRequest,
 };
 
@@ -26,9 +26,10 @@ fn backup(world: &World, job: &str) -> BackupReport {
     let tag = format!("job={job}");
     let request = BackupRequest {
         tags: vec!["a".to_owned(), tag.clone()],
-        parent: Some(ParentQuery {
-            host: "box".to_owned(),
+        parent: Some(Series {
+            host: Some("box".to_owned()),
             tag,
+            ..Series::default()
         }),
         ..world.request()
     };

@@ -11,8 +11,8 @@ use std::{
 
 use backupd_engine::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, ForgetReport,
-    ForgetRequest, Observer, ParentQuery, Password, Phase, Progress, PruneReport, PruneRequest, ReadData,
-    RestoreReport, RestoreRequest, Result, SnapshotQuery, UnforgetReport, Warning,
+    ForgetRequest, Observer, Password, Phase, Progress, PruneReport, PruneRequest, ReadData, RestoreReport,
+    RestoreRequest, Result, Series, SnapshotQuery, UnforgetReport, Warning,
 };
 use tempfile::TempDir;
 
@@ -263,9 +263,10 @@ pub(crate) fn request(sources: Vec<PathBuf>) -> BackupRequest {
         sources,
         host: "box".to_owned(),
         tags: vec!["job".to_owned()],
-        parent: Some(ParentQuery {
-            host: "box".to_owned(),
+        parent: Some(Series {
+            host: Some("box".to_owned()),
             tag: "job".to_owned(),
+            ..Series::default()
         }),
         program_version: "test 1".to_owned(),
         ..BackupRequest::default()

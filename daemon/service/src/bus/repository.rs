@@ -117,7 +117,28 @@ impl Repository {
         let mut options = Options::new(options);
         let filter = filter(&mut options);
         options.finish()?;
-        self.ask(&leave, Work::Snapshots { filter }).await
+        answered(leave.snapshots(self.name.clone(), filter).await)
+    }
+
+    /// Says what is in the repository, and whose it is. Answers a file with one JSON record a line, of which `record` says
+    /// what it is: first `repository`, with `id`, `version`, `snapshots`, `keys`, `bytes_stored`; then a `group` for the
+    /// snapshots of each host, paths and tags, with `host`, `paths`, `tags`, `owner`, the job here whose they are, `adopted`,
+    /// `made_by`, the job that their tags name, `snapshots`, `first`, `last`, `latest`, `bytes`; then a `missing` for each
+    /// snapshot that was there, that backupd has not removed, and that is there no more, with `id`, `job`. What is not known
+    /// is `null`.
+    #[zbus(out_args("contents"))]
+    async fn open_contents(
+        &self,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedFd, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Browse, &self.about())
+            .await?;
+        Options::new(options).finish()?;
+        answered(leave.contents(self.name.clone()).await)
     }
 
     /// Lists files of a snapshot. `snapshot` is an id, a unique beginning of one, or `latest`. Answers a file
@@ -148,16 +169,13 @@ impl Repository {
         };
         let recursive = options.take("recursive", "a boolean (`b`)").unwrap_or(false);
         options.finish()?;
-        self.ask(
-            &leave,
-            Work::List(ListWork {
-                snapshot: arguments::snapshot(snapshot)?,
-                filter,
-                path,
-                recursive,
-            }),
-        )
-        .await
+        let work = ListWork {
+            snapshot: arguments::snapshot(snapshot)?,
+            filter,
+            path,
+            recursive,
+        };
+        answered(leave.listing(self.name.clone(), work).await)
     }
 
     /// Restores a snapshot into a directory that is empty or does not exist; as `Job.Restore`, for snapshots
@@ -767,5 +785,6 @@ fn filter(options: &mut Options) -> SnapshotFilter {
         tags: options
             .take("tags", "a list of strings (`as`)")
             .unwrap_or_default(),
+        owners: Vec::new(),
     }
 }

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use super::{
     Coordinator, CopyView, StartOptions,
+    contents::owner,
     elapse::Batch,
     handle::repository_spec,
     publish::describe,
@@ -166,6 +167,7 @@ impl Coordinator {
                 job: Some(job.name.clone()),
                 host: job.host.clone(),
                 tags: Vec::new(),
+                owners: vec![owner(job)],
             },
             compression: job.compression,
             foreseen: Foreseen::default(),

@@ -81,6 +81,8 @@ impl Coordinator {
             | Message::RetentionPreview(..)
             | Message::UnforgetWork(..)
             | Message::PruneWork(..)
+            | Message::Owners(..)
+            | Message::ContentsWork(..)
             | Message::StatisticsWork(..)
             | Message::EstimateSpec(..)
             | Message::Size(..)) => Box::pin(self.prepare(message)).await,
@@ -111,6 +113,12 @@ impl Coordinator {
             }
             Message::PruneWork(repository, wish, answer) => {
                 let _ = answer.send(self.prune_work(&repository, wish));
+            }
+            Message::Owners(repository, answer) => {
+                let _ = answer.send(self.owners(&repository));
+            }
+            Message::ContentsWork(repository, answer) => {
+                let _ = answer.send(self.contents_work(&repository).await);
             }
             Message::StatisticsWork(repository, answer) => {
                 let _ = answer.send(self.statistics_work(&repository));

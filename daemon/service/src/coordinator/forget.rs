@@ -160,6 +160,7 @@ impl Coordinator {
         ForgetWork {
             job: job.name.clone(),
             host: job.host.clone(),
+            adopts: job.adopts.clone(),
             rules,
             zone: job.zone_or(&self.local).iana_name().map(str::to_owned),
             known,
@@ -234,7 +235,7 @@ impl Coordinator {
         ) else {
             return;
         };
-        let Some(attempt) = run.attempts.last() else {
+        let Some((attempt, earlier)) = run.attempts.split_last() else {
             return;
         };
         let directory = self.parts.launcher.directory(run.id, attempt.number);
@@ -250,6 +251,11 @@ impl Coordinator {
         let known_since = self.histories.get(job).and_then(|history| history.known_since);
         let learnt = match read_decisions(&directory, known_since, &mut news) {
             Ok(()) => {
+                // What an attempt that was cut off had removed by then is not seen by the last one.
+                for attempt in earlier {
+                    let directory = self.parts.launcher.directory(run.id, attempt.number);
+                    removed_before(&directory, known_since, &mut news);
+                }
                 let forgotten = self.forgotten.entry(run.repository.clone()).or_default();
                 forgotten.extend(news.forgotten.iter().cloned());
                 self.parts.store.learn_snapshots(news).await
@@ -263,6 +269,26 @@ impl Coordinator {
                 %error,
                 "which snapshots the job `{job}` has now is not kept"
             );
+        }
+    }
+}
+
+/// Adds what an earlier attempt has decided to remove, and the last one has not found.
+fn removed_before(directory: &Path, known_since: Option<Timestamp>, news: &mut SnapshotNews) {
+    let mut earlier = SnapshotNews {
+        kept: Vec::new(),
+        forgotten: Vec::new(),
+        early: BTreeSet::new(),
+        accepted: Vec::new(),
+        ..news.clone()
+    };
+    // One that did not come as far has removed nothing.
+    if read_decisions(directory, known_since, &mut earlier).is_err() {
+        return;
+    }
+    for id in earlier.forgotten {
+        if !news.kept.contains(&id) && !news.forgotten.contains(&id) {
+            news.forgotten.push(id);
         }
     }
 }

@@ -8,7 +8,7 @@ use backupd_core::{
     config::{Fault, Repository},
     failure::Failure,
     name::{JobName, RepositoryName, RunId},
-    protocol::{Event, Progress, PruneWork, Spec, StatisticsWork, Work},
+    protocol::{ContentsWork, Event, JobOwner, Progress, PruneWork, Spec, StatisticsWork, Work},
     run::{Run, Trigger},
     space::Sample,
 };
@@ -117,6 +117,10 @@ pub(crate) enum Message {
     UnforgetWork(RunId, Vec<String>, Answer<(RepositoryName, Work)>),
     /// What a prune would be told.
     PruneWork(RepositoryName, PruneWish, Answer<PruneWork>),
+    /// The jobs that store into a repository, with what each takes for its own.
+    Owners(RepositoryName, Answer<Vec<JobOwner>>),
+    /// What an inventory of a repository would be told.
+    ContentsWork(RepositoryName, Answer<ContentsWork>),
     /// What a count of a repository would be told.
     StatisticsWork(RepositoryName, Answer<StatisticsWork>),
     /// What an estimate of a job's next backup would be told, which walks the sources if the second is set.

@@ -8,6 +8,7 @@ mod agenda;
 mod attend;
 mod care;
 mod configure;
+mod contents;
 mod copies;
 mod dispatch;
 mod elapse;

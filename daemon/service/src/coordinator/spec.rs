@@ -166,6 +166,7 @@ fn backup(job: &Job) -> BackupWork {
         one_file_system: job.one_file_system,
         tags: job.tags.clone(),
         host: job.host.clone(),
+        adopts: job.adopts.clone(),
         description: job.description.clone(),
         compression: job.compression,
         verify: job.verify,

@@ -12,6 +12,7 @@ use backupd_core::{
 
 use super::{
     Coordinator, Live, RestoreRequest, StartOptions,
+    contents::owner,
     elapse::Batch,
     holds::Hold,
     record::{accepted, accepting, of_run},
@@ -194,6 +195,12 @@ impl Coordinator {
         run.restore = Some(RestoreWork {
             snapshot: request.snapshot,
             filter: SnapshotFilter {
+                owners: request
+                    .job
+                    .iter()
+                    .filter_map(|job| self.catalog.jobs.get(job))
+                    .map(|job| owner(job))
+                    .collect(),
                 job: request.job,
                 ..SnapshotFilter::default()
             },

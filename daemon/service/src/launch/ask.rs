@@ -101,6 +101,7 @@ pub(super) fn may_be_dropped(work: &Work) -> bool {
         work,
         Work::Test
             | Work::Snapshots { .. }
+            | Work::Contents(_)
             | Work::List(_)
             | Work::Keys
             | Work::Recovery

@@ -12,7 +12,7 @@ use backupd_core::{
     clock::Seen,
     name::{JobName, RepositoryName, RunId},
     pause::Pause,
-    protocol::KnownSnapshot,
+    protocol::{KnownSnapshot, OwnedSnapshot},
     run::{Operation, Run, RunResult, RunState},
     space::Sample,
 };
@@ -367,6 +367,10 @@ impl Store for Memory {
 
     /// No job of a simulated life has retention.
     fn snapshots(&self, _: RepositoryName, _: JobName) -> Reply<'_, Result<Vec<KnownSnapshot>, StoreError>> {
+        self.read(|_| Vec::new())
+    }
+
+    fn owned_snapshots(&self, _: RepositoryName) -> Reply<'_, Result<Vec<OwnedSnapshot>, StoreError>> {
         self.read(|_| Vec::new())
     }
 

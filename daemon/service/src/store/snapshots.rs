@@ -2,12 +2,15 @@
 
 use backupd_core::{
     name::{JobName, RepositoryName, RunId},
-    protocol::KnownSnapshot,
+    protocol::{KnownSnapshot, OwnedSnapshot},
     run::{Operation, Run, RunResult},
 };
 use rusqlite::{Connection, Result, named_params};
 
 use crate::ports::SnapshotNews;
+
+/// Of those that somebody else removed, these newest are remembered, as they arrived.
+const GONE_REMEMBERED: i64 = 1000;
 
 /// Those of a job that are not forgotten.
 pub(super) fn known(
@@ -28,6 +31,24 @@ pub(super) fn known(
         })
     })?;
     rows.collect()
+}
+
+/// Those that no run of ours has forgotten, of all jobs; also those that are known to be gone.
+pub(super) fn owned(connection: &Connection, repository: &RepositoryName) -> Result<Vec<OwnedSnapshot>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT job, id FROM snapshots
+         WHERE repository = ?1 AND ifnull(forgotten, '') = '' ORDER BY job, arrival, id",
+    )?;
+    let rows = statement.query_map([repository.as_str()], |row| {
+        Ok((row.get::<_, String>(0)?, row.get(1)?))
+    })?;
+    let mut owned = Vec::new();
+    for row in rows {
+        let (job, id) = row?;
+        // No other names are ever written.
+        owned.extend(job.parse().ok().map(|job| OwnedSnapshot { job, id }));
+    }
+    Ok(owned)
 }
 
 /// A backup has stored one.
@@ -87,10 +108,11 @@ pub(super) fn learn(connection: &Connection, news: &SnapshotNews) -> Result<()> 
     }
     connection
         .prepare_cached(
-            "DELETE FROM snapshots WHERE repository = ?1 AND job = ?2 AND forgotten IS NOT NULL
-                 AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = forgotten)",
+            "DELETE FROM snapshots WHERE repository = ?1 AND job = ?2 AND (
+                 (forgotten <> '' AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.id = forgotten))
+                 OR (forgotten = '' AND arrival + ?3 < ?4))",
         )?
-        .execute((repository, job))
+        .execute((repository, job, GONE_REMEMBERED, next))
         .map(drop)
 }
 

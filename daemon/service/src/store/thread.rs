@@ -10,7 +10,7 @@ use backupd_core::{
     audit::{Entry, Head},
     name::{JobName, RepositoryName, RunId},
     pause::Pause,
-    protocol::KnownSnapshot,
+    protocol::{KnownSnapshot, OwnedSnapshot},
     run::{Operation, Run, RunState},
     space::Sample,
 };
@@ -286,6 +286,13 @@ impl Store for SqliteStore {
         job: JobName,
     ) -> Reply<'_, Result<Vec<KnownSnapshot>, StoreError>> {
         self.run(move |connection| snapshots::known(connection, &repository, &job))
+    }
+
+    fn owned_snapshots(
+        &self,
+        repository: RepositoryName,
+    ) -> Reply<'_, Result<Vec<OwnedSnapshot>, StoreError>> {
+        self.run(move |connection| snapshots::owned(connection, &repository))
     }
 
     fn learn_snapshots(&self, news: SnapshotNews) -> Reply<'_, Result<(), StoreError>> {

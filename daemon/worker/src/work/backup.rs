@@ -8,10 +8,10 @@ use backupd_core::{
     protocol::{BackupWork, EventKind, job_tag},
     run::{Phase, Statistics},
 };
-use backupd_engine::{BackupReport, BackupRequest, ParentQuery, VerifyLevel};
+use backupd_engine::{BackupReport, BackupRequest, VerifyLevel};
 use tracing::info;
 
-use super::{some_failed, space};
+use super::{series, some_failed, space};
 use crate::{
     VERSION,
     attempt::{Context, Ended},
@@ -92,10 +92,10 @@ pub(super) fn request(context: &Context<'_>, work: &BackupWork) -> Result<Backup
         exclude_caches: work.exclude_caches,
         exclude_larger_than: work.exclude_larger_than,
         one_file_system: work.one_file_system,
-        parent: tag.map(|tag| ParentQuery {
-            host: host.clone(),
-            tag,
-        }),
+        parent: spec
+            .job
+            .as_ref()
+            .map(|job| series(job, Some(host.clone()), &work.adopts)),
         host,
         tags,
         description: work.description.clone(),
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(request.sources, [PathBuf::from("/home"), PathBuf::from("/etc")]);
         assert_eq!(request.host, surroundings::host());
         let parent = request.parent.unwrap();
-        assert_eq!((parent.host, parent.tag), (request.host, "job=home".to_owned()));
+        assert_eq!((parent.host, &*parent.tag), (Some(request.host), "job=home"));
         assert!(request.program_version.starts_with("backupd "));
     }
 

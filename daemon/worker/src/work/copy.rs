@@ -23,8 +23,11 @@ pub(crate) fn copy(context: &Context<'_>, work: &CopyWork) -> Ended {
         }
     };
     let mut query = query(&work.filter);
-    // Those of another machine's job of the same name are for that machine to copy.
-    query.host.get_or_insert_with(surroundings::host);
+    // Those of another machine's job of the same name are for that machine to copy; what is adopted names its own host.
+    let host = query.host.take().unwrap_or_else(surroundings::host);
+    if let Some(series) = &mut query.series {
+        series.host = Some(host);
+    }
     let request = CopyRequest {
         snapshots: Vec::new(),
         query,
@@ -142,11 +145,12 @@ mod tests {
         assert!(recorder.text().contains(&"c".repeat(64)));
         let (source, request) = engine.copy_asked.lock().unwrap().take().unwrap();
         assert_eq!(source, "disk");
-        assert_eq!(request.query.host, Some(surroundings::host()));
+        let series = request.query.series.unwrap();
         assert_eq!(
-            (request.query.tags, request.compression),
-            (vec!["job=home".to_owned()], Some(3))
+            (series.host, request.query.host),
+            (Some(surroundings::host()), None)
         );
+        assert_eq!((&*series.tag, request.compression), ("job=home", Some(3)));
     }
 
     #[test]

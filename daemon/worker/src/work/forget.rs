@@ -22,6 +22,7 @@ use super::{
     counted,
     mark::mark,
     query::{ended, tell},
+    series,
 };
 use crate::{
     attempt::{Context, Ended},
@@ -98,8 +99,12 @@ fn decide(context: &Context<'_>, work: &ForgetWork, now: Timestamp) -> Result<Ou
     context.witness.enter(Phase::Index);
     // Other machines may have a job of this name, and the same repository.
     let query = SnapshotQuery {
-        host: Some(work.host.clone().unwrap_or_else(surroundings::host)),
-        tags: vec![job_tag(&work.job)],
+        series: Some(series(
+            &work.job,
+            Some(work.host.clone().unwrap_or_else(surroundings::host)),
+            &work.adopts,
+        )),
+        ..SnapshotQuery::default()
     };
     let snapshots = context
         .engine

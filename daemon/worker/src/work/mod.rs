@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod contents;
 mod copy;
 mod forget;
 mod keeping;
@@ -20,11 +21,16 @@ mod store_password;
 mod unforget;
 mod watch;
 
-use backupd_core::protocol::{SnapshotFilter, job_tag};
-use backupd_engine::SnapshotQuery;
+use backupd_core::{
+    config::Adopts,
+    name::JobName,
+    protocol::{SnapshotFilter, job_tag},
+};
+use backupd_engine::{Series, SnapshotGroup, SnapshotQuery};
 
 pub(crate) use backup::backup;
 pub(crate) use check::check;
+pub(crate) use contents::contents;
 pub(crate) use copy::copy;
 pub(crate) use forget::{forget, retention_preview};
 pub(crate) use keys::{add_key, keys, recovery, remove_key, reveal};
@@ -40,16 +46,37 @@ pub(crate) use store_password::store_password;
 pub(crate) use unforget::unforget;
 pub(crate) use watch::watch;
 
+/// How the tag of every job begins.
+const OF_JOB: &str = "job=";
+
 /// The filter in the engine's words, to which a job is a tag.
 fn query(filter: &SnapshotFilter) -> SnapshotQuery {
     SnapshotQuery {
         host: filter.host.clone(),
-        tags: filter
-            .job
-            .iter()
-            .map(job_tag)
-            .chain(filter.tags.iter().cloned())
-            .collect(),
+        tags: filter.tags.clone(),
+        series: filter.job.as_ref().map(|job| {
+            let owner = filter.owners.iter().find(|owner| owner.job == *job);
+            series(job, None, owner.map(|owner| &*owner.adopts).unwrap_or_default())
+        }),
+    }
+}
+
+/// What is of a job: what it has made on this host, on all of them where `None`, and what it adopts.
+fn series(job: &JobName, host: Option<String>, adopts: &[Adopts]) -> Series {
+    Series {
+        host,
+        tag: job_tag(job),
+        adopted: adopts.iter().map(group).collect(),
+    }
+}
+
+/// What others have made, in the engine's words.
+fn group(adopts: &Adopts) -> SnapshotGroup {
+    SnapshotGroup {
+        host: adopts.host.clone(),
+        paths: adopts.paths.clone(),
+        tags: adopts.tags.clone(),
+        without: Some(OF_JOB.to_owned()),
     }
 }
 
@@ -65,6 +92,8 @@ fn some_failed(count: u64, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use backupd_core::protocol::JobOwner;
+
     use super::*;
 
     #[test]
@@ -73,10 +102,23 @@ mod tests {
             job: Some("home".parse().unwrap()),
             host: Some("h".into()),
             tags: vec!["a".into()],
+            owners: vec![JobOwner {
+                job: "home".parse().unwrap(),
+                host: None,
+                adopts: vec![Adopts {
+                    host: "old".into(),
+                    paths: None,
+                    tags: None,
+                }],
+            }],
         };
         let query = query(&filter);
         assert_eq!(query.host.as_deref(), Some("h"));
-        assert_eq!(query.tags, ["job=home", "a"]);
+        assert_eq!(query.tags, ["a"]);
+        let series = query.series.unwrap();
+        assert_eq!((series.host, &*series.tag), (None, "job=home"));
+        assert_eq!(series.adopted[0].host, "old");
+        assert_eq!(series.adopted[0].without.as_deref(), Some("job="));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use backupd_core::{
     protocol::{
-        EntryRecord, ListWork, RepositoryRecord, RepositorySpec, SnapshotFilter, SnapshotRecord, job_of_tags,
-        job_tag,
+        EntryRecord, JobOwner, ListWork, RepositoryRecord, RepositorySpec, SnapshotFilter, SnapshotRecord,
+        job_of_tags, job_tag,
     },
     retention::Pin,
 };
@@ -13,7 +13,7 @@ use backupd_engine::{EngineError, Entry, EntryKind, ListRequest, RepositoryInfo,
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{mark::mark, query};
+use super::{contents::adopter, mark::mark, query};
 use crate::{
     attempt::{Context, Ended},
     events, failure,
@@ -65,7 +65,7 @@ pub(crate) fn snapshots(context: &Context<'_>, filter: &SnapshotFilter, answer: 
     let now = Timestamp::now();
     let told = found
         .into_iter()
-        .try_for_each(|info| tell(answer, &snapshot(info, repository, now)));
+        .try_for_each(|info| tell(answer, &snapshot(info, repository, &filter.owners, now)));
     ended(context, told.and_then(|()| answer.flush()))
 }
 
@@ -112,11 +112,17 @@ pub(super) fn tell(answer: &mut dyn Write, record: &impl Serialize) -> io::Resul
     answer.write_all(&line)
 }
 
-fn snapshot(info: SnapshotInfo, repository: &RepositorySpec, now: Timestamp) -> SnapshotRecord {
+fn snapshot(
+    info: SnapshotInfo,
+    repository: &RepositorySpec,
+    owners: &[JobOwner],
+    now: Timestamp,
+) -> SnapshotRecord {
     let mark = mark(&info, &repository.marks);
     let pinned = mark.pinned.holds(now);
-    let job = job_of_tags(info.tags.iter().map(String::as_str));
-    let own = job.as_ref().map(job_tag);
+    let made_by = job_of_tags(info.tags.iter().map(String::as_str));
+    let own = made_by.as_ref().map(job_tag);
+    let heir = adopter(&info, owners).filter(|_| made_by.is_none()).cloned();
     SnapshotRecord {
         id: info.id,
         time: info.time,
@@ -132,7 +138,8 @@ fn snapshot(info: SnapshotInfo, repository: &RepositorySpec, now: Timestamp) -> 
             .into_iter()
             .filter(|tag| Some(tag) != own.as_ref())
             .collect(),
-        job: job.map(String::from),
+        adopted: heir.is_some(),
+        job: made_by.or(heir).map(String::from),
         description: info.description,
         parent: info.parent,
         program: info.program_version,
@@ -266,7 +273,7 @@ mod tests {
         info.tags = vec!["a".into(), "job=home".into()];
         info.time = Timestamp::UNIX_EPOCH;
         let repository = testing::backup_spec().repository;
-        let record = snapshot(info, &repository, Timestamp::UNIX_EPOCH);
+        let record = snapshot(info, &repository, &[], Timestamp::UNIX_EPOCH);
         assert_eq!(record.job.unwrap(), "home");
         assert_eq!(record.tags, ["a"]);
         assert_eq!(record.repository, "nas");
@@ -284,7 +291,7 @@ mod tests {
             ..SnapshotMark::none(&info.id)
         }];
         let listed = |now| {
-            let record = snapshot(info.clone(), &repository, now);
+            let record = snapshot(info.clone(), &repository, &[], now);
             (record.pinned, record.pinned_until, record.expires, record.note)
         };
         let note = Some("the move".to_owned());

@@ -15,16 +15,13 @@ use backupd_engine::{Allowance, Room, ScanReport, StatisticsReport, StatisticsRe
 use jiff::Timestamp;
 
 use super::{
-    backup,
+    OF_JOB, backup,
     query::{ended, tell},
 };
 use crate::{
     attempt::{Context, Ended},
     failure,
 };
-
-/// Snapshots of a job have a tag that begins so.
-const OF_JOB: &str = "job=";
 
 /// What a backup may use.
 pub(super) fn allowance(context: &Context<'_>, foreseen: &Foreseen) -> Allowance {

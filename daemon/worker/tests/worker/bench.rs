@@ -102,6 +102,7 @@ impl Bench {
             one_file_system: false,
             tags: vec![],
             host: None,
+            adopts: vec![],
             description: None,
             compression: None,
             verify: Verify::Snapshot,

@@ -33,6 +33,7 @@ pub(crate) fn forget(keep_last: u32) -> ForgetWork {
     ForgetWork {
         job: "home".parse().unwrap(),
         host: None,
+        adopts: Vec::new(),
         rules: Rules {
             keep_last,
             ..Rules::default()

@@ -90,6 +90,28 @@ fn a_repository_has_one_name() {
 }
 
 #[test]
+fn a_snapshot_is_adopted_by_one_job() {
+    let with = |adopts: &str| format!("sources = [\"/home\"]\nadopts = [{adopts}]");
+    let (all, home) = (
+        with("{ host = \"box\" }"),
+        with("{ host = \"a\" }, { host = \"box\", paths = [\"/home\"] }"),
+    );
+    let etc = with("{ host = \"box\", paths = [\"/etc\"] }");
+    let places = [("nas", "/a"), ("usb", "/b")];
+    assert_eq!(
+        faults(
+            &[("a", "nas", &home), ("b", "nas", &etc), ("c", "usb", &all)],
+            &places
+        ),
+        ""
+    );
+    assert_snapshot!(faults(&[("a", "nas", &home), ("b", "nas", &all)], &places), @"
+    jobs.d/b.toml:3:11: the job `a` adopts snapshots of the host `box` that are meant here, too
+    hint: a snapshot is of one job: say with `paths` or `tags` which are whose
+    ");
+}
+
+#[test]
 fn a_job_does_not_back_up_its_own_repository() {
     let nas = [("nas", "/srv/nas"), ("usb", "/media/usb/restic")];
     assert_snapshot!(faults(&[("a", "nas", "sources = [\"/home\", \"/srv/nas\"]\noptional_sources = [\"/srv/nas/data\"]")], &nas), @"

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     config::{
-        job::Verify,
+        job::{Adopts, Verify},
         repository::{Credentials, EngineName, PasswordSource, Rate, Reach, Secret},
         units,
     },
@@ -34,6 +34,7 @@ pub struct JobDraft {
     pub one_file_system: Option<bool>,
     pub tags: Vec<String>,
     pub host: Option<String>,
+    pub adopts: Vec<Adopts>,
     pub description: Option<String>,
     pub compression: Option<i32>,
     pub verify: Option<Verify>,
@@ -108,6 +109,8 @@ pub fn render_job(draft: &JobDraft) -> String {
         page.line("compression", &level.to_string());
     }
     page.text("verify", draft.verify.map(Verify::as_str));
+    page.heading("Snapshots that others have made, and that are let go and compared with as its own.");
+    page.adopts(&draft.adopts);
     page.heading("The job is late when its last good snapshot is older than this; `schedule` tells unless it is given.");
     page.text_or(
         "max_age",
@@ -252,6 +255,30 @@ impl Page {
             self.line(key, &line);
         } else {
             self.line(key, &format!("[\n    {},\n]", items.join(",\n    ")));
+        }
+    }
+
+    fn adopts(&mut self, adopts: &[Adopts]) {
+        let entries = adopts.iter().map(|adopts| {
+            let list = |items: &mut dyn Iterator<Item = String>| {
+                toml_edit::Value::Array(items.collect::<toml_edit::Array>()).to_string()
+            };
+            let mut keys = vec![format!("host = {}", toml_edit::Value::from(&adopts.host))];
+            keys.extend(adopts.paths.as_ref().map(|paths| {
+                let mut paths = paths.iter().map(|path| path.to_string_lossy().into_owned());
+                format!("paths = {}", list(&mut paths))
+            }));
+            keys.extend(
+                adopts
+                    .tags
+                    .as_ref()
+                    .map(|tags| format!("tags = {}", list(&mut tags.iter().cloned()))),
+            );
+            format!("{{ {} }}", keys.join(", "))
+        });
+        let entries: Vec<String> = entries.collect();
+        if !entries.is_empty() {
+            self.line("adopts", &format!("[{}]", entries.join(", ")));
         }
     }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    Credentials, EngineName, PasswordSource, Rate, Reach, Secret, Verify, parse_job, parse_repository,
+    Adopts, Credentials, EngineName, PasswordSource, Rate, Reach, Secret, Verify, parse_job, parse_repository,
 };
 use crate::retention::Rules;
 
@@ -285,6 +285,7 @@ proptest! {
         size in prop::option::of(1..i64::MAX.unsigned_abs()),
         age in prop::option::of((0..10_000_000_i64, 1..1_000_000_000_i32)),
         metadata in metadata(),
+        adopted in prop::collection::btree_set((words(), prop::option::of("/[a-z\"'# ]{1,8}"), prop::option::of(prop::collection::vec(words().prop_filter("a job's", |tag| !tag.starts_with("job=")), 0..3))), 0..3),
         keep in prop::option::of((1..9_u32, 1..9_u32, 20..99_u32)),
         schedule in prop::sample::subsequence(vec!["02:00", "weekdays at 18:00", "every 4h", "*-*~01"], 0..=4),
     ) {
@@ -313,6 +314,7 @@ proptest! {
             }),
             package_upgrade: flag == Some(true),
             path_change: other == Some(true),
+            adopts: adopted.iter().map(|(host, paths, tags)| Adopts { host: host.clone(), paths: paths.clone().map(|path| vec![path.into()]), tags: tags.clone() }).collect(),
         };
         let text = render_job(&draft);
         let job = parse_job(Path::new("x"), &"x".parse().unwrap(), &text);
@@ -344,6 +346,7 @@ proptest! {
             package_upgrade: job.triggers.package_upgrade,
             path_change: job.triggers.path_change.is_some(),
             metadata: job.metadata,
+            adopts: job.adopts,
         };
         prop_assert_eq!(read, draft);
     }

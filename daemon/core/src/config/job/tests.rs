@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Position;
 
+mod adopts;
 mod copies;
 mod retention;
 mod time;

@@ -70,6 +70,16 @@ pub(super) fn tag(text: &str) -> Result<String, Complaint> {
     Ok(text)
 }
 
+/// A tag of snapshots that others have made: it may be any that is no job's.
+pub(super) fn adopted_tag(text: &str) -> Result<String, Complaint> {
+    let text = one_line("a tag", text)?;
+    if text.starts_with("job=") {
+        let message = format!("what is tagged with {} is a job's own already", quoted(&text));
+        return Err(Complaint::new(message).hint("name snapshots that no job has made"));
+    }
+    Ok(text)
+}
+
 pub(in crate::config) fn size(size: Scalar) -> Result<u64, Complaint> {
     match size {
         Scalar::Text(text) => units::parse_size(&text).map_err(Complaint::new),

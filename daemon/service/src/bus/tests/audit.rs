@@ -81,8 +81,8 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         (MANAGER_INTERFACE, "GetSettings" | "OpenAudit" | "ListElapses")
         | (
             REPOSITORY_INTERFACE,
-            "Test" | "OpenSnapshots" | "OpenPrunePlan" | "OpenLocks" | "OpenStatistics" | "OpenKeys"
-            | "OpenRecovery",
+            "Test" | "OpenSnapshots" | "OpenContents" | "OpenPrunePlan" | "OpenLocks" | "OpenStatistics"
+            | "OpenKeys" | "OpenRecovery",
         )
         | (JOB_INTERFACE | REPOSITORY_INTERFACE, "GetConfiguration")
         | (JOB_INTERFACE, "GetUnit" | "OpenRetentionPreview" | "OpenEstimate")

@@ -37,6 +37,7 @@ fn work(keep_last: u32) -> ForgetWork {
     ForgetWork {
         job: "home".parse().unwrap(),
         host: None,
+        adopts: Vec::new(),
         rules: Rules {
             keep_last,
             ..Rules::default()
@@ -112,11 +113,9 @@ fn snapshots_of_the_jobs_tag_and_host_are_asked_for() {
             ..work(3)
         };
         run_with(&engine, work);
-        let query = engine.query_asked.lock().unwrap().take().unwrap();
-        assert_eq!(
-            (query.host, query.tags),
-            (Some(asked), vec!["job=home".to_owned()])
-        );
+        let series = engine.query_asked.lock().unwrap().take().unwrap().series;
+        let series = series.unwrap();
+        assert_eq!((series.host, &*series.tag), (Some(asked), "job=home"));
     }
 }
 

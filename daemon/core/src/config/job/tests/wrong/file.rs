@@ -23,10 +23,10 @@ fn an_unknown_key_is_a_fault() {
         hint: did you mean `schedule`?
     [job]
       2: unknown key `job`
-        hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `description`, `compression`, `verify`, `enabled`, `max_age`, `schedule`, `conflict`, `retention`, `copies`, `retry`, `conditions`, `triggers`, `groups`, `after`, `priority`, `resources` and `metadata`
+        hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `adopts`, `description`, `compression`, `verify`, `enabled`, `max_age`, `schedule`, `conflict`, `retention`, `copies`, `retry`, `conditions`, `triggers`, `groups`, `after`, `priority`, `resources` and `metadata`
     "a\u001bb" = 1
       1: unknown key `a\u{1b}b`
-        hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `description`, `compression`, `verify`, `enabled`, `max_age`, `schedule`, `conflict`, `retention`, `copies`, `retry`, `conditions`, `triggers`, `groups`, `after`, `priority`, `resources` and `metadata`
+        hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `adopts`, `description`, `compression`, `verify`, `enabled`, `max_age`, `schedule`, `conflict`, `retention`, `copies`, `retry`, `conditions`, `triggers`, `groups`, `after`, `priority`, `resources` and `metadata`
     "#);
 }
 
@@ -114,7 +114,7 @@ colour = "blue"
     9:25: there is no hour `26`
     hint: hours go from 0 to 23
     10:1: unknown key `colour`
-    hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `description`, `compression`, `verify`, `enabled`, `max_age`, `schedule`, `conflict`, `retention`, `copies`, `retry`, `conditions`, `triggers`, `groups`, `after`, `priority`, `resources` and `metadata`
+    hint: the keys are `repository`, `sources`, `optional_sources`, `include`, `exclude`, `exclude_if_present`, `exclude_caches`, `exclude_larger_than`, `one_file_system`, `tags`, `host`, `adopts`, `description`, `compression`, `verify`, `enabled`, `max_age`, `schedule`, `conflict`, `retention`, `copies`, `retry`, `conditions`, `triggers`, `groups`, `after`, `priority`, `resources` and `metadata`
     `repository` is missing
     hint: write `repository = "NAME"`; `backupctl repository list` shows the names
     "#);

@@ -157,7 +157,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often; 3 unless given")
     parser.add_argument("--size", type=int, default=1024, help="MiB of data; 1024 unless given")
     parser.add_argument("--files", type=int, default=20000, help="number of files; 20000 unless given")
-    parser.add_argument("--json", type=Path, help="also write all samples into this file")
+    parser.add_argument("--small", type=int, default=100000, help="small files for the engines; 100000 unless given")
+    parser.add_argument("--snapshots", type=int, default=10000, help="snapshots for the engines; 10000 unless given")
+    parser.add_argument("--json", type=Path, help="also write all samples into this file, and FILE.engines")
     for internal, kind in [("--scratch", Path), ("--data", Path), ("--bare", Path), ("--daemon", int)]:
         parser.add_argument(internal, type=kind, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -28,9 +28,12 @@ chmod +x "$scratch/worker"
 mkdir -p "$scratch/config/backupd"
 echo "worker = \"$scratch/worker\"" >"$scratch/config/backupd/backupd.toml"
 bus_begin "$scratch" "$root/target/release"
-python3 "$root/tests/bench/bench.py" --scratch "$scratch" --data "$cache" --bare "$root/target/release/examples/bare" \
-    --daemon "$daemon_pid" "$@"
+bare=$root/target/release/examples/bare
+python3 "$root/tests/bench/bench.py" --scratch "$scratch" --data "$cache" --bare "$bare" --daemon "$daemon_pid" "$@"
 bus_end
+
+printf '\nThe engines by themselves:\n'
+python3 "$root/tests/bench/engines.py" --scratch "$scratch/engines" --data "$cache" --bare "$bare" "$@"
 
 printf '\nThe daemon by itself, with ten jobs and with ten thousand:\n'
 "$root/scripts/build.sh" --quiet -p backupd-tests --bin backupd-measure

@@ -1,20 +1,19 @@
 //! `org.backupd.Backup1.Repository`.
 
+mod wishes;
+
 use std::path::PathBuf;
 
 use backupd_core::{
-    config::PasswordSource,
     name::RepositoryName,
-    protocol::{AddKeyWork, ListWork, RepairWork, SnapshotFilter, UnlockWork, Work},
-    retention::Pin,
+    protocol::{AddKeyWork, ListWork, UnlockWork, Work},
 };
 use backupd_dbus::{CareProperties, Error, PasswordProperties, RotationProperties, SpaceProperties};
-use jiff::Timestamp;
 use zbus::{Connection, OwnedFd, OwnedObjectPath, interface, message::Header};
 
 use super::{
     answer::answered,
-    arguments::{self, absolute_path, moment, paths, start_options},
+    arguments::{self, absolute_path, paths, start_options},
     authority::{About, Action},
     errors::{of_question, of_refusal},
     leave::Leave,
@@ -23,13 +22,10 @@ use super::{
 };
 use crate::{
     configuration::Kind,
-    coordinator::{
-        CareWish, Expiry, KeyRotated, MarkWish, PasswordKept, PasswordRequest, PruneWish, RepositoryView,
-        RestoreRequest, shown,
-    },
+    coordinator::{CareWish, PasswordRequest, RepositoryView, RestoreRequest},
 };
+use wishes::{READ_DATA, filter, mark_wish, of_password, of_rotation, prune_wish, repair_work, require_id};
 
-const READ_DATA: &str = "read-data";
 const A_BOOLEAN: &str = "a boolean (`b`)";
 
 /// See the module.
@@ -659,132 +655,5 @@ impl Repository {
     #[zbus(property)]
     fn prune_care(&self) -> CareProperties {
         self.shown.get(|properties| properties.prune_care)
-    }
-}
-
-/// Of a lock or a key.
-fn require_id(id: &str, what: &str) -> Result<(), Error> {
-    if id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        return Ok(());
-    }
-    Err(Error::InvalidArgument(format!(
-        "`{}` is no full id of a {what}: those have 64 hexadecimal digits",
-        shown(id)
-    )))
-}
-
-fn repair_work(what: &str, read_data: Option<bool>) -> Result<RepairWork, Error> {
-    match (what, read_data) {
-        ("index", read_data) => Ok(RepairWork::Index {
-            read_data: read_data.unwrap_or(false),
-        }),
-        ("snapshots", None) => Ok(RepairWork::Snapshots),
-        ("snapshots", Some(_)) => Err(Error::InvalidArgument(format!(
-            "`{READ_DATA}` is for the repair of the index"
-        ))),
-        (other, _) => Err(Error::InvalidArgument(format!(
-            "`{}` is nothing that is repaired\nhint: it is `index` or `snapshots`",
-            shown(other)
-        ))),
-    }
-}
-
-/// What is to be said of a snapshot.
-fn mark_wish(snapshot: String, options: &mut Options) -> MarkWish {
-    const LONGEST_NOTE: usize = 1000;
-    let pinned = options.take::<bool>("pinned", "a boolean (`b`)");
-    let mut time = |key| {
-        let usec = options.take::<u64>(key, "a time in microseconds (`t`)")?;
-        match moment(usec) {
-            Ok(time) => Some(time),
-            Err(fault) => {
-                options.fault(fault);
-                None
-            }
-        }
-    };
-    let until = time("pinned-until-usec");
-    let expires = time("expires-usec").map(|time| {
-        if time == Timestamp::UNIX_EPOCH {
-            Expiry::Never
-        } else {
-            Expiry::At(time)
-        }
-    });
-    let note = options.text("note");
-    if let Some(note) = &note
-        && (note.len() > LONGEST_NOTE || note.contains(char::is_control))
-    {
-        options.fault(format!(
-            "`note` is one line of at most {LONGEST_NOTE} bytes\nhint: write it shorter, and without line breaks"
-        ));
-    }
-    let pinned = match (pinned, until) {
-        (Some(false), Some(_)) => {
-            options.fault("`pinned` is false, and `pinned-until-usec` is a time".to_owned());
-            None
-        }
-        (_, Some(until)) => Some(Pin::Until(until)),
-        (Some(true), None) => Some(Pin::Forever),
-        (Some(false), None) => Some(Pin::No),
-        (None, None) => None,
-    };
-    MarkWish {
-        snapshot,
-        pinned,
-        expires,
-        note,
-    }
-}
-
-fn of_rotation(rotated: KeyRotated) -> RotationProperties {
-    let (credential, file) = match &rotated.now {
-        PasswordSource::Credential(name) => (Some(name.to_string()), None),
-        PasswordSource::File(path) => (None, Some(path.to_string_lossy().into_owned())),
-        PasswordSource::Command(_) | PasswordSource::Environment(_) => (None, None),
-    };
-    RotationProperties {
-        credential,
-        file,
-        before: Some(rotated.before.to_string()),
-        key: Some(rotated.key),
-        old_key: Some(rotated.old_key),
-        resumed: Some(rotated.resumed),
-        left: rotated.left,
-        spared: Some(rotated.spared),
-    }
-}
-
-fn of_password(kept: &PasswordKept) -> PasswordProperties {
-    PasswordProperties {
-        credential: match &kept.now {
-            PasswordSource::Credential(name) => Some(name.to_string()),
-            _ => None,
-        },
-        file: match &kept.now {
-            PasswordSource::File(path) => Some(path.to_string_lossy().into_owned()),
-            _ => None,
-        },
-        opens: Some(kept.opens),
-        before: Some(kept.before.to_string()),
-        revision: Some(kept.revision.clone()),
-    }
-}
-
-fn prune_wish(options: &mut Options) -> PruneWish {
-    PruneWish {
-        max_unused: options.parsed("max-unused"),
-        max_repack: options.take("max-repack", "a number of bytes (`t`)"),
-    }
-}
-
-fn filter(options: &mut Options) -> SnapshotFilter {
-    SnapshotFilter {
-        job: options.parsed("job"),
-        host: options.text("host"),
-        tags: options
-            .take("tags", "a list of strings (`as`)")
-            .unwrap_or_default(),
-        owners: Vec::new(),
     }
 }

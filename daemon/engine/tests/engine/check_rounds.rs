@@ -61,6 +61,13 @@ fn a_round_reads_each_pack_once_also_if_others_come_and_go() {
         for checks in 1.. {
             assert!(checks <= 6, "round {round} does not end");
             let there = packs(&world);
+            // Once all that come after it are gone, the next check begins anew.
+            if after
+                .as_ref()
+                .is_some_and(|after| there.iter().all(|pack| pack <= after))
+            {
+                break;
+            }
             let report = check(&world, ReadData::Part(3), after.clone(), &Log::default());
             assert_eq!(report.errors_total, 0, "{report:#?}");
             let up_to = match report.read_up_to.clone() {

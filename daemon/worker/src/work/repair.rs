@@ -11,7 +11,7 @@ use backupd_core::{
     run::Statistics,
 };
 use backupd_engine::{
-    EngineError, HurtSnapshot, Observer, Phase, Progress, RepairIndexReport, RepairIndexRequest,
+    EngineError, ErrorKind, HurtSnapshot, Observer, Phase, Progress, RepairIndexReport, RepairIndexRequest,
     RepairSnapshotsReport, RepairSnapshotsRequest, Warning,
 };
 
@@ -35,7 +35,7 @@ pub(crate) fn repair(context: &Context<'_>, work: RepairWork) -> Ended {
             };
             let done = engine.repair_index(access, request, context.witness, context.cancellation);
             done.map_or_else(
-                |error| explained(context, &error),
+                |error| explained(context, work, &error),
                 |report| index_mended(context, &report),
             )
         }
@@ -43,7 +43,7 @@ pub(crate) fn repair(context: &Context<'_>, work: RepairWork) -> Ended {
             let request = snapshots_request(context, false);
             let done = engine.repair_snapshots(access, &request, context.witness, context.cancellation);
             done.map_or_else(
-                |error| explained(context, &error),
+                |error| explained(context, work, &error),
                 |report| Ended::success(Some(sums_of_snapshots(&report))),
             )
         }
@@ -80,7 +80,7 @@ pub(crate) fn repair_plan(context: &Context<'_>, work: RepairWork, answer: &mut 
                 .try_for_each(|record| tell(answer, record));
             ended(context, told.and_then(|()| answer.flush()))
         }
-        Err(error) => explained(context, &error),
+        Err(error) => explained(context, work, &error),
     }
 }
 
@@ -91,13 +91,13 @@ fn snapshots_request(context: &Context<'_>, dry_run: bool) -> RepairSnapshotsReq
     }
 }
 
-fn explained(context: &Context<'_>, error: &EngineError) -> Ended {
+fn explained(context: &Context<'_>, work: RepairWork, error: &EngineError) -> Ended {
     let failure = failure::explain(error, context.spec, context.cancellation);
-    if error.to_string().contains("has to be repaired first") {
+    if work == RepairWork::Snapshots && error.kind() == ErrorKind::Corrupt {
         let name = &context.spec.repository.name;
         return failure
             .hint(format!(
-                "`backupctl repair index {name}` does that, and `--dry-run` shows what it would do"
+                "`backupctl repair index {name}` comes first, and `--dry-run` shows what it would do"
             ))
             .into();
     }

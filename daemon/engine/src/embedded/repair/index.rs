@@ -11,17 +11,17 @@ use std::{
 };
 
 use rustic_core::{FileType, Id, WriteBackend, repofile::IndexFile};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     Access, Cancellation, EngineError, Observer, Phase, RepairIndexReport, RepairIndexRequest, Result,
     Warning,
     embedded::{
-        bars::NoBars,
         catalog,
         feed::Feed,
         pack::{self, Piece},
-        session::{Opening, Session, version},
+        session::{Session, version},
     },
 };
 
@@ -41,22 +41,9 @@ pub(crate) fn run(
     observer: &dyn Observer,
     cancellation: &Cancellation,
 ) -> Result<RepairIndexReport> {
-    observer.phase(Phase::Open);
-    let opening = Opening {
-        cancellation,
-        compression: None,
-        bars: NoBars,
-    };
-    let (mut session, repository) = Session::open(access, opening)?;
+    let (session, repository) = super::open(access, request.dry_run, observer, cancellation)?;
     let version = version(&repository);
-    if request.dry_run {
-        session.lock_for_reading(version, observer)?;
-    } else {
-        session.check_removable(&repository)?;
-        session.lock_exclusively(version, observer)?;
-    }
     let feed = Feed::default();
-    observer.phase(Phase::Index);
     let mut repair = Repair {
         session: &session,
         request,
@@ -130,11 +117,11 @@ impl Repair<'_> {
         let mut files: Vec<(Id, Value)> = Vec::new();
         for (id, _) in catalog::list(self.session, FileType::Index)? {
             self.report.index_files += 1;
-            // Whether it makes sense is decided by how others read it.
-            match self.session.look_at::<IndexFile>(FileType::Index, &id)? {
-                Ok(_) => match self.session.look_at::<Value>(FileType::Index, &id)? {
-                    Ok(file) => files.push((id, file)),
-                    Err(why) => self.damaged_file(id, &why),
+            match self.session.look_at::<Value>(FileType::Index, &id)? {
+                // Whether it makes sense is decided by how others read it.
+                Ok(file) => match IndexFile::deserialize(&file) {
+                    Ok(_) => files.push((id, file)),
+                    Err(error) => self.damaged_file(id, &format!("it makes no sense: {error}")),
                 },
                 Err(why) => self.damaged_file(id, &why),
             }

@@ -15,13 +15,12 @@ use crate::{
     Access, Cancellation, EngineError, ErrorKind, HurtSnapshot, Observer, Phase, RepairSnapshotsReport,
     RepairSnapshotsRequest, Result, Warning,
     embedded::{
-        bars::NoBars,
         catalog::{self, Catalog, Place},
         failure,
         feed::Feed,
         forget,
         kept::Kept,
-        session::{Opened, Opening, Session, version},
+        session::{Opened, Session},
         stored::Looked,
     },
 };
@@ -37,21 +36,7 @@ pub(crate) fn run(
     observer: &dyn Observer,
     cancellation: &Cancellation,
 ) -> Result<RepairSnapshotsReport> {
-    observer.phase(Phase::Open);
-    let opening = Opening {
-        cancellation,
-        compression: None,
-        bars: NoBars,
-    };
-    let (mut session, repository) = Session::open(access, opening)?;
-    let version = version(&repository);
-    if request.dry_run {
-        session.lock_for_reading(version, observer)?;
-    } else {
-        session.check_removable(&repository)?;
-        session.lock_exclusively(version, observer)?;
-    }
-    observer.phase(Phase::Index);
+    let (session, repository) = super::open(access, request.dry_run, observer, cancellation)?;
     let catalog = whole_catalog(&session)?;
     observer.phase(Phase::Repair);
     let feed = Feed::default();

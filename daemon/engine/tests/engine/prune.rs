@@ -1,6 +1,11 @@
 //! A prune frees what no snapshot needs, in two steps, and nothing else.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use backupd_engine::{
     BackupRequest, Cancellation, ErrorKind, Phase, PruneReport, PruneRequest, ReadData, Unused,
@@ -266,7 +271,7 @@ fn what_was_interrupted_is_collected() {
     fs::create_dir_all(&directory).unwrap();
     let stray = directory.join("ab".repeat(32));
     fs::copy(&pack, &stray).unwrap();
-    let temporary = |name: &str, age: u64| {
+    let temporary = |directory: &Path, name: &str, age: u64| {
         let path = directory.join(format!("{}-tmp-{name}", "ab".repeat(32)));
         let file = fs::File::create(&path).unwrap();
         file.set_len(1000).unwrap();
@@ -274,12 +279,15 @@ fn what_was_interrupted_is_collected() {
             .unwrap();
         path
     };
-    let (old, new) = (temporary("", 25), temporary("123", 23));
+    let locks = world.repository().join("locks");
+    let [(old, new), (old_lock, new_lock)] =
+        [&directory, &locks].map(|place| (temporary(place, "", 25), temporary(place, "123", 23)));
     let report = world.prune(&PruneRequest::default()).unwrap();
     assert_eq!((report.packs_marked, report.packs_removed), (1, 0), "{report:?}");
     assert_eq!(report.bytes_marked, fs::metadata(&stray).unwrap().len());
-    assert_eq!(report.bytes_freed, 1000);
+    assert_eq!(report.bytes_freed, 2000);
     assert!(stray.exists() && !old.exists() && new.exists());
+    assert!(!old_lock.exists() && new_lock.exists());
     let check = world.check(ReadData::None).unwrap();
     assert_eq!((check.packs_unreferenced, check.packs_marked), (0, 1));
     assert_eq!(world.prune(&PruneRequest::default()).unwrap().packs_waiting, 1);

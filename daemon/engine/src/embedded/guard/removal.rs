@@ -182,7 +182,7 @@ impl Guard {
     /// Removes what writes that were cut off long ago have left; answers how many bytes that frees.
     pub(in crate::embedded) fn remove_abandoned(&self) -> io::Result<u64> {
         let mut freed = 0;
-        for kind in [Kind::Index, Kind::Snapshot, Kind::Pack] {
+        for kind in [Kind::Lock, Kind::Index, Kind::Snapshot, Kind::Pack] {
             for entry in self.store.list(kind)? {
                 let age = entry
                     .modified

@@ -109,6 +109,8 @@ fn a_failure_at_any_step_leaves_a_sound_repository_and_nothing_new() {
 
 #[test]
 fn a_cancellation_at_any_step_leaves_a_sound_repository() {
+    // As many may be under way at once.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     for work in ALL {
         let ready = World::new(work);
         for at in 0.. {
@@ -126,7 +128,7 @@ fn a_cancellation_at_any_step_leaves_a_sound_repository() {
             match done {
                 // After the last step, or within those of a forget, there is nothing to be cancelled.
                 Ok(()) if at + 1 >= steps.len() => break,
-                Ok(()) => assert_eq!(work, Work::Forget, "{what}"),
+                Ok(()) => assert!(work == Work::Forget || at + threads >= steps.len(), "{what}"),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Cancelled, "{what}"),
             }
         }

@@ -19,6 +19,7 @@ pub(crate) mod keys;
 mod lock;
 mod lock_file;
 mod mode;
+pub(crate) mod moving;
 mod node;
 mod pack;
 mod patterns;

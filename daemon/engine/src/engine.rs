@@ -4,11 +4,12 @@ use std::path::Path;
 
 use crate::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, CopyReport, CopyRequest,
-    Entry, ForgetReport, ForgetRequest, KeyInfo, ListRequest, LockInfo, NewKey, Observer, PruneReport,
-    PruneRequest, RepairIndexReport, RepairIndexRequest, RepairSnapshotsReport, RepairSnapshotsRequest,
-    RepositoryInfo, RestoreReport, RestoreRequest, Result, Room, ScanReport, SnapshotInfo, SnapshotQuery,
-    StatisticsReport, StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport,
-    embedded::{copy, keys, repair},
+    Entry, ForgetReport, ForgetRequest, KeyInfo, ListRequest, LockInfo, MoveReport, MoveRequest, NewKey,
+    Observer, PruneReport, PruneRequest, Remains, RemovalReport, RepairIndexReport, RepairIndexRequest,
+    RepairSnapshotsReport, RepairSnapshotsRequest, RepositoryInfo, RestoreReport, RestoreRequest, Result,
+    Room, ScanReport, SnapshotInfo, SnapshotQuery, StatisticsReport, StatisticsRequest, UnforgetReport,
+    VerifyLevel, VerifyReport,
+    embedded::{copy, keys, moving, repair},
 };
 
 /// An engine reads and writes restic-format repositories.
@@ -202,6 +203,37 @@ pub trait Engine: Sync {
         cancellation: &Cancellation,
     ) -> Result<CopyReport> {
         copy::run(source, target, request, observer, cancellation)
+    }
+
+    /// Brings a repository to another place, file by file as it is, and reads everything there. What is at the old place
+    /// stays; what an earlier try has brought there is not written again.
+    ///
+    /// Excludes all others. Until it has ended well, no repository is at the new place. Fails with `RepositoryExists` or
+    /// `NotARepository` where something else is there.
+    fn move_to(
+        &self,
+        source: &Access,
+        target: &Access,
+        request: &MoveRequest,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<MoveReport> {
+        moving::run(source, target, request, observer, cancellation)
+    }
+
+    /// Removes files of a repository from a place where it is not any more, or is not yet; nothing else. `current` is
+    /// opened, so that it is certain to be where it should.
+    ///
+    /// Fails with `InvalidRequest` where something would be lost, and with `Locked` while somebody works there.
+    fn remove_remains(
+        &self,
+        current: &Access,
+        old: &Access,
+        why: &Remains,
+        observer: &dyn Observer,
+        cancellation: &Cancellation,
+    ) -> Result<RemovalReport> {
+        moving::remove(current, old, why, observer, cancellation)
     }
 
     /// How much room there is at the place of the repository, which need not be there, and how much it has; nothing is

@@ -11,6 +11,7 @@ mod error;
 mod key;
 mod lock;
 mod maintenance;
+mod moving;
 mod observe;
 mod repair;
 mod report;
@@ -27,6 +28,7 @@ pub use error::{EngineError, ErrorKind, Result};
 pub use key::{KeyInfo, NewKey};
 pub use lock::{LockInfo, LockStanding};
 pub use maintenance::{ForgetReport, ForgetRequest, Lost, PruneReport, PruneRequest, UnforgetReport, Unused};
+pub use moving::{MoveReport, MoveRequest, Remains, RemovalReport};
 pub use observe::{Cancellation, Observer, Phase, Progress, Warning};
 pub use repair::{
     HurtSnapshot, RepairIndexReport, RepairIndexRequest, RepairSnapshotsReport, RepairSnapshotsRequest,

@@ -102,7 +102,7 @@ pub(crate) struct Entry {
     pub(crate) modified: Option<SystemTime>,
 }
 
-/// What is at a place.
+/// What is at a place. The empty directories of a repository are nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     Nothing,
@@ -152,6 +152,14 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
 
     /// Makes removals of a kind last through a power cut.
     fn settle(&self, kind: Kind) -> io::Result<()>;
+
+    /// Removes the folders of a repository that has no files any more; what else lies there stays.
+    fn remove_directories(&self) -> io::Result<()>;
+}
+
+/// Each kind lies in a directory.
+fn is_kind_directory(name: &str) -> bool {
+    Kind::IN_DIRECTORIES.iter().any(|kind| kind.directory() == name)
 }
 
 /// Packs lie in directories named by the first two digits of their ids.

@@ -21,6 +21,8 @@ use crate::{Cancellation, ErrorKind, store::Store};
 
 use super::{failure::Cause, feed::Feed, lock::Held, room::Watch};
 
+pub(super) use removal::is_temporary;
+
 /// The backend that the library sees.
 #[derive(Debug)]
 pub(super) struct Guard {

@@ -108,6 +108,15 @@ impl Watch {
         Self::begin_for("copy", place, allowance, cancellation)
     }
 
+    /// The same for a move.
+    pub(super) fn begin_move(
+        place: &Place,
+        allowance: &Allowance,
+        cancellation: &Cancellation,
+    ) -> Result<Self> {
+        Self::begin_for("move", place, allowance, cancellation)
+    }
+
     fn begin_for(
         work: &'static str,
         place: &Place,

@@ -13,7 +13,7 @@ use nix::{errno::Errno, sys::statvfs::statvfs};
 
 use crate::{Cancellation, Space};
 
-use super::{Entry, Found, Kind, Object, Store, is_pack_directory};
+use super::{Entry, Found, Kind, Object, Store, is_kind_directory, is_pack_directory};
 
 /// The files below a directory.
 #[derive(Debug, Clone)]
@@ -62,9 +62,9 @@ impl Store for Local {
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(Found::SomethingElse),
             Err(error) => return Err(error),
         }
-        match fs::read_dir(&self.root).map(|mut entries| entries.next()) {
-            Ok(None) => Ok(Found::Nothing),
-            Ok(Some(_)) => Ok(Found::SomethingElse),
+        match is_bare(&self.root, is_kind_directory) {
+            Ok(true) => Ok(Found::Nothing),
+            Ok(false) => Ok(Found::SomethingElse),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
             Err(error) => Err(error),
         }
@@ -166,6 +166,44 @@ impl Store for Local {
 
     fn settle(&self, kind: Kind) -> io::Result<()> {
         File::open(self.root.join(kind.directory()))?.sync_all()
+    }
+
+    fn remove_directories(&self) -> io::Result<()> {
+        let packs = self.root.join(Kind::Pack.directory());
+        for first in 0..=u8::MAX {
+            remove_empty(&packs.join(format!("{first:02x}")))?;
+        }
+        for kind in Kind::IN_DIRECTORIES {
+            remove_empty(&self.root.join(kind.directory()))?;
+        }
+        remove_empty(&self.root)
+    }
+}
+
+/// Whether nothing is there but directories of such names, in which there is nothing but the directories of packs.
+fn is_bare(directory: &Path, is_known: fn(&str) -> bool) -> io::Result<bool> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let is_known = entry.file_name().to_str().is_some_and(is_known);
+        if !is_known || !entry.file_type()?.is_dir() || !is_bare(&entry.path(), is_pack_directory)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A folder in which something is stays, and one that is gone is as good.
+fn remove_empty(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir(directory) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::ErrorKind;
 use super::{
     Entry, Fault, Found, Kind, Object,
     http::Http,
+    is_kind_directory,
     remote::{Answer, Service},
 };
 
@@ -40,6 +41,33 @@ impl Objects {
             location,
             directories,
         })
+    }
+}
+
+impl Objects {
+    /// Whether only directories are there.
+    async fn has_no_file(&self) -> Result<bool, Fault> {
+        if !self.directories {
+            return Ok(true);
+        }
+        let all = self.operator.list_with("/").recursive(true).await;
+        let all = all.map_err(|error| fault(&error))?;
+        Ok(all.iter().all(|entry| entry.metadata().is_dir()))
+    }
+
+    /// Removes a directory with those below it, unless there is a file in it.
+    async fn remove_if_empty(&self, directory: String) -> Result<(), Fault> {
+        let all = match self.operator.list_with(&directory).recursive(true).await {
+            Err(error) if error.kind() == Theirs::NotFound => return Ok(()),
+            other => other.map_err(|error| fault(&error))?,
+        };
+        if !all.iter().all(|entry| entry.metadata().is_dir()) {
+            return Ok(());
+        }
+        self.operator
+            .delete(&directory)
+            .await
+            .map_err(|error| fault(&error))
     }
 }
 
@@ -144,8 +172,16 @@ impl Service for Objects {
                     fault => fault,
                 })?;
             // Some name the directory itself.
-            let any = top.iter().any(|entry| !matches!(entry.path(), "/" | ""));
-            Ok(if any { Found::SomethingElse } else { Found::Nothing })
+            let mut top = top.iter().filter(|entry| !matches!(entry.path(), "/" | ""));
+            let is_bare = top.all(|entry| {
+                let name = entry.path().trim_end_matches('/');
+                self.directories && entry.metadata().is_dir() && is_kind_directory(name)
+            });
+            Ok(if is_bare && self.has_no_file().await? {
+                Found::Nothing
+            } else {
+                Found::SomethingElse
+            })
         })
     }
 
@@ -231,6 +267,18 @@ impl Service for Objects {
                 .delete(&object.path())
                 .await
                 .map_err(|error| fault(&error))
+        })
+    }
+
+    fn remove_directories(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            if !self.directories {
+                return Ok(());
+            }
+            for kind in Kind::IN_DIRECTORIES {
+                self.remove_if_empty(format!("{}/", kind.directory())).await?;
+            }
+            Ok(())
         })
     }
 }

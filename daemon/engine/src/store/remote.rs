@@ -39,6 +39,10 @@ pub(crate) trait Service: fmt::Debug + Send + Sync {
     fn space(&self) -> Answer<'_, Option<Space>> {
         Box::pin(async { Ok(None) })
     }
+    /// See [`Store::remove_directories`]; at most servers folders are no things of their own.
+    fn remove_directories(&self) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
     /// Forgets a connection on which nothing moves any more.
     fn reset(&self) {}
 }
@@ -286,6 +290,10 @@ impl Store for Remote {
 
     fn space(&self) -> io::Result<Option<Space>> {
         self.ask(self.stop(), |_| self.service.space())
+    }
+
+    fn remove_directories(&self) -> io::Result<()> {
+        self.ask(None, |_| self.service.remove_directories())
     }
 
     /// Servers answer when it is done.

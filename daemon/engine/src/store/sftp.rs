@@ -153,7 +153,7 @@ impl Service for Sftp {
             match self.about(&self.host.path).await? {
                 None => Ok(Found::Nothing),
                 Some(about) if !about.is_directory() => Ok(Found::SomethingElse),
-                Some(_) if self.names(&self.host.path).await?.is_empty() => Ok(Found::Nothing),
+                Some(_) if self.is_bare(&self.host.path).await? => Ok(Found::Nothing),
                 Some(_) => Ok(Found::SomethingElse),
             }
         })
@@ -197,6 +197,10 @@ impl Service for Sftp {
 
     fn space(&self) -> Answer<'_, Option<Space>> {
         Box::pin(self.room())
+    }
+
+    fn remove_directories(&self) -> Answer<'_, ()> {
+        Box::pin(self.remove_directories())
     }
 
     fn reset(&self) {

@@ -4,12 +4,13 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use backupd_engine::{
-    Access, Cancellation, CheckRequest, Embedded, Engine, EngineError, ErrorKind, ForgetRequest,
-    PruneRequest, RepairIndexRequest, SnapshotQuery,
+    Access, Cancellation, CheckRequest, Embedded, Engine, EngineError, ErrorKind, ForgetRequest, MoveRequest,
+    Password, PruneRequest, Remains, RepairIndexRequest, SnapshotQuery,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -19,15 +20,25 @@ use rustix::{
 use crate::{
     engine::{IS_RESTIC, engine},
     upkeep::assert_sound,
-    world::{Log, World, access, noise, request},
+    world::{self, Log, PASSWORD, World, noise, picture, request},
 };
 
 const ROUNDS: u32 = 20;
 
+/// One for all that this process does: deriving a key from it takes longer than most of that.
+static KNOWN: LazyLock<Password> = LazyLock::new(|| Password::new(PASSWORD.to_owned()));
+
+fn access_to(repository: &Path) -> Access {
+    Access {
+        password: KNOWN.clone(),
+        ..world::access(repository)
+    }
+}
+
 /// Does what it is asked to, on the world of this directory.
 fn work(engine: &dyn Engine, what: &str, directory: &Path) -> Result<(), EngineError> {
     let (log, cancellation) = (Log::default(), Cancellation::default());
-    let access: Access = access(&directory.join("repository"));
+    let access = access_to(&directory.join("repository"));
     match what {
         "backup" => {
             let request = request(vec![directory.join("source")]);
@@ -57,6 +68,18 @@ fn work(engine: &dyn Engine, what: &str, directory: &Path) -> Result<(), EngineE
             };
             engine
                 .repair_index(&access, request, &log, &cancellation)
+                .map(drop)
+        }
+        "move" => {
+            let target = access_to(&directory.join("moved"));
+            engine
+                .move_to(&access, &target, &MoveRequest::default(), &log, &cancellation)
+                .map(drop)
+        }
+        "remove" => {
+            let old = access_to(&directory.join("moved"));
+            engine
+                .remove_remains(&access, &old, &Remains::GivenUp, &log, &cancellation)
                 .map(drop)
         }
         other => panic!("nobody knows how to {other}"),
@@ -125,6 +148,14 @@ fn prepare(world: &World, what: &str, round: u32) {
             by_embedded("backup");
             by_embedded("forget");
         }
+        "move" => {
+            by_embedded("backup");
+            let _ = fs::remove_dir_all(world.path("moved"));
+        }
+        "remove" => {
+            by_embedded("backup");
+            by_embedded("move");
+        }
         _ => {
             by_embedded("backup");
             let index = world.files("index");
@@ -158,10 +189,28 @@ fn twenty_times(what: &str) {
             &Cancellation::default(),
         );
         assert_eq!(check.unwrap().errors_total, 0, "round {round}");
+        match what {
+            "move" => is_as_whole(&world),
+            "remove" => assert!(!world.path("moved").exists(), "round {round}"),
+            _ => {}
+        }
     }
     assert!(cut_off > 0, "none was cut off");
     works_now(&world, "backup");
     assert_sound(&world);
+}
+
+/// What was moved has every file.
+fn is_as_whole(world: &World) {
+    let files = |name: &str| {
+        let mut files = picture(&world.path(name));
+        files.retain(|path, about| about.contains(" bytes, ") && !path.starts_with("locks"));
+        files
+            .into_iter()
+            .map(|(path, about)| (path, about.rsplit(" bytes, ").next().map(str::to_owned)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(files("moved"), files("repository"));
 }
 
 #[test]
@@ -186,4 +235,21 @@ fn a_repair_can_be_killed() {
         return;
     }
     twenty_times("repair");
+}
+
+#[test]
+fn a_move_can_be_killed() {
+    // It is the same for both.
+    if IS_RESTIC {
+        return;
+    }
+    twenty_times("move");
+}
+
+#[test]
+fn a_removal_of_what_was_moved_can_be_killed() {
+    if IS_RESTIC {
+        return;
+    }
+    twenty_times("remove");
 }

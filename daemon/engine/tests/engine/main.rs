@@ -23,6 +23,7 @@ mod interop;
 mod keys;
 mod kills;
 mod locks;
+mod moving;
 mod places;
 mod planted;
 mod prune;

@@ -2,6 +2,7 @@
 
 mod cycle;
 mod faults;
+mod moving;
 mod proxy;
 mod room;
 mod servers;

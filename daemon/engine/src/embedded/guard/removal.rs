@@ -222,7 +222,7 @@ impl Guard {
 }
 
 /// As restic and the library name a file while they write it: `ID-tmp-…`.
-fn is_temporary(name: &str) -> bool {
+pub(in crate::embedded) fn is_temporary(name: &str) -> bool {
     name.split_at_checked(64).is_some_and(|(id, rest)| {
         id.bytes().all(|digit| digit.is_ascii_hexdigit()) && rest.starts_with("-tmp-")
     })

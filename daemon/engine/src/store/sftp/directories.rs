@@ -4,7 +4,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::{
     ErrorKind,
-    store::{Entry, Fault, Kind, is_pack_directory},
+    store::{Entry, Fault, Kind, is_kind_directory, is_pack_directory},
 };
 
 use super::{
@@ -113,6 +113,60 @@ impl Sftp {
             self.make_directory(path).await?;
         }
         Ok(())
+    }
+
+    /// Removes a directory if nothing is in it.
+    pub(super) async fn remove_if_empty(&self, path: &str) -> Result<()> {
+        let connection = self.connection().await?;
+        let removed = connection
+            .request(packet::RMDIR, |request| request.bytes(path.as_bytes()))
+            .await
+            .and_then(done);
+        match removed {
+            // A server says no more than that it failed.
+            Err(fault) if fault.is_missing() || fault.kind() == ErrorKind::Other => Ok(()),
+            other => other,
+        }
+    }
+
+    pub(super) async fn remove_directories(&self) -> Result<()> {
+        let packs = self.path(Kind::Pack.directory());
+        let packs = &packs;
+        stream::iter(0..=u8::MAX)
+            .map(|first| async move { self.remove_if_empty(&format!("{packs}/{first:02x}")).await })
+            .buffer_unordered(AHEAD)
+            .try_collect::<()>()
+            .await?;
+        for kind in Kind::IN_DIRECTORIES {
+            self.remove_if_empty(&self.path(kind.directory())).await?;
+        }
+        self.remove_if_empty(&self.host.path).await
+    }
+
+    /// Whether nothing is there but the empty directories of a repository.
+    pub(super) async fn is_bare(&self, path: &str) -> Result<bool> {
+        let names = self.names(path).await?;
+        let is_ours = |(name, about): &(String, About)| about.is_directory() && is_kind_directory(name);
+        if !names.iter().all(is_ours) {
+            return Ok(false);
+        }
+        for (name, _) in names {
+            let path = format!("{path}/{name}");
+            let below = self.names(&path).await?;
+            if name != Kind::Pack.directory() {
+                if !below.is_empty() {
+                    return Ok(false);
+                }
+                continue;
+            }
+            for (name, about) in below {
+                let is_pack_directory = about.is_directory() && is_pack_directory(&name);
+                if !is_pack_directory || !self.names(&format!("{path}/{name}")).await?.is_empty() {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     pub(super) async fn make_directory(&self, path: &str) -> Result<()> {

@@ -189,6 +189,8 @@ pub struct RepositoryProperties {
     pub description: Option<String>,
     /// Where it is, without user name and password.
     pub url: Option<String>,
+    /// Where it was before it was moved, and still lies; empty where there is no such place.
+    pub moved_from: Option<String>,
     /// `embedded` or `restic`.
     pub engine: Option<String>,
     /// Names of the jobs that store into it.

@@ -209,6 +209,9 @@ proxies! {
         fn unlock = "Unlock"(locks: &[&str], options: &Options<'_>) -> OwnedFd;
         /// Mends `index` or `snapshots`; answers the run. Options: `read-data` b, `description`, `metadata` s.
         fn repair = "Repair"(what: &str, options: &Options<'_>) -> OwnedObjectPath;
+        /// Moves it: `bring` to a place, `release` the place before, or `give-up` one; answers the run. Options:
+        /// `description`, `metadata` s.
+        fn r#move = "Move"(what: &str, place: &str, options: &Options<'_>) -> OwnedObjectPath;
         /// What that would do, one JSON record a line. Options: `read-data` b.
         fn open_repair_plan = "OpenRepairPlan"(what: &str, options: &Options<'_>) -> OwnedFd;
         /// Says that a snapshot stays or goes. Options: `pinned` b, `pinned-until-usec` t, `expires-usec` t, `note` s.

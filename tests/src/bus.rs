@@ -4,7 +4,8 @@ use std::{collections::HashMap, future::Future, sync::Arc};
 
 use backupd_dbus::{
     BUS_NAME, Error, Interaction, JOB_INTERFACE, JobProperties, MANAGER_INTERFACE, ManagerProperties,
-    ManagerProxy, ROOT_PATH, RUN_INTERFACE, RunProperties, job_path, run_path,
+    ManagerProxy, REPOSITORY_INTERFACE, ROOT_PATH, RUN_INTERFACE, RepositoryProperties, RunProperties,
+    job_path, repository_path, run_path,
 };
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -87,6 +88,11 @@ impl Bus {
 
     pub fn job(&self, name: &str) -> JobProperties {
         self.properties(&job_path(name), JOB_INTERFACE).unwrap()
+    }
+
+    pub fn repository(&self, name: &str) -> RepositoryProperties {
+        self.properties(&repository_path(name), REPOSITORY_INTERFACE)
+            .unwrap()
     }
 
     pub fn run(&self, id: &str) -> RunProperties {

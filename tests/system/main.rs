@@ -20,6 +20,7 @@ mod copies;
 mod credentials;
 mod engines;
 mod journal;
+mod moving;
 mod package;
 mod places;
 mod power;

@@ -38,6 +38,7 @@ mod locks;
 mod manager;
 mod manual;
 mod marks;
+mod moving;
 mod objects;
 mod packages;
 mod passwords;

@@ -8,6 +8,7 @@ mod job;
 mod key;
 mod mark;
 mod moment;
+mod moving;
 mod pause;
 mod repair;
 mod repository;
@@ -30,9 +31,10 @@ pub(crate) use self::{
     key::{AddKeyArgs, GivenArgs, KeyCommand, RecoverySheetArgs, RemoveKeyArgs, RotateKeyArgs},
     mark::{ExpireArgs, PinArgs, SnapshotArgs, UnpinArgs},
     moment::{Ahead, Toward, When, moment, usec},
+    moving::MoveArgs,
     pause::{PauseArgs, ResumeArgs},
     repair::{RepairArgs, RepairCommand},
-    repository::{AddArgs, AdoptArgs, KeepArgs, RepositoryCommand, SetPasswordArgs, UnlockArgs},
+    repository::{AddArgs, AdoptArgs, KeepArgs, ReachArgs, RepositoryCommand, SetPasswordArgs, UnlockArgs},
     retention::{ForgetArgs, PreviewArgs, RetentionCommand},
     runs::{
         CancelArgs, FollowArgs, HistoryArgs, LimitArgs, LimitValues, LogArgs, NoteArgs, ShowArgs, StartArgs,

@@ -8,7 +8,10 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
 
-use super::key::{KeyCommand, RecoverySheetArgs};
+use super::{
+    key::{KeyCommand, RecoverySheetArgs},
+    moving::MoveArgs,
+};
 
 /// `backupctl repository …`
 #[derive(Debug, Subcommand)]
@@ -18,6 +21,7 @@ pub(crate) enum RepositoryCommand {
     /// Create a repository at its place
     #[command(after_help = "Examples:\n  backupctl repository init nas")]
     Init(RepositoryName),
+    Move(Box<MoveArgs>),
     /// List the repositories
     #[command(after_help = "Examples:\n  backupctl repository list\n  backupctl repository list --json")]
     List,
@@ -80,7 +84,7 @@ pub(crate) struct AdoptArgs {
     #[arg(long, value_name = "PATH|URL")]
     pub(crate) url: Option<String>,
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
+    pub(crate) place: ReachArgs,
     /// Read the password from standard input instead of asking for it
     #[arg(long, group = "password", requires = "url")]
     pub(crate) stdin: bool,
@@ -181,7 +185,7 @@ pub(crate) struct AddArgs {
     #[arg(long, value_name = "PATH|URL")]
     pub(crate) url: String,
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
+    pub(crate) place: ReachArgs,
     #[command(flatten)]
     pub(crate) password: PasswordArgs,
     /// What reads and writes it: the engine that is built in, or the restic program
@@ -199,7 +203,7 @@ pub(crate) struct AddArgs {
 /// How a remote place is reached.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Remote places")]
-pub(crate) struct PlaceArgs {
+pub(crate) struct ReachArgs {
     /// Who logs in: user name or id of a key (rest:, webdav:, s3:)
     #[arg(long, value_name = "NAME")]
     pub(crate) login: Option<String>,

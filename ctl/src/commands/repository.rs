@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use backupd_core::{
     config::{
-        Credentials, Limit, PasswordSource, PlaceKind, Rate, Reach, Secret,
+        PasswordSource,
         edit::{RepositoryDraft, render_repository},
     },
     name::{CredentialName, InvalidCredentialName, NameError, RepositoryName as Name},
@@ -12,7 +12,9 @@ use backupd_core::{
 use backupd_dbus::{CareProperties, ExitCode, RepositoryInfo, RepositoryProperties};
 use serde::Serialize;
 
-use super::{Context, contents, keys, locks, password, recovery, set_password, space, text, validate};
+use super::{
+    Context, contents, keys, locks, moving, password, place, recovery, set_password, space, text, validate,
+};
 use crate::{
     cli::{AddArgs, RepositoryCommand},
     connect::Daemon,
@@ -42,6 +44,7 @@ pub(super) async fn run(context: &Context<'_>, command: RepositoryCommand) -> Do
         RepositoryCommand::SetPassword(arguments) => set_password::run(context, &arguments).await,
         RepositoryCommand::Key(command) => keys::run(context, command).await,
         RepositoryCommand::RecoverySheet(arguments) => recovery::run(context, &arguments).await,
+        RepositoryCommand::Move(arguments) => moving::run(context, &arguments).await,
         RepositoryCommand::List => list(context).await,
         RepositoryCommand::Locks(arguments) => locks::list(context, &arguments.name).await,
         RepositoryCommand::Unlock(arguments) => locks::unlock(context, &arguments).await,
@@ -193,73 +196,12 @@ fn draft(arguments: &AddArgs, generated: Option<&Path>) -> Result<RepositoryDraf
         }
         (None, None) => PasswordSource::Credential(credential(arguments)?),
     };
-    // A location with a beginning such as `local:` goes as it is; a plain path is made absolute.
-    let plain = arguments
-        .url
-        .split('/')
-        .next()
-        .is_none_or(|first| !first.contains(':'));
-    let url = if plain {
-        text::absolute_text(Path::new(&arguments.url))?
-    } else {
-        arguments.url.clone()
-    };
-    let (credentials, reach) = place(arguments, &url)?;
     Ok(RepositoryDraft {
-        url: Some(url),
         password: Some(password),
         engine: arguments.engine,
         description: arguments.description.clone(),
-        credentials,
-        reach,
+        ..place::draft(&arguments.url, &arguments.place)?
     })
-}
-
-/// What was said of a remote place; the daemon looks whether it fits.
-fn place(arguments: &AddArgs, url: &str) -> Result<(Credentials, Reach), Failure> {
-    let asked = &arguments.place;
-    let mut credentials = Credentials::new();
-    if let Some(login) = &asked.login {
-        let (name, secret) = PlaceKind::of(url).login().ok_or_else(|| {
-            Failure::usage("`--login` is for `rest:`, `webdav:` and `s3:`")
-                .hint("`sftp:` logs in with a key: give `--ssh-key`")
-        })?;
-        let source = match (&asked.secret_file, &asked.secret_credential) {
-            (Some(file), _) => PasswordSource::File(text::absolute_text(file)?.into()),
-            (None, Some(credential)) => PasswordSource::Credential(
-                credential
-                    .parse()
-                    .map_err(|error: InvalidCredentialName| Failure::usage(error.to_string()))?,
-            ),
-            (None, None) => {
-                return Err(
-                    Failure::usage("`--login` needs `--secret-file` or `--secret-credential`")
-                        .hint("secrets are not given on the command line, where others can see them"),
-                );
-            }
-        };
-        credentials.insert(name.to_owned(), Secret::Name(login.clone()));
-        credentials.insert(secret.to_owned(), Secret::From(source));
-    }
-    let path = |path: &Option<PathBuf>| -> Result<Option<PathBuf>, Failure> {
-        path.as_deref()
-            .map(|path| Ok(text::absolute_text(path)?.into()))
-            .transpose()
-    };
-    let reach = Reach {
-        ca_file: path(&asked.ca_file)?,
-        region: asked.region.clone(),
-        ssh_key: path(&asked.ssh_key)?,
-        ssh_known_hosts: path(&asked.ssh_known_hosts)?,
-        rclone_config: path(&asked.rclone_config)?,
-        limit: Limit {
-            upload: asked.limit_upload.map(Rate::Bytes),
-            download: asked.limit_download.map(Rate::Bytes),
-            ..Limit::default()
-        },
-        ..Reach::default()
-    };
-    Ok((credentials, reach))
 }
 
 async fn initialize(context: &Context<'_>, daemon: &Daemon, name: &str) -> Done {
@@ -398,6 +340,21 @@ pub(super) fn lines(output: &Output, repository: &RepositoryProperties) -> Vec<S
         .unwrap_or_default();
     details.row("health", format!("{}{reason}", output.look.paint(style, &health)));
     details.text("place", repository.url.as_deref());
+    let before = repository.moved_from.as_deref().filter(|url| !url.is_empty());
+    if let Some(before) = before {
+        let release = format!(
+            "backupctl repository move {} --release",
+            repository.name.as_deref().unwrap_or_default()
+        );
+        details.row(
+            "before",
+            format!(
+                "{}, and still there: `{}` removes it",
+                escape(before),
+                escape(&release)
+            ),
+        );
+    }
     details.text("engine", repository.engine.as_deref());
     let jobs = repository.jobs.as_deref().unwrap_or_default().join(", ");
     details.row(

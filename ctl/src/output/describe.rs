@@ -185,6 +185,17 @@ pub(crate) fn statistics(details: &mut Details, operation: Option<&str>, sums: &
         let copied = human::counted(sums.snapshots_copied.unwrap_or_default(), "snapshot");
         details.row("copied", format!("{copied}, {} stored", size(sums.bytes_stored)));
         details.row("there already", count(sums.snapshots_present));
+    } else if operation == Some("move") {
+        let size = |bytes: Option<u64>| bytes.filter(|bytes| *bytes > 0).map(human::size);
+        for (name, bytes) in [
+            ("brought", sums.bytes_stored),
+            ("read there", sums.bytes_checked),
+            ("removed", sums.bytes_freed),
+        ] {
+            if let Some(bytes) = size(bytes) {
+                details.row(name, bytes);
+            }
+        }
     } else if operation == Some("restore") {
         let files = human::counted(sums.files_restored.unwrap_or_default(), "file");
         details.row("restored", format!("{files}, {}", size(sums.bytes_restored)));
@@ -259,6 +270,7 @@ fn is_zero(operation: Option<&str>, sums: &StatisticsProperties) -> bool {
         sums.bytes_restored,
         sums.bytes_repository.filter(|_| cares),
         sums.bytes_checked,
+        sums.bytes_freed,
         sums.errors_found,
         sums.snapshots_forgotten,
         sums.snapshots_kept,

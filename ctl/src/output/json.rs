@@ -121,6 +121,8 @@ pub(crate) struct RepositoryShape<'a> {
     name: Option<&'a str>,
     description: Option<&'a str>,
     url: Option<&'a str>,
+    /// Where it was before it was moved, and still lies.
+    moved_from: Option<&'a str>,
     engine: Option<&'a str>,
     jobs: &'a [String],
     health: Option<&'a str>,
@@ -215,6 +217,7 @@ impl<'a> Shapes<'_> {
             name: text(repository.name.as_ref()),
             description: text(repository.description.as_ref()),
             url: text(repository.url.as_ref()),
+            moved_from: text(repository.moved_from.as_ref()),
             engine: text(repository.engine.as_ref()),
             jobs: repository.jobs.as_deref().unwrap_or_default(),
             health: text(repository.health.as_ref()),

@@ -145,6 +145,7 @@ fn repository(name: &str, url: &str, jobs: &[&str]) -> RepositoryProperties {
         name: text(name),
         description: text(""),
         url: text(url),
+        moved_from: text(""),
         engine: text("embedded"),
         jobs: Some(jobs.iter().map(|job| (*job).to_owned()).collect()),
         health: text("ok"),

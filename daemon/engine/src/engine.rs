@@ -209,7 +209,7 @@ pub trait Engine: Sync {
     /// stays; what an earlier try has brought there is not written again.
     ///
     /// Excludes all others. Until it has ended well, no repository is at the new place. Fails with `RepositoryExists` or
-    /// `NotARepository` where something else is there.
+    /// `TargetUnusable` where something else is there.
     fn move_to(
         &self,
         source: &Access,

@@ -103,6 +103,14 @@ pub(crate) trait Store: Send + Sync {
     fn pending(&self) -> Reply<'_, Result<BTreeMap<JobName, Pending>, StoreError>>;
     /// Keeps what a job is to start for, or that there is nothing.
     fn keep_pending(&self, job: JobName, pending: Option<Pending>) -> Reply<'_, Result<(), StoreError>>;
+    /// Where repositories were before they were moved, and still lie.
+    fn moves(&self) -> Reply<'_, Result<BTreeMap<RepositoryName, MovedFrom>, StoreError>>;
+    /// Keeps where a repository was, or that nothing is there any more.
+    fn keep_move(
+        &self,
+        repository: RepositoryName,
+        from: Option<MovedFrom>,
+    ) -> Reply<'_, Result<(), StoreError>>;
     /// What is known of jobs, in their order; notes of each that it is known since `now` where it was not.
     fn job_facts(&self, jobs: Vec<JobName>, now: Timestamp)
     -> Reply<'_, Result<Vec<JobHistory>, StoreError>>;
@@ -149,6 +157,17 @@ pub(crate) trait Store: Send + Sync {
 
 /// What a job is to start for that could not when it came: why, and what is noted with the run.
 pub(crate) type Pending = (Trigger, serde_json::Map<String, serde_json::Value>);
+
+/// Where a repository was before it was moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MovedFrom {
+    /// The keys of its file that said so, as TOML.
+    pub(crate) place: String,
+    /// Tells the snapshots that were there then.
+    pub(crate) contents: String,
+    /// When; to the second.
+    pub(crate) moved: Timestamp,
+}
 
 /// What a run that forgets has found, and done.
 #[derive(Debug, Clone, PartialEq, Eq)]

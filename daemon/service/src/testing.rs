@@ -38,8 +38,8 @@ use crate::{
     notify::Notifier,
     ports::{
         AskError, AuditQuery, CareHistory, CareKey, Clock, JobHistory, LaunchError, Launcher, LimitError,
-        Pending, Power, PowerLocks, Reply, RunQuery, SnapshotNews, Store, StoreError, Subject, Surroundings,
-        Watch, Watcher, Watching, Zones,
+        MovedFrom, Pending, Power, PowerLocks, Reply, RunQuery, SnapshotNews, Store, StoreError, Subject,
+        Surroundings, Watch, Watcher, Watching, Zones,
     },
     store::SqliteStore,
 };
@@ -314,6 +314,21 @@ impl Store for FailingStore {
             return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
         }
         self.real.keep_pending(job, pending)
+    }
+
+    fn moves(&self) -> Reply<'_, Result<BTreeMap<RepositoryName, MovedFrom>, StoreError>> {
+        self.real.moves()
+    }
+
+    fn keep_move(
+        &self,
+        repository: RepositoryName,
+        from: Option<MovedFrom>,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        if self.full.load(Ordering::SeqCst) {
+            return Box::pin(async { Err(StoreError("database or disk is full".to_owned())) });
+        }
+        self.real.keep_move(repository, from)
     }
 
     fn job_facts(

@@ -257,6 +257,7 @@ fn work(
         Work::Repair(work) => work::with_room(&context, work::repair(&context, *work)),
         Work::RepairPlan(work) => work::repair_plan(&context, *work, answer),
         Work::Copy(work) => work::with_room(&context, work::copy(&context, work)),
+        Work::Move(work) => work::moving(&context, work),
         Work::Forget(work) => work::forget(&context, work),
         Work::RetentionPreview(preview) => work::retention_preview(&context, preview, answer),
         Work::Unforget(work) => work::unforget(&context, work, answer),

@@ -207,6 +207,7 @@ fn sensible(spec: &Spec) -> Result<(), String> {
         | Work::RepairPlan(_)
         | Work::Forget(_)
         | Work::Copy(_)
+        | Work::Move(_)
         | Work::RetentionPreview(_)
         | Work::Initialize
         | Work::Test

@@ -20,9 +20,9 @@ use backupd_core::{
 use backupd_engine::{
     Access, BackupReport, BackupRequest, Cancellation, CheckReport, CheckRequest, CopyReport, CopyRequest,
     Deletion, Engine, EngineError, Entry, EntryKind, ErrorKind, ForgetReport, ForgetRequest, ListRequest,
-    LockInfo, Observer, PruneReport, PruneRequest, RepositoryInfo, RestoreReport, RestoreRequest, Result,
-    Room, ScanReport, SnapshotInfo, SnapshotQuery, StatisticsReport, StatisticsRequest, UnforgetReport,
-    VerifyLevel, VerifyReport, Warning,
+    LockInfo, MoveReport, MoveRequest, Observer, PruneReport, PruneRequest, Remains, RemovalReport,
+    RepositoryInfo, RestoreReport, RestoreRequest, Result, Room, ScanReport, SnapshotInfo, SnapshotQuery,
+    StatisticsReport, StatisticsRequest, UnforgetReport, VerifyLevel, VerifyReport, Warning,
 };
 use jiff::Timestamp;
 
@@ -173,6 +173,9 @@ pub(crate) struct Scripted {
     pub(crate) said: &'static str,
     /// From where, and what.
     pub(crate) copy_asked: Mutex<Option<(String, CopyRequest)>>,
+    pub(crate) moved: MoveReport,
+    /// To where.
+    pub(crate) move_asked: Mutex<Option<String>>,
     pub(crate) room: Room,
     pub(crate) counted: StatisticsReport,
     pub(crate) scanned: ScanReport,
@@ -397,6 +400,31 @@ impl Engine for Scripted {
         let gone = self.go(backupd_engine::Phase::Copy, self.maintain, observer);
         gone.map_err(|error| EngineError::new(error.kind(), self.said))?;
         Ok(self.copied.clone())
+    }
+
+    fn move_to(
+        &self,
+        _: &Access,
+        target: &Access,
+        _: &MoveRequest,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<MoveReport> {
+        *self.move_asked.lock().unwrap() = Some(target.url.clone());
+        self.go(backupd_engine::Phase::Copy, self.maintain, observer)?;
+        Ok(self.moved.clone())
+    }
+
+    fn remove_remains(
+        &self,
+        _: &Access,
+        _: &Access,
+        _: &Remains,
+        observer: &dyn Observer,
+        _: &Cancellation,
+    ) -> Result<RemovalReport> {
+        self.go(backupd_engine::Phase::Prune, self.maintain, observer)?;
+        Ok(RemovalReport::default())
     }
 
     fn unforget(

@@ -95,7 +95,7 @@ fn ran(output: &Output, run: &RunProperties) -> Option<Line> {
 fn beside_backup(operation: Option<&str>, repository: Option<&str>) -> Option<String> {
     match operation? {
         "backup" | "" => None,
-        operation @ ("check" | "prune" | "repair") => {
+        operation @ ("check" | "prune" | "repair" | "move") => {
             Some(format!("{operation} of {}", repository.unwrap_or_default()))
         }
         "copy" => Some(format!("copy to {}", repository.unwrap_or_default())),

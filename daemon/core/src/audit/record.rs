@@ -35,6 +35,8 @@ words! {
         RunPrune = "run-prune",
         /// A repair of a repository was accepted.
         RunRepair = "run-repair",
+        /// A move of a repository, or the removal of what one has left, was accepted.
+        RunMove = "run-move",
         /// A worker was found at work for a run that the store did not know.
         RunAdopt = "run-adopt",
         /// A run was asked to stop.
@@ -63,6 +65,8 @@ words! {
         RepositoryCreate = "repository-create",
         /// A repository was made in its place.
         RepositoryInitialize = "repository-initialize",
+        /// A repository's file names another place, to which it was moved.
+        RepositoryMove = "repository-move",
         /// A repository's password was set.
         RepositoryPassword = "repository-password",
         /// A repository got another key.

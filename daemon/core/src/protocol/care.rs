@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::Moving;
 use crate::{
     config::{format_size, parse_size},
     text::escape,
@@ -13,7 +14,7 @@ use crate::{
 /// Reading everything over more checks than this would take longer than the disks live.
 const MOST_PARTS: u32 = 1000;
 
-/// What a check or a prune is to do, as a run keeps it.
+/// What is to be done to a repository, as a run keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "care", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum CareWork {
@@ -23,6 +24,8 @@ pub enum CareWork {
     Prune(PruneWork),
     /// Mend what a check has found.
     Repair(RepairWork),
+    /// Bring it to another place.
+    Move(Moving),
 }
 
 /// What is mended.

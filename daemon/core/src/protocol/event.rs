@@ -76,6 +76,11 @@ pub enum EventKind {
         /// Where the next one goes on.
         up_to: ReadUpTo,
     },
+    /// A repository is at its new place, too.
+    Moved {
+        /// Tells the snapshots that are at the place before.
+        contents: String,
+    },
     /// The sums so far; the last one counts.
     Stats {
         /// The sums.
@@ -161,7 +166,7 @@ impl Event {
             event: String,
         }
         const KNOWN: &[&str] = &[
-            "hello", "phase", "warning", "snapshot", "locked", "read", "stats", "failure", "done",
+            "hello", "phase", "warning", "snapshot", "locked", "read", "moved", "stats", "failure", "done",
         ];
         let head: Head = serde_json::from_str(line)?;
         if head.v != EVENTS_VERSION {
@@ -236,6 +241,9 @@ mod tests {
                 up_to: ReadUpTo::Pack("b".repeat(64)),
             },
             EventKind::Read { up_to: ReadUpTo::End },
+            EventKind::Moved {
+                contents: "c".repeat(64),
+            },
             EventKind::Stats {
                 statistics: Statistics {
                     files_new: 3,

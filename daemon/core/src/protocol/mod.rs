@@ -11,6 +11,7 @@ mod event;
 mod forget;
 mod key;
 mod lock;
+mod moving;
 mod output;
 mod progress;
 mod reach;
@@ -31,6 +32,7 @@ pub use key::{
     RotateKeyWork, RotatedRecord, RotationEndRecord,
 };
 pub use lock::{LockRecord, LockState, UnlockWork};
+pub use moving::{MoveStep, MoveWork, Moving};
 pub use output::{EntryRecord, PruneRecord, RepairRecord, RepositoryRecord, SnapshotRecord, StoredRecord};
 pub use progress::Progress;
 pub use reach::ReachRecord;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AddKeyWork, CheckWork, ContentsWork, CopyWork, CredentialStores, EndRotationWork, EstimateWork, Foreseen,
-    ForgetWork, PruneWork, RemoveKeyWork, RepairWork, RetentionPreview, RotateKeyWork, StatisticsWork,
-    StoredCredential, UnforgetWork, UnlockWork,
+    ForgetWork, MoveWork, PruneWork, RemoveKeyWork, RepairWork, RetentionPreview, RotateKeyWork,
+    StatisticsWork, StoredCredential, UnforgetWork, UnlockWork,
 };
 use crate::{
     config::{Adopts, Credentials, EngineName, PasswordSource, Reach, Secret, SnapshotMark, Verify},
@@ -144,7 +144,8 @@ impl RepositorySpec {
     }
 }
 
-/// What a worker can do. `backup`, `restore`, `check`, `prune`, `forget` and `copy` are runs; the others answer a question on standard output,
+/// What a worker can do. `backup`, `restore`, `check`, `prune`, `forget`, `repair`, `copy` and
+/// `move` are runs; the others answer a question on standard output,
 /// one JSON record a line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "kebab-case", deny_unknown_fields)]
@@ -165,6 +166,8 @@ pub enum Work {
     RepairPlan(RepairWork),
     /// Copy snapshots of a job into the repository, from another.
     Copy(Box<CopyWork>),
+    /// Bring the repository to another place, or remove what that leaves at one.
+    Move(Box<MoveWork>),
     /// Remove the snapshots of a job that its retention lets go; keeps their files in the run directory.
     Forget(ForgetWork),
     /// What that would do; answers [`DecisionRecord`](super::DecisionRecord)s.
@@ -232,6 +235,7 @@ impl Work {
                 | Self::Forget(_)
                 | Self::Repair(_)
                 | Self::Copy(_)
+                | Self::Move(_)
         )
     }
 
@@ -263,6 +267,7 @@ impl Work {
     pub fn beside(&self) -> Option<&RepositorySpec> {
         match self {
             Self::Copy(work) => Some(&work.from),
+            Self::Move(work) => Some(&work.other),
             _ => None,
         }
     }

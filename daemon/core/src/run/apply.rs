@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     failure::{Failure, FailureClass},
-    protocol::{Event, EventKind, Holder},
+    protocol::{CareWork, Event, EventKind, Holder},
 };
 
 /// What can happen to a run.
@@ -40,6 +40,8 @@ pub enum RunEvent {
     WorkerGone,
     /// The same, where somebody knows why.
     WorkerKilled(Failure),
+    /// The worker is gone and had done its part; what was to follow from that has failed.
+    Unsettled(Failure),
 }
 
 /// A move that the state does not allow.
@@ -127,6 +129,10 @@ impl Run {
             }
             (Starting | Running | Finishing, RunEvent::WorkerKilled(why)) => {
                 self.worker_gone(Some(why), now);
+                Ok(true)
+            }
+            (Starting | Running | Finishing, RunEvent::Unsettled(why)) => {
+                self.end_attempt(RunResult::Failed, Some(why), now);
                 Ok(true)
             }
             // The end is the end: what comes late from a worker's file was counted before.
@@ -223,6 +229,11 @@ impl Run {
                 self.blocked_by = reason.into_iter().collect();
             }
             EventKind::Read { up_to } => self.read = Some(up_to),
+            EventKind::Moved { contents } => {
+                if let Some(CareWork::Move(moving)) = &mut self.care {
+                    moving.contents = Some(contents);
+                }
+            }
             EventKind::Stats { statistics } => {
                 let warnings = self.statistics.warnings;
                 self.statistics = statistics;
@@ -406,6 +417,7 @@ impl RunEvent {
             Self::Override(_) => "override",
             Self::LaunchFailed(_) => "launch failed",
             Self::WorkerGone | Self::WorkerKilled(_) => "worker gone",
+            Self::Unsettled(_) => "unsettled",
         }
     }
 }

@@ -67,7 +67,7 @@ pub struct Run {
     /// What a restore writes back, and where; for a restore alone.
     #[serde(default)]
     pub restore: Option<RestoreWork>,
-    /// How a check or a prune cares for its repository; for those alone.
+    /// What a check, a prune, a repair or a move is to do; of those alone.
     #[serde(default)]
     pub care: Option<CareWork>,
     /// Up to where a check has read the stored data.

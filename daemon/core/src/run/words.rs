@@ -72,6 +72,8 @@ words! {
         Repair = "repair",
         /// Copy the snapshots of a job into another repository.
         Copy = "copy",
+        /// Bring the repository to another place, or remove what that has left at one.
+        Move = "move",
     }
 }
 
@@ -99,9 +101,13 @@ impl Operation {
     pub fn power_use(self) -> PowerUse {
         match self {
             // A backup that is cut off loses nothing that was stored.
-            Self::Backup | Self::Check | Self::Prune | Self::Forget | Self::Repair | Self::Copy => {
-                PowerUse::Delay
-            }
+            Self::Backup
+            | Self::Check
+            | Self::Prune
+            | Self::Forget
+            | Self::Repair
+            | Self::Copy
+            | Self::Move => PowerUse::Delay,
             Self::Restore => PowerUse::Block,
         }
     }
@@ -109,8 +115,8 @@ impl Operation {
     /// Whether it cares for what is stored already, and makes way for backups.
     pub fn is_maintenance(self) -> bool {
         match self {
-            // Whoever mends a repository wants that before anything is stored in it.
-            Self::Backup | Self::Restore | Self::Repair => false,
+            // Whoever mends or moves a repository wants that before anything is stored in it.
+            Self::Backup | Self::Restore | Self::Repair | Self::Move => false,
             Self::Check | Self::Prune | Self::Forget | Self::Copy => true,
         }
     }
@@ -118,7 +124,7 @@ impl Operation {
     /// Whether it takes something away that cannot be had again; not while the clock is doubtful.
     pub fn is_destructive(self) -> bool {
         match self {
-            Self::Backup | Self::Restore | Self::Check | Self::Repair | Self::Copy => false,
+            Self::Backup | Self::Restore | Self::Check | Self::Repair | Self::Copy | Self::Move => false,
             Self::Prune | Self::Forget => true,
         }
     }
@@ -127,7 +133,7 @@ impl Operation {
     pub fn repository_use(self) -> RepositoryUse {
         match self {
             Self::Backup | Self::Restore | Self::Check | Self::Copy => RepositoryUse::Shared,
-            Self::Prune | Self::Forget | Self::Repair => RepositoryUse::Exclusive,
+            Self::Prune | Self::Forget | Self::Repair | Self::Move => RepositoryUse::Exclusive,
         }
     }
 }

@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 pub use self::setting::{Capability, Section, Setting, Value};
 use crate::{
     name::CredentialName,
-    protocol::{Spec, StoredCredential, Work},
+    protocol::{MoveStep, Spec, StoredCredential, Work},
 };
 
 /// All workers of a scope are in this slice.
@@ -146,6 +146,15 @@ fn description(spec: &Spec) -> String {
             "Copy from repository {} to repository {repository}",
             work.from.name
         ),
+        (Work::Move(work), _) => match work.step {
+            MoveStep::Bring => format!("Move of backup repository {repository}"),
+            MoveStep::Release => {
+                format!("Removal of backup repository {repository} from its place before")
+            }
+            MoveStep::GiveUp => {
+                format!("Removal of what a move of backup repository {repository} has left")
+            }
+        },
         (Work::Forget(work), _) => {
             format!("Retention of job {} in repository {repository}", work.job)
         }

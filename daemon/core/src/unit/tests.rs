@@ -14,9 +14,9 @@ use crate::{
     name::RunId,
     protocol::{
         BackupWork, CheckWork, ContentsWork, CopyWork, CredentialStores, EndRotationWork, EstimateWork,
-        FORGOTTEN_DIRECTORY, Foreseen, ForgetWork, Keep, PruneWork, ReadData, ReadUpTo, RepairWork,
-        RepositorySpec, RestoreWork, RetentionPreview, RotateKeyWork, SPEC_VERSION, SnapshotFilter, Spec,
-        StatisticsWork, StorePasswordWork, UnforgetWork, WatchWork, Work,
+        FORGOTTEN_DIRECTORY, Foreseen, ForgetWork, Keep, MoveStep, MoveWork, PruneWork, ReadData, ReadUpTo,
+        RepairWork, RepositorySpec, RestoreWork, RetentionPreview, RotateKeyWork, SPEC_VERSION,
+        SnapshotFilter, Spec, StatisticsWork, StorePasswordWork, UnforgetWork, WatchWork, Work,
     },
     resources::Resources,
     retention::Rules,
@@ -154,6 +154,20 @@ fn copy() -> Spec {
     spec
 }
 
+/// From a disk to a server.
+fn moving() -> Spec {
+    let own = spec(Work::Test).repository;
+    spec(Work::Move(Box::new(MoveWork {
+        step: MoveStep::Bring,
+        other: RepositorySpec {
+            url: "sftp:nas:/srv".into(),
+            cache: Some("/var/cache/backupd".into()),
+            ..own
+        },
+        contents: None,
+    })))
+}
+
 fn forget() -> ForgetWork {
     ForgetWork {
         job: "home".parse().unwrap(),
@@ -259,6 +273,7 @@ fn kinds() -> Vec<(&'static str, Unit)> {
         ("copy", system(&copy(), &run)),
         ("forget", system(&spec(Work::Forget(forget())), &run)),
         ("repair", system(&spec(Work::Repair(RepairWork::Snapshots)), &run)),
+        ("move", system(&moving(), &run)),
         (
             "retention-preview",
             system(

@@ -228,10 +228,10 @@ fn nothing_is_moved_onto_anything_else() {
     refused("other", ErrorKind::RepositoryExists, "another repository is at");
     refused(
         "full",
-        ErrorKind::NotARepository,
+        ErrorKind::TargetUnusable,
         "is not empty and is not a repository",
     );
-    refused("begun", ErrorKind::NotARepository, "that are not of `test`");
+    refused("begun", ErrorKind::TargetUnusable, "that are not of `test`");
     refused("repository", ErrorKind::InvalidRequest, "is there already");
     refused(
         "repository/data/new",

@@ -161,6 +161,7 @@ fn of_repository(view: &RepositoryView) -> RepositoryProperties {
         name: Some(view.name.to_string()),
         description: Some(view.description.clone().unwrap_or_default()),
         url: Some(view.url.clone()),
+        moved_from: Some(view.moved_from.clone().unwrap_or_default()),
         engine: Some(view.engine.to_owned()),
         jobs: Some(view.jobs.iter().map(ToString::to_string).collect()),
         health: Some(view.health.as_str().to_owned()),

@@ -24,7 +24,9 @@ use crate::{
     configuration::Kind,
     coordinator::{CareWish, PasswordRequest, RepositoryView, RestoreRequest},
 };
-use wishes::{READ_DATA, filter, mark_wish, of_password, of_rotation, prune_wish, repair_work, require_id};
+use wishes::{
+    READ_DATA, filter, mark_wish, move_wish, of_password, of_rotation, prune_wish, repair_work, require_id,
+};
 
 const A_BOOLEAN: &str = "a boolean (`b`)";
 
@@ -293,6 +295,34 @@ impl Repository {
         options.finish()?;
         let wish = CareWish::Repair(repair_work(what, read_data)?);
         let run = leave.care(self.name.clone(), wish, about).await;
+        run.map(path_of_run).map_err(of_refusal)
+    }
+
+    /// Takes the repository to another place. `what` is `bring`, which brings all of its files to `place`, reads them there,
+    /// and then lets its file name that place; `release`, which removes what is left at the place before, of which
+    /// `MovedFrom` has the address; or `give-up`, which removes what a `bring` that came to no end has left at `place`.
+    /// `place` is the keys of a repository's file that say where it is and how it is reached, as TOML; for `release` it is
+    /// empty.
+    ///
+    /// Options: `description`, `metadata` (s).
+    #[zbus(out_args("run"))]
+    async fn r#move(
+        &self,
+        what: &str,
+        place: String,
+        options: Dictionary,
+        #[zbus(connection)] connection: &Connection,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<OwnedObjectPath, Error> {
+        let leave = self
+            .service
+            .allow(connection, &header, Action::Repository, &self.about())
+            .await?;
+        let mut options = Options::new(options);
+        let about = start_options(&mut options);
+        options.finish()?;
+        let wish = move_wish(what, place)?;
+        let run = leave.move_repository(self.name.clone(), wish, about).await;
         run.map(path_of_run).map_err(of_refusal)
     }
 
@@ -609,6 +639,13 @@ impl Repository {
     #[zbus(property)]
     fn url(&self) -> String {
         self.shown.get(|properties| properties.url)
+    }
+
+    /// Where it was before it was moved, and still lies, without user name and password; empty where there is no such
+    /// place. `Move` releases it.
+    #[zbus(property)]
+    fn moved_from(&self) -> String {
+        self.shown.get(|properties| properties.moved_from)
     }
 
     /// What reads and writes it: `embedded`.

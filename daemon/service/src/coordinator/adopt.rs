@@ -80,6 +80,8 @@ fn run_of(spec: &Spec, now: Timestamp) -> Option<Run> {
             Operation::Copy
         }
         Work::Forget(_) => Operation::Forget,
+        // To which place it was brought it can be told again.
+        Work::Move(_) => Operation::Move,
         Work::Check(work) => {
             care = Some(CareWork::Check(work.clone()));
             Operation::Check

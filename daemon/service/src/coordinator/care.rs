@@ -73,9 +73,12 @@ fn schedule_of(repository: &Repository, operation: Operation) -> Option<&Schedul
     match operation {
         Operation::Check => repository.care.check.as_ref().map(|check| &check.schedule),
         Operation::Prune => repository.care.prune.as_ref().map(|prune| &prune.schedule),
-        Operation::Backup | Operation::Restore | Operation::Forget | Operation::Repair | Operation::Copy => {
-            None
-        }
+        Operation::Backup
+        | Operation::Restore
+        | Operation::Forget
+        | Operation::Repair
+        | Operation::Copy
+        | Operation::Move => None,
     }
 }
 

@@ -46,6 +46,10 @@ impl Coordinator {
                 let outcome = self.care(&repository, &wish, options, &who).await;
                 self.reply(answer, outcome).await;
             }
+            Message::Move(repository, wish, options, who, answer) => {
+                let outcome = Box::pin(self.move_repository(&repository, wish, options, &who)).await;
+                self.reply(answer, outcome).await;
+            }
             Message::Cancel(run, who, answer) => {
                 let outcome = self.cancel(run, &who).await;
                 self.reply(answer, outcome).await;

@@ -77,7 +77,13 @@ impl Coordinator {
         let Some(mut run) = self.at_attempt(id, attempt) else {
             return;
         };
-        let event = why.map_or(RunEvent::WorkerGone, RunEvent::WorkerKilled);
+        let event = match why {
+            Some(why) => RunEvent::WorkerKilled(why),
+            None => match Box::pin(self.settle_move(&run)).await {
+                Ok(()) => RunEvent::WorkerGone,
+                Err(failure) => RunEvent::Unsettled(failure),
+            },
+        };
         match run.apply(event, self.parts.clock.now()) {
             Ok(true) => {
                 mirror::tell_left_out(&run);

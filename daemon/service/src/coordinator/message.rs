@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     care::{CareWish, PruneWish},
     marks::MarkWish,
+    moving::MoveWish,
     password::PasswordWish,
     refusal::Refusal,
 };
@@ -111,6 +112,8 @@ pub(crate) enum Message {
     /// A job's retention is to be applied; whatever the guard says, if the second is set.
     Forget(JobName, bool, StartOptions, Who, Answer<RunId>),
     Copy(JobName, RepositoryName, StartOptions, Who, Answer<RunId>),
+    /// A step of a move.
+    Move(RepositoryName, MoveWish, StartOptions, Who, Answer<RunId>),
     /// What a forget would be told, and where.
     RetentionPreview(JobName, Option<Timestamp>, Answer<(RepositoryName, Work)>),
     /// What brings back what a run forgot, and where.

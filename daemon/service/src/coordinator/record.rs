@@ -3,6 +3,7 @@
 use backupd_core::{
     audit::{Action, Entry, Outcome, Who, change},
     config::edit::revision,
+    protocol::{CareWork, MoveStep},
     run::{Operation, Run, RunResult},
 };
 
@@ -91,6 +92,13 @@ pub(super) fn accepted(entry: Entry, run: &Run) -> Entry {
         let paths: Vec<_> = restore.paths.iter().map(|path| path.to_string_lossy()).collect();
         entry = entry.values("", &paths.join("\n"));
     }
+    if let Some(CareWork::Move(moving)) = &run.care {
+        let (old, new) = match moving.step {
+            MoveStep::Bring => ("", moving.place.trim()),
+            MoveStep::Release | MoveStep::GiveUp => (moving.place.trim(), ""),
+        };
+        entry = entry.values(old, new);
+    }
     if run.forced {
         entry = entry.values("", "forced");
     }
@@ -107,6 +115,7 @@ pub(super) fn accepting(operation: Operation) -> Action {
         Operation::Check => Action::RunCheck,
         Operation::Prune => Action::RunPrune,
         Operation::Repair => Action::RunRepair,
+        Operation::Move => Action::RunMove,
     }
 }
 

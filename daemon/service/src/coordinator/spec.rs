@@ -39,10 +39,11 @@ impl Coordinator {
             }
             Operation::Forget => return Err(gone("what is to be forgotten is not known yet")),
             Operation::Copy => self.copy_work(run)?,
+            Operation::Move => self.move_work(run)?,
             Operation::Check | Operation::Prune | Operation::Repair => {
                 let work = run.care.clone();
                 let work = work.ok_or_else(|| gone("what was to be done is not known any more"))?;
-                (care(work, run), Resources::default())
+                (care(work, run)?, Resources::default())
             }
         };
         self.spec_for(run, work, resources)
@@ -143,15 +144,16 @@ fn upgrade_of(run: &Run) -> Option<String> {
 }
 
 /// An attempt that follows another goes on where that one stopped.
-fn care(work: CareWork, run: &Run) -> Work {
-    match work {
+fn care(work: CareWork, run: &Run) -> Result<Work, Failure> {
+    Ok(match work {
         CareWork::Check(work) => Work::Check(CheckWork {
             after: run.read.clone().unwrap_or(work.after),
             ..work
         }),
         CareWork::Prune(work) => Work::Prune(work),
         CareWork::Repair(work) => Work::Repair(work),
-    }
+        CareWork::Move(_) => return Err(gone("what is done to the repository is not what the run says")),
+    })
 }
 
 fn backup(job: &Job) -> BackupWork {

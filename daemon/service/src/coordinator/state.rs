@@ -33,8 +33,8 @@ use crate::{
     ids::Ids,
     notify::Notifier,
     ports::{
-        CareKey, Clock, JobHistory, Launcher, Pending, Power, STAY, STAY_IN_ALL, Store, StoreError, Subject,
-        Surroundings, Watcher, Zones,
+        CareKey, Clock, JobHistory, Launcher, MovedFrom, Pending, Power, STAY, STAY_IN_ALL, Store,
+        StoreError, Subject, Surroundings, Watcher, Zones,
     },
     settings::Layers,
 };
@@ -127,6 +127,8 @@ pub(crate) struct Coordinator {
     pub(super) outside: Agenda,
     /// Triggers that came while a run was at work, or the job was paused.
     pub(super) pending: BTreeMap<JobName, Pending>,
+    /// Where repositories were before they were moved, and still lie.
+    pub(super) moves: BTreeMap<RepositoryName, MovedFrom>,
     /// Jobs whose retention is to be applied.
     pub(super) forgets: BTreeSet<JobName>,
     /// Copies that are to follow a backup.
@@ -209,6 +211,7 @@ impl Coordinator {
             after_active: BTreeSet::new(),
             outside: Agenda::default(),
             pending: BTreeMap::new(),
+            moves: BTreeMap::new(),
             forgets: BTreeSet::new(),
             copies: BTreeSet::new(),
             forgotten: BTreeMap::new(),
@@ -272,6 +275,7 @@ impl Coordinator {
             self.take_pause(job, Some(pause));
         }
         self.pending = self.parts.store.pending().await?;
+        self.moves = self.parts.store.moves().await?;
         self.adopt_unknown().await;
         self.retire();
         self.plan_all().await;

@@ -84,6 +84,8 @@ pub(crate) struct RepositoryView {
     pub(crate) name: RepositoryName,
     pub(crate) description: Option<String>,
     pub(crate) url: String,
+    /// The address of the place before, where it still lies.
+    pub(crate) moved_from: Option<String>,
     pub(crate) engine: &'static str,
     pub(crate) jobs: Vec<JobName>,
     pub(crate) health: Health,

@@ -55,6 +55,7 @@ impl Base {
         let made: Vec<PathBuf> = match &spec.work {
             Work::Restore(work) => vec![work.target.clone()],
             Work::Initialize => repository.into_iter().collect(),
+            Work::Move(work) => work.other.local_path().into_iter().collect(),
             work => {
                 let encrypted = spec.repository.credentials.encrypted.first();
                 let kept = work

@@ -20,8 +20,8 @@ use jiff::Timestamp;
 
 use super::ground::{Age, Ground};
 use crate::ports::{
-    AuditQuery, CareHistory, CareKey, DataVerdict, JobHistory, Pending, Reply, RunQuery, SnapshotNews, Store,
-    StoreError, Subject,
+    AuditQuery, CareHistory, CareKey, DataVerdict, JobHistory, MovedFrom, Pending, Reply, RunQuery,
+    SnapshotNews, Store, StoreError, Subject,
 };
 
 /// What is on the disk.
@@ -333,6 +333,14 @@ impl Store for Memory {
             Some(pending) => drop(disk.pending.insert(job, pending)),
             None => drop(disk.pending.remove(&job)),
         })
+    }
+
+    fn moves(&self) -> Reply<'_, Result<BTreeMap<RepositoryName, MovedFrom>, StoreError>> {
+        self.read(|_| BTreeMap::new())
+    }
+
+    fn keep_move(&self, _: RepositoryName, _: Option<MovedFrom>) -> Reply<'_, Result<(), StoreError>> {
+        self.write(|_| ())
     }
 
     fn job_facts(

@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0008_snapshots.sql"),
     include_str!("migrations/0009_sizes.sql"),
     include_str!("migrations/0010_copies.sql"),
+    include_str!("migrations/0011_moves.sql"),
 ];
 
 /// The version that this program writes.

@@ -7,6 +7,7 @@ mod audit;
 mod care;
 mod facts;
 mod migrate;
+mod moves;
 mod open;
 mod pending;
 mod queries;

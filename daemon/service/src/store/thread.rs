@@ -19,13 +19,13 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    audit, care, facts,
+    audit, care, facts, moves,
     open::{OpenError, Opened, open},
     pending, queries, sizes, snapshots,
 };
 use crate::ports::{
-    AuditQuery, CareHistory, CareKey, JobHistory, Pending, Reply, RunQuery, SnapshotNews, Store, StoreError,
-    Subject,
+    AuditQuery, CareHistory, CareKey, JobHistory, MovedFrom, Pending, Reply, RunQuery, SnapshotNews, Store,
+    StoreError, Subject,
 };
 
 /// Statements waiting for their turn; more than the daemon ever has at once.
@@ -242,6 +242,18 @@ impl Store for SqliteStore {
 
     fn keep_pending(&self, job: JobName, asked: Option<Pending>) -> Reply<'_, Result<(), StoreError>> {
         self.run(move |connection| pending::keep(connection, &job, asked.as_ref()))
+    }
+
+    fn moves(&self) -> Reply<'_, Result<BTreeMap<RepositoryName, MovedFrom>, StoreError>> {
+        self.run(moves::all)
+    }
+
+    fn keep_move(
+        &self,
+        repository: RepositoryName,
+        from: Option<MovedFrom>,
+    ) -> Reply<'_, Result<(), StoreError>> {
+        self.run(move |connection| moves::keep(connection, &repository, from.as_ref()))
     }
 
     fn job_facts(

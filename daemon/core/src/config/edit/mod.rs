@@ -1,6 +1,7 @@
 //! Changes of configuration files that leave the rest of the text as the user wrote it, and new files.
 
 mod marks;
+mod place;
 mod render;
 
 use std::ops::Range;
@@ -9,6 +10,7 @@ use sha2::{Digest, Sha256};
 use toml_edit::{Document, Item};
 
 pub use self::marks::set_mark;
+pub use self::place::{place_of, set_place};
 use self::render::password_line;
 pub use self::render::{JobDraft, RepositoryDraft, render_job, render_repository};
 use super::{

@@ -159,7 +159,7 @@ impl Moving<'_> {
         });
         if !is_ours {
             return Err(EngineError::new(
-                ErrorKind::NotARepository,
+                ErrorKind::TargetUnusable,
                 format!(
                     "`{location}` has files of a repository that are not of `{}`",
                     self.place.name
@@ -168,7 +168,7 @@ impl Moving<'_> {
         }
         if found == Found::SomethingElse && there == Files::default() && begun.is_empty() {
             return Err(EngineError::new(
-                ErrorKind::NotARepository,
+                ErrorKind::TargetUnusable,
                 format!("`{location}` is not empty and is not a repository"),
             ));
         }

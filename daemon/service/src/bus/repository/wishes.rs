@@ -9,7 +9,7 @@ use backupd_dbus::{Error, PasswordProperties, RotationProperties};
 use jiff::Timestamp;
 
 use super::super::{arguments::moment, options::Options};
-use crate::coordinator::{Expiry, KeyRotated, MarkWish, PasswordKept, PruneWish, shown};
+use crate::coordinator::{Expiry, KeyRotated, MarkWish, MoveWish, PasswordKept, PruneWish, shown};
 
 pub(super) const READ_DATA: &str = "read-data";
 
@@ -37,6 +37,31 @@ pub(super) fn repair_work(what: &str, read_data: Option<bool>) -> Result<RepairW
             "`{}` is nothing that is repaired\nhint: it is `index` or `snapshots`",
             shown(other)
         ))),
+    }
+}
+
+pub(super) fn move_wish(what: &str, place: String) -> Result<MoveWish, Error> {
+    const LONGEST_PLACE: usize = 64 * 1024;
+    let invalid = |message: String| Err(Error::InvalidArgument(message));
+    if place.len() > LONGEST_PLACE {
+        return invalid(format!(
+            "the place has {} bytes, and {LONGEST_PLACE} are the most that are taken",
+            place.len()
+        ));
+    }
+    match (what, place.is_empty()) {
+        ("bring", false) => Ok(MoveWish::Bring(place)),
+        ("give-up", false) => Ok(MoveWish::GiveUp(place)),
+        ("release", true) => Ok(MoveWish::Release),
+        ("release", false) => invalid("`release` is of the place before, and takes no other".to_owned()),
+        ("bring" | "give-up", true) => invalid(
+            "the place is missing\nhint: give the keys of a repository's file, such as `url = \"/srv/backup\"`"
+                .to_owned(),
+        ),
+        (other, _) => invalid(format!(
+            "`{}` is no step of a move\nhint: it is `bring`, `release` or `give-up`",
+            shown(other)
+        )),
     }
 }
 

@@ -67,6 +67,10 @@ fn left_by(interface: &str, method: &str) -> (StructureBuilder<'static>, Option<
         (REPOSITORY_INTERFACE, "Prune") => (none, Some("run-prune")),
         (REPOSITORY_INTERFACE, "Unlock") => (none.add_field(vec!["0".repeat(64)]), Some("repository-unlock")),
         (REPOSITORY_INTERFACE, "Repair") => (none.add_field("index"), Some("run-repair")),
+        (REPOSITORY_INTERFACE, "Move") => (
+            none.add_field("bring").add_field("url = \"/srv/other\""),
+            Some("run-move"),
+        ),
         (REPOSITORY_INTERFACE, "OpenRepairPlan") => (none.add_field("snapshots"), None),
         (REPOSITORY_INTERFACE, "MarkSnapshot") => (none.add_field("0".repeat(64)), Some("snapshot-mark")),
         (REPOSITORY_INTERFACE, "RemoveKey") => {

@@ -45,6 +45,9 @@ impl Coordinator {
             name: name.clone(),
             description: repository.description.clone(),
             url: publish::without_userinfo(&repository.url),
+            moved_from: self
+                .moved_from(repository)
+                .map(|url| publish::without_userinfo(&url)),
             engine: repository.engine.as_str(),
             jobs,
             health,

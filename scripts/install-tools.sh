@@ -7,6 +7,8 @@ nextest=0.9.151
 nextest_oldest=0.9.100
 deny=0.20.2
 moto=5.2.5
+gcs_emulator=2026.7.19
+azurite=3.37.0
 deny_oldest=0.19.0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/backupd-tools
 export PATH="$cache/bin:$PATH"
@@ -39,6 +41,26 @@ if [[ ! -e $s3/ready ]]; then
     python3 -m venv "$s3" >&2
     "$s3/bin/pip" install --quiet --disable-pip-version-check "moto[s3,iam]==$moto" flask flask-cors >&2
     touch "$s3/ready"
+fi
+# What Google Cloud Storage is for tests, in Python too.
+gcs=$cache/gcs-emulator-$gcs_emulator
+if [[ ! -e $gcs/ready ]]; then
+    echo "installing gcp-storage-emulator $gcs_emulator into $gcs" >&2
+    rm -rf "$gcs"
+    python3 -m venv "$gcs" >&2
+    "$gcs/bin/pip" install --quiet --disable-pip-version-check "gcp-storage-emulator==$gcs_emulator" >&2
+    touch "$gcs/ready"
+fi
+# And Azure Blob Storage, for Node.js.
+blobs=$cache/azurite-$azurite
+if [[ ! -e $blobs/ready ]] && command -v npm >/dev/null; then
+    echo "installing azurite $azurite into $blobs" >&2
+    rm -rf "$blobs"
+    if npm install --silent --no-audit --no-fund --prefix "$blobs" "azurite@$azurite" </dev/null >&2; then
+        touch "$blobs/ready"
+    else
+        echo "azurite $azurite cannot be had: repositories at Azure are not tested" >&2
+    fi
 fi
 # A restic newer than that of older systems: what holds for all is tested with both.
 restic=$cache/restic-0.18.0

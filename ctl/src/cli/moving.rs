@@ -24,7 +24,8 @@ pub(crate) struct MoveArgs {
     /// The repository
     #[arg(value_name = "REPOSITORY")]
     pub(crate) name: String,
-    /// The new place: a directory, or an address as restic writes it (sftp:, rest:, s3:, webdav:, rclone:)
+    /// The new place: a directory, or an address as restic writes it (sftp:, rest:, s3:, azure:,
+    /// gs:, b2:, webdav:, rclone:)
     #[arg(long, value_name = "PATH|URL", required_unless_present = "release")]
     pub(crate) to: Option<String>,
     /// Remove what is left at the place before

@@ -80,7 +80,8 @@ pub(crate) struct AdoptArgs {
     /// Name of the repository: a new one with `--url`
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// Directory of the repository, or an address as restic writes it (sftp:, rest:, s3:, webdav:, rclone:)
+    /// Directory of the repository, or an address as restic writes it (sftp:, rest:, s3:, azure:,
+    /// gs:, b2:, webdav:, rclone:)
     #[arg(long, value_name = "PATH|URL")]
     pub(crate) url: Option<String>,
     #[command(flatten)]
@@ -181,7 +182,8 @@ pub(crate) struct AddArgs {
     /// Name of the new repository: letters, digits, `-`, `_` and `.`
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// Directory of the repository, or an address as restic writes it (sftp:, rest:, s3:, webdav:, rclone:)
+    /// Directory of the repository, or an address as restic writes it (sftp:, rest:, s3:, azure:,
+    /// gs:, b2:, webdav:, rclone:)
     #[arg(long, value_name = "PATH|URL")]
     pub(crate) url: String,
     #[command(flatten)]
@@ -204,19 +206,14 @@ pub(crate) struct AddArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Remote places")]
 pub(crate) struct ReachArgs {
-    /// Who logs in: user name or id of a key (rest:, webdav:, s3:)
+    /// Who logs in: user name, id of a key, or storage account (rest:, webdav:, s3:, b2:, azure:)
     #[arg(long, value_name = "NAME")]
     pub(crate) login: Option<String>,
-    /// File that holds what shows it
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "login",
-        conflicts_with = "secret_credential"
-    )]
+    /// File that holds what shows it; of `gs:` the JSON key of a service account
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_credential")]
     pub(crate) secret_file: Option<PathBuf>,
     /// Name of a systemd credential that holds it
-    #[arg(long, value_name = "NAME", requires = "login")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) secret_credential: Option<String>,
     /// Private key with which `ssh` logs in (sftp:)
     #[arg(long, value_name = "FILE")]
@@ -230,9 +227,12 @@ pub(crate) struct ReachArgs {
     /// Certificates that are trusted beside the system's
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Region of the server (s3:)
+    /// Region of the server or the bucket (s3:, b2:)
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Option<String>,
+    /// Where the service answers, if not where all others find it (azure:, gs:, b2:)
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
     /// No more bytes a second to the place, such as `5MiB`
     #[arg(long, value_name = "SIZE", value_parser = rate)]
     pub(crate) limit_upload: Option<u64>,

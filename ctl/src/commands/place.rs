@@ -29,28 +29,39 @@ pub(super) fn draft(url: &str, asked: &ReachArgs) -> Result<RepositoryDraft, Fai
 
 fn credentials(url: &str, asked: &ReachArgs) -> Result<Credentials, Failure> {
     let mut credentials = Credentials::new();
-    let Some(login) = &asked.login else {
-        return Ok(credentials);
+    let source = match (&asked.secret_file, &asked.secret_credential) {
+        (Some(file), _) => Some(PasswordSource::File(text::absolute_text(file)?.into())),
+        (None, Some(credential)) => {
+            Some(PasswordSource::Credential(credential.parse().map_err(
+                |error: InvalidCredentialName| Failure::usage(error.to_string()),
+            )?))
+        }
+        (None, None) => None,
     };
+    if asked.login.is_none() && source.is_none() {
+        return Ok(credentials);
+    }
     let (name, secret) = PlaceKind::of(url).login().ok_or_else(|| {
-        Failure::usage("`--login` is for `rest:`, `webdav:` and `s3:`")
+        Failure::usage("`--login` is for `rest:`, `webdav:`, `s3:`, `azure:`, `gs:` and `b2:`")
             .hint("`sftp:` logs in with a key: give `--ssh-key`")
     })?;
-    let source = match (&asked.secret_file, &asked.secret_credential) {
-        (Some(file), _) => PasswordSource::File(text::absolute_text(file)?.into()),
-        (None, Some(credential)) => PasswordSource::Credential(
-            credential
-                .parse()
-                .map_err(|error: InvalidCredentialName| Failure::usage(error.to_string()))?,
-        ),
-        (None, None) => {
-            return Err(
-                Failure::usage("`--login` needs `--secret-file` or `--secret-credential`")
-                    .hint("secrets are not given on the command line, where others can see them"),
-            );
-        }
+    let Some(source) = source else {
+        return Err(
+            Failure::usage("`--login` needs `--secret-file` or `--secret-credential`")
+                .hint("secrets are not given on the command line, where others can see them"),
+        );
     };
-    credentials.insert(name.to_owned(), Secret::Name(login.clone()));
+    match (name, &asked.login) {
+        (Some(name), Some(login)) => {
+            credentials.insert(name.to_owned(), Secret::Name(login.clone()));
+        }
+        (Some(_), None) => return Err(Failure::usage("the secret of whom? give `--login`, too")),
+        (None, Some(_)) => {
+            return Err(Failure::usage("`gs:` knows no `--login`")
+                .hint("the JSON key of a service account says who it is: give it with `--secret-file`"));
+        }
+        (None, None) => {}
+    }
     credentials.insert(secret.to_owned(), Secret::From(source));
     Ok(credentials)
 }
@@ -64,6 +75,7 @@ fn reach(asked: &ReachArgs) -> Result<Reach, Failure> {
     Ok(Reach {
         ca_file: path(&asked.ca_file)?,
         region: asked.region.clone(),
+        endpoint: asked.endpoint.clone(),
         ssh_key: path(&asked.ssh_key)?,
         ssh_known_hosts: path(&asked.ssh_known_hosts)?,
         rclone_config: path(&asked.rclone_config)?,
@@ -74,4 +86,56 @@ fn reach(asked: &ReachArgs) -> Result<Reach, Failure> {
         },
         ..Reach::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use backupd_core::config::edit::render_repository;
+    use clap::{Args as _, Command, FromArgMatches as _};
+
+    use super::*;
+
+    fn said(url: &str, words: &[&str]) -> Result<String, Failure> {
+        let command = ReachArgs::augment_args(Command::new("test").no_binary_name(true));
+        let matches = command.try_get_matches_from(words).unwrap();
+        let asked = ReachArgs::from_arg_matches(&matches).unwrap();
+        let text = render_repository(&draft(url, &asked)?);
+        let lines = text
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Ok(lines.collect::<Vec<_>>().join("; "))
+    }
+
+    #[test]
+    fn who_logs_in_is_called_as_the_place_calls_it() {
+        for (url, words, expected) in [
+            (
+                "azure:c:/x",
+                &["--login", "acc", "--secret-file", "/k", "--endpoint", "https://e"][..],
+                "url = \"azure:c:/x\"; endpoint = \"https://e\"; [credentials]; account_key_file = \"/k\"; \
+                 account_name = \"acc\"",
+            ),
+            (
+                "gs:b:/",
+                &["--secret-credential", "google"],
+                "url = \"gs:b:/\"; [credentials]; service_account_credential = \"google\"",
+            ),
+            (
+                "b2:b:x",
+                &["--login", "id", "--secret-file", "/k", "--region", "us-west-004"],
+                "url = \"b2:b:x\"; region = \"us-west-004\"; [credentials]; access_key_id = \"id\"; \
+                 secret_access_key_file = \"/k\"",
+            ),
+        ] {
+            assert_eq!(said(url, words).unwrap(), expected);
+        }
+        for (url, words) in [
+            ("gs:b:/", &["--login", "me", "--secret-file", "/k"][..]),
+            ("s3:https://h/b", &["--secret-file", "/k"]),
+            ("azure:c:/x", &["--login", "acc"]),
+            ("sftp:h:/x", &["--login", "me", "--secret-file", "/k"]),
+        ] {
+            assert!(said(url, words).is_err(), "{url}");
+        }
+    }
 }

@@ -26,10 +26,21 @@ pub fn way(repository: &RepositorySpec) -> RecoveryWay {
         PlaceKind::S3 => s3(repository, &mut way),
         PlaceKind::WebDav => webdav(repository, &mut way),
         PlaceKind::Rclone => rclone(repository, &mut way),
+        PlaceKind::Azure => azure(repository, &mut way),
+        PlaceKind::Google => google(repository, &mut way),
+        PlaceKind::Backblaze => way.variables.extend([
+            variable("B2_ACCOUNT_ID", "id of the application key"),
+            variable("B2_ACCOUNT_KEY", "the application key"),
+        ]),
     }
     let certificates = repository.reach.ca_file.as_ref();
     // rclone has its own.
-    if let Some(file) = certificates.filter(|_| matches!(kind, PlaceKind::Rest | PlaceKind::S3)) {
+    if let Some(file) = certificates.filter(|_| {
+        !matches!(
+            kind,
+            PlaceKind::Local | PlaceKind::Sftp | PlaceKind::WebDav | PlaceKind::Rclone
+        )
+    }) {
         way.arguments.extend(["--cacert".to_owned(), "ca.pem".to_owned()]);
         way.notes.push(format!(
             "The server shows a certificate of its own making: copy `{}` of the machine that this sheet is of to \
@@ -90,6 +101,46 @@ fn s3(repository: &RepositorySpec, way: &mut RecoveryWay) {
             value: Some(region.clone()),
             ..variable("AWS_DEFAULT_REGION", "region of the server")
         });
+    }
+}
+
+fn azure(repository: &RepositorySpec, way: &mut RecoveryWay) {
+    let proof = if repository.secrets.contains_key("account_sas") {
+        variable(
+            "AZURE_ACCOUNT_SAS",
+            "shared access signature, which does not last: get a new one",
+        )
+    } else {
+        variable("AZURE_ACCOUNT_KEY", "key of the storage account")
+    };
+    way.variables.extend([
+        variable("AZURE_ACCOUNT_NAME", "name of the storage account"),
+        proof,
+    ]);
+    elsewhere(repository, way);
+}
+
+fn google(repository: &RepositorySpec, way: &mut RecoveryWay) {
+    way.variables
+        .push(if repository.secrets.contains_key("access_token") {
+            variable(
+                "GOOGLE_ACCESS_TOKEN",
+                "access token, which does not last: get a new one",
+            )
+        } else {
+            variable(
+                "GOOGLE_APPLICATION_CREDENTIALS",
+                "path of a file with the JSON key of a service account",
+            )
+        });
+    elsewhere(repository, way);
+}
+
+fn elsewhere(repository: &RepositorySpec, way: &mut RecoveryWay) {
+    if let Some(endpoint) = &repository.reach.endpoint {
+        way.notes.push(format!(
+            "The service answers at `{endpoint}`, which restic does not ask; rclone can, in a remote of its own."
+        ));
     }
 }
 

@@ -32,8 +32,9 @@ pub struct Access {
 
 /// Credentials of a remote place, by the names that its kind has for them; none shows itself in a log.
 ///
-/// `rest:` and `webdav:` have `username` and `password`; `s3:` has `access_key_id`, `secret_access_key` and perhaps
-/// `session_token`.
+/// `rest:` and `webdav:` have `username` and `password`; `s3:` and `b2:` have `access_key_id`, `secret_access_key` and
+/// perhaps `session_token`; `azure:` has `account_name` with `account_key` or `account_sas`; `gs:` has `service_account`,
+/// the JSON of its key, or `access_token`.
 #[derive(Clone, Default)]
 pub struct Secrets(BTreeMap<String, Zeroizing<String>>);
 
@@ -65,8 +66,10 @@ pub struct Options {
     pub pace: Option<Arc<dyn Pace>>,
     /// Certificates in PEM that are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
-    /// The region of an S3 server that asks for one.
+    /// The region of an S3 server that asks for one, and of Backblaze.
     pub region: Option<String>,
+    /// `azure:`, `gs:` and `b2:`: where the service answers, if not where all others find it.
+    pub endpoint: Option<String>,
     /// `sftp:`: the private key; those that `ssh` finds by itself without.
     pub ssh_key: Option<PathBuf>,
     /// `sftp:`: the only keys that hosts may have; those that `ssh` knows without.
@@ -87,6 +90,7 @@ impl Default for Options {
             pace: None,
             ca_file: None,
             region: None,
+            endpoint: None,
             ssh_key: None,
             ssh_known_hosts: None,
             rclone_config: None,

@@ -17,6 +17,7 @@ pub(crate) fn options(reach: &Reach) -> Options {
         pace: limit.map(|limit| std::sync::Arc::new(Limited(limit.clone())) as _),
         ca_file: reach.ca_file.clone(),
         region: reach.region.clone(),
+        endpoint: reach.endpoint.clone(),
         ssh_key: reach.ssh_key.clone(),
         ssh_known_hosts: reach.ssh_known_hosts.clone(),
         rclone_config: reach.rclone_config.clone(),

@@ -61,7 +61,8 @@ pub(super) fn command(program: &Program, access: &Access, verb: &str) -> Result<
         Address::Sftp(host) => extend(&mut command, "sftp.command", &ssh(access, host)?),
         Address::Rclone(_) => extend(&mut command, "rclone.args", &rclone(access)?),
         Address::S3 { .. } => s3(&mut command, access),
-        _ => {}
+        Address::Azure(_) | Address::Google(_) | Address::Backblaze(_) => cloud(&mut command, access)?,
+        Address::Local(_) | Address::Rest(_) | Address::WebDav(_) => {}
     }
     Ok(command)
 }
@@ -98,6 +99,9 @@ fn repository(access: &Access, address: &Address) -> Result<OsString> {
         } => Ok(format!("s3:{endpoint}/{bucket}/{path}")
             .trim_end_matches('/')
             .into()),
+        Address::Azure(bucket) => Ok(format!("azure:{}:/{}", bucket.name, bucket.path).into()),
+        Address::Google(bucket) => Ok(format!("gs:{}:/{}", bucket.name, bucket.path).into()),
+        Address::Backblaze(bucket) => Ok(format!("b2:{}:{}", bucket.name, bucket.path).into()),
         Address::Rclone(remote) => Ok(format!("rclone:{remote}").into()),
         Address::Sftp(host) => Ok(format!("sftp:{}:{}", bracketed(&host.name), host.path).into()),
     }
@@ -143,16 +147,54 @@ fn quoted(access: &Access, word: &str) -> Result<String> {
     }
 }
 
-fn s3(command: &mut Command, access: &Access) {
-    for (name, variable) in [
-        ("access_key_id", "AWS_ACCESS_KEY_ID"),
-        ("secret_access_key", "AWS_SECRET_ACCESS_KEY"),
-        ("session_token", "AWS_SESSION_TOKEN"),
-    ] {
+/// Hands over what is known of who we are.
+fn secrets(command: &mut Command, access: &Access, names: &[(&str, &str)]) {
+    for (name, variable) in names {
         if let Some(secret) = access.secrets.get(name) {
             command.env(variable, secret);
         }
     }
+}
+
+/// The services that have addresses of their own.
+fn cloud(command: &mut Command, access: &Access) -> Result<()> {
+    if access.options.endpoint.is_some() {
+        return Err(refused(
+            access,
+            "restic knows no other `endpoint` than the service's own",
+        ));
+    }
+    if access.secrets.get("service_account").is_some() {
+        return Err(refused(
+            access,
+            "restic wants the key of a service account in a file; use `engine = \"embedded\"`, or an `access_token`",
+        ));
+    }
+    secrets(
+        command,
+        access,
+        &[
+            ("account_name", "AZURE_ACCOUNT_NAME"),
+            ("account_key", "AZURE_ACCOUNT_KEY"),
+            ("account_sas", "AZURE_ACCOUNT_SAS"),
+            ("access_token", "GOOGLE_ACCESS_TOKEN"),
+            ("access_key_id", "B2_ACCOUNT_ID"),
+            ("secret_access_key", "B2_ACCOUNT_KEY"),
+        ],
+    );
+    Ok(())
+}
+
+fn s3(command: &mut Command, access: &Access) {
+    secrets(
+        command,
+        access,
+        &[
+            ("access_key_id", "AWS_ACCESS_KEY_ID"),
+            ("secret_access_key", "AWS_SECRET_ACCESS_KEY"),
+            ("session_token", "AWS_SESSION_TOKEN"),
+        ],
+    );
     if let Some(region) = &access.options.region {
         command.env("AWS_DEFAULT_REGION", region);
     }

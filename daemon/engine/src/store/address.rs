@@ -19,10 +19,23 @@ pub(crate) enum Address {
         bucket: String,
         path: String,
     },
+    /// `azure:container:/path`.
+    Azure(Bucket),
+    /// `gs:bucket:/path`.
+    Google(Bucket),
+    /// `b2:bucket:path`.
+    Backblaze(Bucket),
     /// `rclone:remote:path`.
     Rclone(String),
     /// `webdav:https://host/path`.
     WebDav(Url),
+}
+
+/// A bucket, or what its service calls so, and a path in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bucket {
+    pub(crate) name: String,
+    pub(crate) path: String,
 }
 
 /// Where an SSH server is, and a path on it.
@@ -50,6 +63,9 @@ impl Address {
             "rest" => web(rest).map(Self::Rest),
             "webdav" => web(rest).map(Self::WebDav),
             "s3" => s3(rest),
+            "azure" => bucket(rest).map(Self::Azure),
+            "gs" => bucket(rest).map(Self::Google),
+            "b2" => bucket(rest).map(Self::Backblaze),
             "rclone" => rclone(rest).map(Self::Rclone),
             _ => Err(format!("places of the kind `{scheme}:` are not served")),
         }
@@ -153,6 +169,21 @@ fn s3(rest: &str) -> Result<Address, Unusable> {
     })
 }
 
+/// `bucket:path`, of which the path may be missing.
+fn bucket(rest: &str) -> Result<Bucket, Unusable> {
+    let (name, path) = rest.split_once(':').unwrap_or((rest, ""));
+    if name.is_empty() || name.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control()) {
+        return Err("its address has no bucket".to_owned());
+    }
+    if path.split('/').any(|part| part == "..") || path.contains(char::is_control) {
+        return Err("there is no such path in a bucket".to_owned());
+    }
+    Ok(Bucket {
+        name: name.to_owned(),
+        path: path.trim_matches('/').to_owned(),
+    })
+}
+
 /// The first part of a path, and what is behind it.
 fn named(path: &str) -> Result<(String, String), Unusable> {
     let path = percent_decoded(path.trim_matches('/'));
@@ -217,6 +248,10 @@ mod tests {
             path: path.to_owned(),
         };
         let web = |url: &str| Url::parse(url).unwrap();
+        let bucket = |path: &str| Bucket {
+            name: "backups".to_owned(),
+            path: path.to_owned(),
+        };
         for (text, expected) in [
             ("/srv/backup/", Address::Local("/srv/backup".into())),
             ("local:/srv", Address::Local("/srv".into())),
@@ -247,6 +282,10 @@ mod tests {
             ),
             ("s3:s3.amazonaws.com/backups", s3("https://s3.amazonaws.com", "")),
             ("s3://s3.eu.example/backups/x/", s3("https://s3.eu.example", "x")),
+            ("azure:backups:/a/b/", Address::Azure(bucket("a/b"))),
+            ("gs:backups:/", Address::Google(bucket(""))),
+            ("b2:backups:a", Address::Backblaze(bucket("a"))),
+            ("b2:backups", Address::Backblaze(bucket(""))),
             ("rclone:cloud:a/b", Address::Rclone("cloud:a/b".to_owned())),
             (
                 "webdav:https://dav.example/x",
@@ -276,6 +315,9 @@ mod tests {
             "s3:https://host",
             "rclone::sftp,pass=hush:",
             "rclone:hush",
+            "azure::/hush",
+            "gs:/hush",
+            "b2:bucket:../hush",
             "gopher:hush",
         ] {
             let error = Address::parse(text).unwrap_err();

@@ -253,8 +253,10 @@ impl Service for Objects {
     fn write<'a>(&'a self, object: &'a Object, content: &'a [Bytes], _again: bool) -> Answer<'a, ()> {
         Box::pin(async move {
             let content: Buffer = content.iter().cloned().collect();
+            // As restic says it; some leave out what nobody said, and some do not.
             self.operator
-                .write(&object.path(), content)
+                .write_with(&object.path(), content)
+                .content_type("application/octet-stream")
                 .await
                 .map(drop)
                 .map_err(|error| fault(&error))

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
 use opendal::services;
 use url::Url;
 
-use crate::{Access, access::Options};
+use crate::{Access, ErrorKind, access::Options};
 
 use super::{
     Address, Fault, Local, Store,
+    address::Bucket,
     http::Http,
     object::Objects,
     rclone::Rclone,
@@ -47,6 +49,17 @@ pub(crate) fn open(access: &Access, address: Address) -> Result<Arc<dyn Store>, 
             location,
             false,
         )?),
+        Address::Azure(bucket) => Arc::new(Objects::new(azure(access, &bucket)?, http()?, location, false)?),
+        Address::Google(bucket) => Arc::new(Objects::new(google(access, &bucket), http()?, location, false)?),
+        Address::Backblaze(bucket) => {
+            let endpoint = backblaze(options)?;
+            Arc::new(Objects::new(
+                s3(access, &endpoint, &bucket.name, &bucket.path),
+                http()?,
+                location,
+                false,
+            )?)
+        }
         Address::WebDav(url) => Arc::new(Objects::new(webdav(access, &url), http()?, location, true)?),
     };
     let patience = Patience {
@@ -128,6 +141,67 @@ fn region(options: &Options, endpoint: &str) -> String {
         .filter(|region| !region.is_empty())
         .unwrap_or("us-east-1")
         .to_owned()
+}
+
+fn azure(access: &Access, bucket: &Bucket) -> Result<services::Azblob, Fault> {
+    let Some(account) = access.secrets.get("account_name") else {
+        return Err(Fault::new(
+            ErrorKind::InvalidRequest,
+            "its storage account is not known",
+        ));
+    };
+    let endpoint = match &access.options.endpoint {
+        Some(endpoint) => endpoint.clone(),
+        None => format!("https://{account}.blob.core.windows.net"),
+    };
+    let builder = services::Azblob::default()
+        .endpoint(&endpoint)
+        .container(&bucket.name)
+        .root(&bucket.path)
+        .account_name(account);
+    let (key, sas) = (
+        access.secrets.get("account_key"),
+        access.secrets.get("account_sas"),
+    );
+    Ok(match (key, sas) {
+        (Some(key), _) => builder.account_key(key),
+        (None, Some(sas)) => builder.sas_token(sas.trim_start_matches('?')),
+        // The machine's own role, where it has one.
+        (None, None) => builder,
+    })
+}
+
+fn google(access: &Access, bucket: &Bucket) -> services::Gcs {
+    let builder = services::Gcs::default().bucket(&bucket.name).root(&bucket.path);
+    let builder = match &access.options.endpoint {
+        Some(endpoint) => builder.endpoint(endpoint),
+        None => builder,
+    };
+    let (account, token) = (
+        access.secrets.get("service_account"),
+        access.secrets.get("access_token"),
+    );
+    match (account, token) {
+        (Some(account), _) => builder
+            .credential(&BASE64.encode(account))
+            .disable_config_load()
+            .disable_vm_metadata(),
+        (None, Some(token)) => builder
+            .token(token.to_owned())
+            .disable_config_load()
+            .disable_vm_metadata(),
+        // The machine's own role, where it has one.
+        (None, None) => builder,
+    }
+}
+
+/// Where Backblaze speaks S3: by its own interface files would be hidden where they are to be removed.
+fn backblaze(options: &Options) -> Result<String, Fault> {
+    match (&options.endpoint, &options.region) {
+        (Some(endpoint), _) => Ok(endpoint.clone()),
+        (None, Some(region)) => Ok(format!("https://s3.{region}.backblazeb2.com")),
+        (None, None) => Err(Fault::new(ErrorKind::InvalidRequest, "its region is not known")),
+    }
 }
 
 fn webdav(access: &Access, url: &Url) -> services::Webdav {

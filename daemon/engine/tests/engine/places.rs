@@ -1,5 +1,6 @@
 //! Repositories on remote places, with real servers on the loopback interface, beside stock restic.
 
+mod cloud;
 mod cycle;
 mod faults;
 mod moving;

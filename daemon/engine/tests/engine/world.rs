@@ -231,13 +231,7 @@ impl World {
 
     /// Runs stock restic on the repository.
     pub(crate) fn restic(&self, arguments: &[&str]) -> Output {
-        Command::new("restic")
-            .args(["--no-cache", "--repo"])
-            .arg(self.repository())
-            .args(arguments)
-            .env("RESTIC_PASSWORD", PASSWORD)
-            .output()
-            .expect("these tests need the program `restic` (Debian: `apt-get install restic`)")
+        restic(&self.repository(), arguments)
     }
 
     /// As [`restic`](Self::restic), which must succeed.
@@ -249,6 +243,17 @@ impl World {
             String::from_utf8_lossy(&output.stderr)
         );
     }
+}
+
+/// Runs stock restic on a repository.
+pub(crate) fn restic(repository: &Path, arguments: &[&str]) -> Output {
+    Command::new("restic")
+        .args(["--no-cache", "--repo"])
+        .arg(repository)
+        .args(arguments)
+        .env("RESTIC_PASSWORD", PASSWORD)
+        .output()
+        .expect("these tests need the program `restic` (Debian: `apt-get install restic`)")
 }
 
 pub(crate) fn access(repository: &Path) -> Access {

@@ -6,12 +6,13 @@ use super::Fault;
 use crate::config::{fault::quoted, place::Places};
 
 /// The keys of a repository's file that are of its place.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "url",
     "timeout",
     "retries",
     "ca_file",
     "region",
+    "endpoint",
     "ssh",
     "rclone",
     "limit",

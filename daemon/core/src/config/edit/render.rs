@@ -304,6 +304,7 @@ impl Page {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         self.text("ca_file", path(&reach.ca_file).as_deref());
         self.text("region", reach.region.as_deref());
+        self.text("endpoint", reach.endpoint.as_deref());
         self.inline(
             "ssh",
             &[

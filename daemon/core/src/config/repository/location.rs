@@ -20,16 +20,25 @@ pub enum PlaceKind {
     WebDav,
     /// What rclone reaches: `rclone:REMOTE:PATH`.
     Rclone,
+    /// Azure Blob Storage: `azure:CONTAINER:/PATH`.
+    Azure,
+    /// Google Cloud Storage: `gs:BUCKET:/PATH`.
+    Google,
+    /// Backblaze B2: `b2:BUCKET:PATH`.
+    Backblaze,
 }
 
 impl PlaceKind {
     /// Those that are not local, with what stands before the first `:`.
-    pub const REMOTE: [(&'static str, Self); 5] = [
+    pub const REMOTE: [(&'static str, Self); 8] = [
         ("sftp", Self::Sftp),
         ("rest", Self::Rest),
         ("s3", Self::S3),
         ("webdav", Self::WebDav),
         ("rclone", Self::Rclone),
+        ("azure", Self::Azure),
+        ("gs", Self::Google),
+        ("b2", Self::Backblaze),
     ];
 
     /// The kind of an address that was checked.
@@ -40,11 +49,13 @@ impl PlaceKind {
             .map_or(Self::Local, |(_, kind)| kind)
     }
 
-    /// What its credentials call who logs in, and what shows it; nothing where there are none.
-    pub fn login(self) -> Option<(&'static str, &'static str)> {
+    /// What its credentials call who logs in, if they do, and what shows it; nothing where there are none.
+    pub fn login(self) -> Option<(Option<&'static str>, &'static str)> {
         match self {
-            Self::Rest | Self::WebDav => Some(("username", "password")),
-            Self::S3 => Some(("access_key_id", "secret_access_key")),
+            Self::Rest | Self::WebDav => Some((Some("username"), "password")),
+            Self::S3 | Self::Backblaze => Some((Some("access_key_id"), "secret_access_key")),
+            Self::Azure => Some((Some("account_name"), "account_key")),
+            Self::Google => Some((None, "service_account")),
             Self::Local | Self::Sftp | Self::Rclone => None,
         }
     }
@@ -58,22 +69,15 @@ impl PlaceKind {
             Self::S3 => "s3:https://s3.example.com/bucket/path",
             Self::WebDav => "webdav:https://dav.example.com/backup",
             Self::Rclone => "rclone:remote:path",
+            Self::Azure => "azure:container:/path",
+            Self::Google => "gs:bucket:/path",
+            Self::Backblaze => "b2:bucket:path",
         }
     }
 }
 
 /// Kinds that restic has and this version does not serve.
-const LATER: [(&str, &str); 6] = [
-    (
-        "b2",
-        "Backblaze speaks S3 too: `url = \"s3:https://s3.REGION.backblazeb2.com/BUCKET/PATH\"`",
-    ),
-    ("azure", BY_RCLONE),
-    ("gs", BY_RCLONE),
-    ("swift", BY_RCLONE),
-    ("opendal", BY_RCLONE),
-    ("ftp", BY_RCLONE),
-];
+const LATER: [(&str, &str); 3] = [("swift", BY_RCLONE), ("opendal", BY_RCLONE), ("ftp", BY_RCLONE)];
 const BY_RCLONE: &str = "rclone reaches it: `url = \"rclone:REMOTE:PATH\"`";
 
 /// Checks an address; what follows its scheme may hold a secret, and is not repeated.
@@ -112,6 +116,15 @@ pub(super) fn check(text: &str) -> Result<String, Complaint> {
             let (remote, _) = rest.split_once(':').unwrap_or_default();
             if remote.is_empty() || remote.starts_with('-') || remote.contains([',', '/']) {
                 return wrong("names no remote of rclone's configuration");
+            }
+        }
+        PlaceKind::Azure | PlaceKind::Google | PlaceKind::Backblaze => {
+            let (bucket, path) = rest.split_once(':').unwrap_or((rest, ""));
+            if bucket.is_empty() || bucket.contains(|c: char| c == '/' || c.is_whitespace()) {
+                return wrong("names no bucket");
+            }
+            if path.split('/').any(|part| part == "..") {
+                return wrong("has no path in the bucket");
             }
         }
         PlaceKind::Rest | PlaceKind::S3 | PlaceKind::WebDav => {

@@ -30,8 +30,11 @@ pub struct Reach {
     pub limit: Limit,
     /// Certificates that are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
-    /// The region of an S3 server.
+    /// The region of an S3 server, or of a bucket of Backblaze.
     pub region: Option<String>,
+    /// Where the service of an `azure:`, `gs:` or `b2:` answers, if not where all others find it.
+    #[serde(default)]
+    pub endpoint: Option<String>,
     /// The private key with which `ssh` logs in.
     pub ssh_key: Option<PathBuf>,
     /// The file of the only keys that hosts may have.
@@ -100,22 +103,34 @@ const MOST_RETRIES: i64 = 100;
 /// Slower than this nothing ends.
 const SLOWEST: u64 = 1024;
 
-const HTTP: &[PlaceKind] = &[PlaceKind::Rest, PlaceKind::S3, PlaceKind::WebDav];
+const CLOUD: &[PlaceKind] = &[PlaceKind::Azure, PlaceKind::Google, PlaceKind::Backblaze];
+const HTTP: &[PlaceKind] = &[
+    PlaceKind::Rest,
+    PlaceKind::S3,
+    PlaceKind::WebDav,
+    PlaceKind::Azure,
+    PlaceKind::Google,
+    PlaceKind::Backblaze,
+];
 const REMOTE: &[PlaceKind] = &[
     PlaceKind::Sftp,
     PlaceKind::Rest,
     PlaceKind::S3,
     PlaceKind::WebDav,
     PlaceKind::Rclone,
+    PlaceKind::Azure,
+    PlaceKind::Google,
+    PlaceKind::Backblaze,
 ];
 
 /// Keys, and the kinds of places for which they mean something.
-const KINDS: [(&str, &[PlaceKind]); 7] = [
+const KINDS: [(&str, &[PlaceKind]); 8] = [
     ("timeout", REMOTE),
     ("retries", REMOTE),
     ("limit", REMOTE),
     ("ca_file", HTTP),
-    ("region", &[PlaceKind::S3]),
+    ("region", &[PlaceKind::S3, PlaceKind::Backblaze]),
+    ("endpoint", CLOUD),
     ("ssh", &[PlaceKind::Sftp]),
     ("rclone", &[PlaceKind::Rclone]),
 ];
@@ -129,6 +144,7 @@ pub(super) fn reach(reader: &mut Reader<'_>, kind: Option<PlaceKind>) -> Reach {
     let limit = reader.table("limit", limit);
     let ca_file = reader.parsed("ca_file", |text| path::absolute(text, "/etc/ssl/nas.pem"));
     let region = reader.parsed("region", |text| plain(text, "eu-central-1"));
+    let endpoint = reader.parsed("endpoint", endpoint);
     let (ssh_key, ssh_known_hosts) = reader.table("ssh", |reader| {
         (
             reader.parsed("ssh.key", |text| path::absolute(text, "/root/.ssh/backup")),
@@ -151,15 +167,43 @@ pub(super) fn reach(reader: &mut Reader<'_>, kind: Option<PlaceKind>) -> Reach {
             reader.fault(key, position, Complaint::new(message).hint("remove it"));
         }
     }
+    if kind == Some(PlaceKind::Backblaze)
+        && region.is_none()
+        && endpoint.is_none()
+        && !reader.has_faults_in(&["region", "endpoint"])
+    {
+        let hint =
+            "write that of the bucket, as Backblaze shows it in its endpoint: `region = \"us-west-004\"`";
+        reader.missing("region", "`region` is missing", hint);
+    }
     Reach {
         timeout: value(timeout),
         retries: value(retries),
         limit,
         ca_file: value(ca_file),
         region: value(region),
+        endpoint: value(endpoint),
         ssh_key: value(ssh_key),
         ssh_known_hosts: value(ssh_known_hosts),
         rclone_config: value(rclone_config),
+    }
+}
+
+/// An address without anything secret in it.
+fn endpoint(text: &str) -> Result<String, Complaint> {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    match host {
+        Some(host)
+            if !host.is_empty()
+                && !host.contains(['@', '?', '#'])
+                && !host.contains(|c: char| c.is_whitespace() || c.is_control()) =>
+        {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err(Complaint::new("the value is no address of a service")
+            .hint("write one such as `https://ACCOUNT.blob.core.windows.net`")),
     }
 }
 

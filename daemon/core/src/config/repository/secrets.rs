@@ -73,24 +73,43 @@ macro_rules! proof {
 /// A login as some kinds of places have it.
 struct Login {
     kinds: &'static [PlaceKind],
-    name: Name,
-    proof: Proof,
+    name: Option<Name>,
+    /// One of them.
+    proofs: &'static [Proof],
     /// What may come with it.
     extra: Option<Proof>,
+    /// Nobody gets in without.
+    is_needed: bool,
 }
 
-const LOGINS: [Login; 2] = [
+const LOGINS: [Login; 4] = [
     Login {
         kinds: &[PlaceKind::Rest, PlaceKind::WebDav],
-        name: name!("username"),
-        proof: proof!("password"),
+        name: Some(name!("username")),
+        proofs: &[proof!("password")],
         extra: None,
+        is_needed: false,
     },
     Login {
-        kinds: &[PlaceKind::S3],
-        name: name!("access_key_id"),
-        proof: proof!("secret_access_key"),
+        kinds: &[PlaceKind::S3, PlaceKind::Backblaze],
+        name: Some(name!("access_key_id")),
+        proofs: &[proof!("secret_access_key")],
         extra: Some(proof!("session_token")),
+        is_needed: false,
+    },
+    Login {
+        kinds: &[PlaceKind::Azure],
+        name: Some(name!("account_name")),
+        proofs: &[proof!("account_key"), proof!("account_sas")],
+        extra: None,
+        is_needed: true,
+    },
+    Login {
+        kinds: &[PlaceKind::Google],
+        name: None,
+        proofs: &[proof!("service_account"), proof!("access_token")],
+        extra: None,
+        is_needed: false,
     },
 ];
 
@@ -128,48 +147,67 @@ pub(super) fn credentials(reader: &mut Reader<'_>, kind: Option<PlaceKind>) -> C
 
 /// `judges`: whether a key of another kind is a fault of its own.
 fn read(reader: &mut Reader<'_>, login: &Login, is_ours: bool, judges: bool, found: &mut Credentials) {
-    let name = reader.string(login.name.key);
-    let proof = source::source(reader, login.proof.keys);
+    let name = login.name.as_ref().and_then(|name| reader.string(name.key));
+    let proofs: Vec<(&Proof, source::Found)> = login
+        .proofs
+        .iter()
+        .map(|proof| (proof, source::source(reader, proof.keys)))
+        .collect();
     let extra = login
         .extra
         .as_ref()
         .map(|extra| source::source(reader, extra.keys));
+    let keys = |proof: &Proof| [proof.keys.file, proof.keys.command, proof.keys.credential];
     if !is_ours {
-        let keys = [
-            login.name.key,
-            login.proof.keys.file,
-            login.proof.keys.command,
-            login.proof.keys.credential,
-        ];
-        let given = keys.iter().find_map(|key| Some((*key, reader.position_of(key)?)));
+        let names = login.name.iter().map(|name| name.key);
+        let mut keys = names.chain(login.proofs.iter().flat_map(keys));
+        let given = keys.find_map(|key| Some((key, reader.position_of(key)?)));
         if let Some((key, position)) = given.filter(|_| judges) {
             let complaint = Complaint::new(format!("`{key}` is without effect for this kind of place"));
             reader.fault(key, position, complaint.hint("remove it, or correct `url`"));
         }
         return;
     }
-    match (&name, proof.is_given) {
-        (Some(name), false) => {
-            let complaint =
-                Complaint::new(format!("`{}` is without a source of its secret", login.name.name));
-            let hint = format!(
-                "write `{}_file = \"/etc/backupd/secrets/NAME\"`",
-                login.proof.name
+    let mut given = proofs.iter().filter(|(_, found)| found.is_given);
+    let (first, second) = (given.next(), given.next());
+    if let (Some((first, _)), Some((second, _))) = (first, second) {
+        let position = keys(second)
+            .into_iter()
+            .find_map(|key| Some((key, reader.position_of(key)?)));
+        if let Some((key, position)) = position {
+            let message = format!("`{}` and `{}` exclude each other", first.name, second.name);
+            reader.fault(
+                key,
+                position,
+                Complaint::new(message).hint("remove one of the two"),
             );
-            reader.fault(login.name.key, name.position, complaint.hint(hint));
         }
-        (None, true) => {
-            let message = format!("`{}` is missing", login.name.name);
-            let hint = format!("write `{} = \"…\"` below `[credentials]`", login.name.name);
-            reader.missing(login.name.key, &message, &hint);
+    }
+    match (&login.name, &name, first) {
+        (Some(wanted), Some(name), None) => {
+            let complaint = Complaint::new(format!("`{}` is without a source of its secret", wanted.name));
+            let ways: Vec<String> = login
+                .proofs
+                .iter()
+                .map(|proof| format!("`{}_file = \"/etc/backupd/secrets/NAME\"`", proof.name))
+                .collect();
+            let hint = format!("write {}", ways.join(" or "));
+            reader.fault(wanted.key, name.position, complaint.hint(hint));
+        }
+        (Some(wanted), None, given) if given.is_some() || (login.is_needed && judges) => {
+            let message = format!("`{}` is missing", wanted.name);
+            let hint = format!("write `{} = \"…\"` below `[credentials]`", wanted.name);
+            reader.missing(wanted.key, &message, &hint);
         }
         _ => {}
     }
-    if let Some(name) = name {
-        found.insert(login.name.name.to_owned(), Secret::Name(name.value));
+    if let (Some(wanted), Some(name)) = (&login.name, name) {
+        found.insert(wanted.name.to_owned(), Secret::Name(name.value));
     }
-    if let Some(source) = proof.source {
-        found.insert(login.proof.name.to_owned(), Secret::From(source));
+    for (proof, source) in proofs {
+        if let Some(source) = source.source {
+            found.insert(proof.name.to_owned(), Secret::From(source));
+        }
     }
     if let (Some(extra), Some(source)) = (&login.extra, extra.and_then(|found| found.source)) {
         found.insert(extra.name.to_owned(), Secret::From(source));

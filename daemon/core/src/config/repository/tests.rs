@@ -147,7 +147,7 @@ fn a_wrong_password_source_is_answered_with_a_right_one() {
     "#);
 }
 
-const PLACES: [(&str, PlaceKind); 9] = [
+const PLACES: [(&str, PlaceKind); 12] = [
     ("sftp:backup@nas:/srv/backup", PlaceKind::Sftp),
     ("sftp://backup@nas:2222//srv/backup", PlaceKind::Sftp),
     ("sftp:nas:backup", PlaceKind::Sftp),
@@ -157,12 +157,20 @@ const PLACES: [(&str, PlaceKind); 9] = [
     ("s3:http://[::1]:9000/bucket", PlaceKind::S3),
     ("webdav:https://dav.example.com/backup", PlaceKind::WebDav),
     ("rclone:cloud:backup", PlaceKind::Rclone),
+    ("azure:container:/backup", PlaceKind::Azure),
+    ("gs:bucket:/", PlaceKind::Google),
+    ("b2:bucket:backup", PlaceKind::Backblaze),
 ];
 
 #[test]
 fn addresses_are_those_of_restic() {
     for (url, kind) in PLACES {
-        let text = format!("url = \"{url}\"\npassword_file = \"/p\"\n");
+        let more = match kind {
+            PlaceKind::Azure => "credentials = { account_name = \"a\", account_sas_file = \"/s\" }",
+            PlaceKind::Backblaze => "region = \"us-west-004\"",
+            _ => "",
+        };
+        let text = format!("url = \"{url}\"\npassword_file = \"/p\"\n{more}\n");
         let repository = parse(&text).unwrap_or_else(|faults| panic!("{url}: {faults:#?}"));
         assert_eq!((&*repository.url, PlaceKind::of(url)), (url, kind));
         assert_eq!(repository.local_path(), None);
@@ -187,8 +195,9 @@ fn addresses_that_are_none_are_refused_and_never_repeated() {
         ("webdav:ftp://hunter2", "is neither"),
         ("s3:https://hunter2", "names no bucket"),
         ("rclone::sftp,pass=hunter2:x", "names no remote"),
-        ("azure:hunter2:/x", "`azure:` is not supported"),
-        ("b2:hunter2:x", "`b2:` is not supported"),
+        ("swift:hunter2:/x", "`swift:` is not supported"),
+        ("gs::/hunter2", "names no bucket"),
+        ("gs:bucket:/../hunter2", "has no path in the bucket"),
         ("ssftp:hunter2:/x", "the value is not an absolute path"),
     ] {
         let faults = parse(&format!("url = \"{url}\"\npassword_file = \"/p\"\n")).expect_err(url);
@@ -280,6 +289,33 @@ fn keys_of_another_kind_of_place_are_faults() {
             "[credentials]\naccess_key_id = \"me\"\nsecret_access_key_file = \"/p\"",
             "`credentials.access_key_id` is without effect",
         ),
+        ("azure:c:/", "", "`account_name` is missing"),
+        (
+            "azure:c:/",
+            "[credentials]\naccount_name = \"a\"",
+            "`account_name` is without a source of its secret",
+        ),
+        (
+            "azure:c:/",
+            "[credentials]\naccount_name = \"a\"\naccount_key_file = \"/k\"\naccount_sas_file = \"/s\"",
+            "`account_key` and `account_sas` exclude each other",
+        ),
+        ("b2:b:x", "", "`region` is missing"),
+        (
+            "gs:b:/",
+            "region = \"eu\"",
+            "`region` is without effect for `gs:`",
+        ),
+        (
+            "gs:b:/",
+            "endpoint = \"https://u:hunter2@h\"",
+            "no address of a service",
+        ),
+        (
+            "s3:https://h/b",
+            "endpoint = \"https://h\"",
+            "`endpoint` is without effect for `s3:`",
+        ),
         ("s3:https://h/b", "[limit]\nupload = 5", "no bandwidth"),
         ("s3:https://h/b", "[limit]\nupload = \"5 MiB\"", "no bandwidth"),
         (
@@ -318,7 +354,7 @@ fn all_faults_of_a_file_come_at_once() {
     hint: write `password_file = "/etc/backupd/secrets/NAME"`, a `password_credential` or a `password_command`
     "#);
     assert_snapshot!(faults(r#"
-url = "AZURE:me@nas:/srv"
+url = "SWIFT:me@nas:/srv"
 password_file = "/a"
 password_command = ["pass"]
 password_credential = "nas"
@@ -327,7 +363,7 @@ check = { calendar = "Sun 04:00" }
 lock = 3
 pasword = "hunter2"
 "#), @r#"
-    2:7: `azure:` is not supported by this version
+    2:7: `swift:` is not supported by this version
     hint: rclone reaches it: `url = "rclone:REMOTE:PATH"`
     5:23: `password_file`, `password_command` and `password_credential` exclude each other
     hint: leave one of them

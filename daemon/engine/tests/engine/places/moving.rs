@@ -1,14 +1,16 @@
 //! A repository goes to every place, and comes back from it.
 
+use std::path::Path;
+
 use backupd_engine::{Access, Cancellation, ErrorKind, MoveRequest, Remains};
 
 use super::site::{Place, Site};
 use crate::{
     engine::{IS_RESTIC, engine},
-    world::{Log, noise, picture},
+    world::{self, Log, noise, picture},
 };
 
-fn moves(place: Place) {
+pub(super) fn moves(place: Place) {
     // It is the same for both.
     if IS_RESTIC {
         return;
@@ -42,7 +44,7 @@ fn moves(place: Place) {
     assert_eq!(removed.unwrap().files, report.files, "{place:?}");
     assert!(!site.directory.path().join("local").exists());
     site.access = remote.clone();
-    site.is_sound();
+    site.is_whole();
     site.write("small", "a few words");
     site.backup().unwrap();
     assert_eq!(picture(&site.restore("out")), picture(&site.source()));
@@ -54,7 +56,11 @@ fn moves(place: Place) {
     assert_eq!(gone.kind(), ErrorKind::RepositoryNotFound, "{place:?}");
     // The place is as good as new.
     assert!(moved(&back, &remote).bytes_written > 2_000_000);
-    site.is_sound();
+    site.is_whole();
+    // restic sees all of it on a disk.
+    site.access = back;
+    let restic = world::restic(Path::new(&site.access.url), &["check", "--read-data"]);
+    assert!(restic.status.success(), "{place:?}: {restic:?}");
 }
 
 #[test]

@@ -223,6 +223,59 @@ pub(crate) fn s3() -> (Server, String, String) {
     (Server { child, port }, key, secret)
 }
 
+/// Azure Blob Storage with the container `bucket` of an account of ours: port, account, key. Nothing where there is none.
+pub(crate) fn azure(directory: &Path) -> Option<(Server, String, String)> {
+    let program = tools().join("azurite-3.37.0/node_modules/.bin/azurite-blob");
+    if !program.exists() {
+        eprintln!(
+            "skipped: there is no `{}` (`scripts/install-tools.sh` installs it where there is npm)",
+            program.display()
+        );
+        return None;
+    }
+    let (account, key, port) = ("backup", "c2VjcmV0IG9mIHRoZSBhY2NvdW50", free_port());
+    let mut command = Command::new(program);
+    command
+        .args([
+            "--blobPort",
+            &port.to_string(),
+            "--inMemoryPersistence",
+            "--skipApiVersionCheck",
+        ])
+        .current_dir(directory)
+        .env("AZURITE_ACCOUNTS", format!("{account}:{key}"));
+    let (child, _) = start(&mut command, false, "successfully listens on");
+    let server = Server { child, port };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/places/azure.py");
+    let made = Command::new(s3_python())
+        .arg(script)
+        .args([&port.to_string(), account, key, "bucket"])
+        .status()
+        .unwrap();
+    assert!(made.success());
+    Some((server, account.to_owned(), key.to_owned()))
+}
+
+/// Google Cloud Storage with the bucket `bucket`; it lets everybody in.
+pub(crate) fn google() -> Server {
+    let python = tools().join("gcs-emulator-2026.7.19/bin/python");
+    let port = free_port();
+    let mut command = Command::new(python);
+    command
+        .args([
+            "-u",
+            "-m",
+            "gcp_storage_emulator",
+            "start",
+            "--in-memory",
+            "--host",
+            "127.0.0.1",
+        ])
+        .args(["--port", &port.to_string(), "--default-bucket", "bucket"]);
+    let (child, _) = start(&mut command, true, "services started");
+    Server { child, port }
+}
+
 /// What `scripts/install-tools.sh` installs.
 pub(crate) fn tools() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(

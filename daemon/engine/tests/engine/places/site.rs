@@ -29,6 +29,9 @@ pub(crate) enum Place {
     S3,
     Rclone,
     WebDav,
+    Azure,
+    Google,
+    Backblaze,
 }
 
 /// A server, what is backed up to it, and how to get there.
@@ -81,6 +84,9 @@ impl Site {
             Place::S3 => site.s3(),
             Place::Rclone => site.rclone(stored),
             Place::WebDav => site.webdav(stored),
+            Place::Azure => site.azure(stored),
+            Place::Google => site.google(),
+            Place::Backblaze => site.backblaze(),
         }
         site
     }
@@ -183,6 +189,33 @@ impl Site {
         self.server = Some(server);
     }
 
+    /// What restic cannot reach here: it asks the service's own addresses alone.
+    fn azure(&mut self, stored: &Path) {
+        let (server, account, key) = servers::azure(stored).expect("whoever asks has looked");
+        let port = self.proxied(server.port);
+        "azure:bucket:/repository".clone_into(&mut self.access.url);
+        self.access.options.endpoint = Some(format!("http://127.0.0.1:{port}/{account}"));
+        self.login(&account, &key, ["account_name", "account_key"]);
+        self.server = Some(server);
+    }
+
+    fn google(&mut self) {
+        let server = servers::google();
+        let port = self.proxied(server.port);
+        "gs:bucket:/repository".clone_into(&mut self.access.url);
+        self.access.options.endpoint = Some(format!("http://127.0.0.1:{port}"));
+        self.access.secrets.set("access_token", "a token".to_owned());
+        self.server = Some(server);
+    }
+
+    /// Backblaze's own words for it are those of S3.
+    fn backblaze(&mut self) {
+        self.s3();
+        let port = self.proxy.as_ref().map_or(0, |proxy| proxy.port);
+        "b2:bucket:repository".clone_into(&mut self.access.url);
+        self.access.options.endpoint = Some(format!("http://127.0.0.1:{port}"));
+    }
+
     pub(crate) fn init(&self) {
         let created = engine().init(&self.access).unwrap();
         assert_eq!(created.snapshots, 0, "{:?}", self.place);
@@ -237,9 +270,13 @@ impl Site {
             .unwrap_or_else(|error| panic!("{:?}: {}", self.place, error.chain()))
     }
 
-    pub(crate) fn is_sound(&self) {
+    pub(crate) fn is_whole(&self) {
         let report = self.check();
         assert_eq!(report.errors_total, 0, "{:?}: {report:?}", self.place);
+    }
+
+    pub(crate) fn is_sound(&self) {
+        self.is_whole();
         self.restic_well(&["check", "--read-data"]);
     }
 

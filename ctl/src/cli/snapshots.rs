@@ -13,7 +13,7 @@ use super::NoteArgs;
     after_help = "Examples:\n  backupctl snapshots home\n  backupctl snapshots --repository nas --host laptop"
 )]
 pub(crate) struct SnapshotsArgs {
-    /// Only snapshots of this job
+    /// Only snapshots of this job: those of this machine, unless `--host` names another
     #[arg(value_name = "JOB")]
     pub(crate) job: Option<String>,
     /// Only of this repository; the job's own where a job is given

@@ -197,7 +197,7 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
             let list = format!("list what is there: `backupctl snapshots{of_job}`");
             match &spec.work {
                 Work::Restore(work) if work.filter.job.is_some() => format!(
-                    "{list}; one of another job is restored with \
+                    "{list}; one of another job or machine is restored with \
                      `backupctl restore SNAPSHOT --repository {repository} --to DIR`"
                 ),
                 _ => list,

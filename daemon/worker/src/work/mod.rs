@@ -29,6 +29,8 @@ use backupd_core::{
 };
 use backupd_engine::{Series, SnapshotGroup, SnapshotQuery};
 
+use crate::surroundings;
+
 pub(crate) use backup::backup;
 pub(crate) use check::check;
 pub(crate) use contents::contents;
@@ -52,13 +54,19 @@ pub(crate) use watch::watch;
 const OF_JOB: &str = "job=";
 
 /// The filter in the engine's words, to which a job is a tag.
+///
+/// Other machines may have a job of this name, and the same repository: theirs are meant only where their host is named,
+/// and those of all hosts where there is no such job here.
 fn query(filter: &SnapshotFilter) -> SnapshotQuery {
     SnapshotQuery {
         host: filter.host.clone(),
         tags: filter.tags.clone(),
         series: filter.job.as_ref().map(|job| {
             let owner = filter.owners.iter().find(|owner| owner.job == *job);
-            series(job, None, owner.map(|owner| &*owner.adopts).unwrap_or_default())
+            let host = owner
+                .filter(|_| filter.host.is_none())
+                .map(|owner| owner.host.clone().unwrap_or_else(surroundings::host));
+            series(job, host, owner.map(|owner| &*owner.adopts).unwrap_or_default())
         }),
     }
 }
@@ -98,11 +106,10 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_job_is_a_tag_to_the_engine() {
-        let filter = SnapshotFilter {
+    fn of_home(host: Option<&str>) -> SnapshotFilter {
+        SnapshotFilter {
             job: Some("home".parse().unwrap()),
-            host: Some("h".into()),
+            host: host.map(str::to_owned),
             tags: vec!["a".into()],
             owners: vec![JobOwner {
                 job: "home".parse().unwrap(),
@@ -113,7 +120,23 @@ mod tests {
                     tags: None,
                 }],
             }],
-        };
+        }
+    }
+
+    #[test]
+    fn a_job_of_another_machine_is_another_job() {
+        let host = |filter: &SnapshotFilter| query(filter).series.unwrap().host;
+        let mut filter = of_home(None);
+        assert_eq!(host(&filter), Some(surroundings::host()));
+        filter.owners[0].host = Some("named".into());
+        assert_eq!(host(&filter).as_deref(), Some("named"));
+        filter.owners.clear();
+        assert_eq!(host(&filter), None, "nobody knows what it calls itself");
+    }
+
+    #[test]
+    fn a_job_is_a_tag_to_the_engine() {
+        let filter = of_home(Some("h"));
         let query = query(&filter);
         assert_eq!(query.host.as_deref(), Some("h"));
         assert_eq!(query.tags, ["a"]);

@@ -9,7 +9,7 @@ use rustic_core::{
 
 use crate::{
     Access, Cancellation, Deletion, EngineError, ErrorKind, Result, Series, SnapshotGroup, SnapshotInfo,
-    SnapshotQuery,
+    SnapshotQuery, store::Fault,
 };
 
 use super::{
@@ -41,7 +41,15 @@ pub(super) fn matching<S: Open>(
         .stream_files::<SnapshotFile>()
         .map_err(|error| failed(&error))?
     {
-        let (id, mut snapshot) = snapshot.map_err(|error| failed(&error))?;
+        let (id, mut snapshot) = match snapshot {
+            // Forgotten since it was listed, or before: some stores list what is gone.
+            Err(error) if Fault::below(&*error).is_some_and(Fault::is_missing) => {
+                let file = Cause::of(&*error);
+                tracing::warn!("it is listed, and not there, and passed over: {file}");
+                continue;
+            }
+            other => other.map_err(|error| failed(&error))?,
+        };
         snapshot.id = id;
         if matches(&snapshot, query) {
             found.push(snapshot);

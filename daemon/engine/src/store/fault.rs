@@ -105,11 +105,12 @@ const MOST_SAID: usize = 1024;
 
 /// Servers that have no status for it say it in words, as the last resort.
 pub(crate) fn says_full(text: &str) -> bool {
-    const WORDS: [&str; 7] = [
+    const WORDS: [&str; 8] = [
         "no space left",
         "remaining disk space",
         "disk quota exceeded",
         "QuotaExceeded",
+        "quota is reached",
         "StorageFull",
         "insufficient storage",
         "storage limit exceeded",
@@ -165,6 +166,11 @@ mod tests {
         );
         assert_eq!(
             kind(403, "<Code>QuotaExceeded</Code>"),
+            (ErrorKind::NoSpace, false)
+        );
+        // Garage, for a bucket's size or its number of files.
+        assert_eq!(
+            kind(403, "Forbidden: Bucket size quota is reached, maximum total size"),
             (ErrorKind::NoSpace, false)
         );
         assert_eq!(kind(503, ""), (ErrorKind::Network, true));

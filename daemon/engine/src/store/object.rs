@@ -1,7 +1,8 @@
 //! Object stores and WebDAV, by way of `opendal`.
 
 use bytes::Bytes;
-use http::{Request, Response};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use http::{Request, Response, StatusCode};
 use opendal::{
     Buffer, ErrorKind as Theirs, HttpBody, HttpTransport, HttpTransporter, OperationContext, Operator,
 };
@@ -14,6 +15,9 @@ use super::{
     is_kind_directory,
     remote::{Answer, Service},
 };
+
+/// So many files are looked for at once.
+const LOOKS: usize = 16;
 
 /// A repository in a bucket, or below an address.
 #[derive(Debug)]
@@ -69,6 +73,26 @@ impl Objects {
             .await
             .map_err(|error| fault(&error))
     }
+
+    /// Those of a list that are there.
+    ///
+    /// A store of several nodes may list for minutes what was removed while one of them was away. An index file like that
+    /// may be in our cache, and names packs that are gone: a backup would take what they held for stored.
+    async fn only_there(&self, kind: Kind, listed: Vec<Entry>) -> Result<Vec<Entry>, Fault> {
+        let looked = futures_util::stream::iter(listed).map(|entry| async move {
+            let size = self.size(&Object::new(kind, &entry.name)).await?;
+            if size.is_none() {
+                tracing::warn!(
+                    place = self.location,
+                    file = entry.name,
+                    "listed, and not there: passed over"
+                );
+            }
+            Ok(size.map(|_| entry))
+        });
+        let there = looked.buffered(LOOKS).try_collect::<Vec<_>>().await?;
+        Ok(there.into_iter().flatten().collect())
+    }
 }
 
 /// All requests of the library take our way.
@@ -94,7 +118,10 @@ fn fault(error: &opendal::Error) -> Fault {
     // Its other forms hold the address, and headers of the answer.
     let text = error.message().lines().next().unwrap_or_default().trim();
     let text = match shorter(text) {
-        "" => "the server refuses without a reason",
+        "" => match status(error) {
+            Some(status) => return Fault::status(status, &[]),
+            None => "the server refuses without a reason",
+        },
         text => text,
     };
     if super::fault::says_full(error.message()) {
@@ -117,6 +144,14 @@ fn fault(error: &opendal::Error) -> Fault {
         Theirs::Unexpected if is_nonsense(error.message()) => Fault::senseless(text),
         _ => Fault::new(ErrorKind::Other, text),
     }
+}
+
+/// What the server answered: all there is when it had no words, as to a question for a file's size. The library keeps it
+/// in its long form alone.
+fn status(error: &opendal::Error) -> Option<StatusCode> {
+    let text = error.to_string();
+    let (_, rest) = text.split_once("response: Parts { status: ")?;
+    rest.split(',').next()?.parse().ok()
 }
 
 fn bucket_is_missing() -> Fault {
@@ -208,13 +243,15 @@ impl Service for Objects {
                 .await
                 .map_err(|error| fault(&error))?;
             let files = listed.iter().filter(|entry| entry.metadata().is_file());
-            Ok(files
-                .map(|entry| Entry {
-                    name: entry.name().to_owned(),
-                    size: entry.metadata().content_length(),
-                    modified: entry.metadata().last_modified().map(Into::into),
-                })
-                .collect())
+            let entries = files.map(|entry| Entry {
+                name: entry.name().to_owned(),
+                size: entry.metadata().content_length(),
+                modified: entry.metadata().last_modified().map(Into::into),
+            });
+            if kind == Kind::Index && !self.directories {
+                return self.only_there(kind, entries.collect()).await;
+            }
+            Ok(entries.collect())
         })
     }
 

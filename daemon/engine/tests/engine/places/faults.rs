@@ -268,6 +268,29 @@ fn babbling(words: &'static [u8]) -> u16 {
     port
 }
 
+/// The place, where somebody answers all with these words.
+fn spoken_for(site: &Site, words: &'static [u8]) -> Access {
+    let port = babbling(words);
+    let old = format!(":{}", proxy(site).port);
+    Access {
+        url: site.access.url.replace(&old, &format!(":{port}")),
+        ..hasty(site, Duration::from_secs(2), 1)
+    }
+}
+
+#[test]
+fn a_server_in_trouble_that_says_nothing_is_told_by_its_status() {
+    const TROUBLE: &[u8] =
+        b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    for place in [Place::Rest, Place::S3, Place::WebDav] {
+        let site = Site::new(place);
+        let error = engine().probe(&spoken_for(&site, TROUBLE)).unwrap_err();
+        plain(place, &error, ErrorKind::Network);
+        let text = "the server answers 503 (Service Unavailable)";
+        assert!(error.chain().contains(text), "{place:?}: {}", error.chain());
+    }
+}
+
 #[test]
 fn answers_that_make_no_sense_are_no_repository() {
     const PAGE: &[u8] =
@@ -276,13 +299,7 @@ fn answers_that_make_no_sense_are_no_repository() {
     for words in [PAGE, BABBLE] {
         for place in NETWORKED {
             let site = Site::new(place);
-            let port = babbling(words);
-            let old = format!(":{}", proxy(&site).port);
-            let access = Access {
-                url: site.access.url.replace(&old, &format!(":{port}")),
-                ..hasty(&site, Duration::from_secs(2), 1)
-            };
-            let error = engine().probe(&access).unwrap_err();
+            let error = engine().probe(&spoken_for(&site, words)).unwrap_err();
             assert!(
                 matches!(error.kind(), ErrorKind::Network | ErrorKind::Corrupt),
                 "{place:?}: {:?} {}",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prints the directory in which cargo-nextest and cargo-deny are, after installing those that are not on PATH in a
-# version new enough, and an S3 server for tests. They stay outside of the checkout, so that each version is built once.
+# version new enough, and object stores for tests. They stay outside of the checkout, so that each version is built once.
 set -euo pipefail
 
 nextest=0.9.151
@@ -9,6 +9,7 @@ deny=0.20.2
 moto=5.2.5
 gcs_emulator=2026.7.19
 azurite=3.37.0
+garage=2.5.0
 deny_oldest=0.19.0
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/backupd-tools
 export PATH="$cache/bin:$PATH"
@@ -61,6 +62,23 @@ if [[ ! -e $blobs/ready ]] && command -v npm >/dev/null; then
     else
         echo "azurite $azurite cannot be had: repositories at Azure are not tested" >&2
     fi
+fi
+# A distributed object store for tests. It is built to be built fast: what it computes all day is optimised, and no more.
+store=$cache/garage-$garage
+if [[ ! -x $store/bin/garage ]]; then
+    echo "building garage $garage in $store" >&2
+    options=()
+    for crate in blake2 block-buffer crc32fast digest generic-array libsodium-sys md-5 memchr sha1 sha2 zstd-sys; do
+        options+=(--config "profile.release.package.$crate.opt-level=3")
+    done
+    work=$(mktemp -d)
+    if ! (cd / && CARGO_TARGET_DIR=$work CARGO_INCREMENTAL=0 CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
+        CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_STRIP=true \
+        cargo install garage --version "$garage" --locked --force --root "$store" --no-default-features \
+        --features lmdb,bundled-libs "${options[@]}" </dev/null >&2); then
+        echo "garage $garage cannot be built: fleets that share an object store are not tested" >&2
+    fi
+    rm -rf "$work"
 fi
 # A restic newer than that of older systems: what holds for all is tested with both.
 restic=$cache/restic-0.18.0

@@ -1,6 +1,7 @@
 //! The bed of a test: directories, a private bus, and what runs on it.
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -20,10 +21,14 @@ use crate::{
 /// The password of every repository, unless a test says otherwise.
 pub const PASSWORD: &str = "correct-horse-battery-staple";
 
-/// Runs a program with another `/run`, and a standard error that is the journal's.
+/// Runs a program with another `/run`, and, as systemd does, a standard error that it says is the journal's.
 const AS_A_SERVICE: &str = "mount --bind \"$1\" /run; shift
 JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2)
 export JOURNAL_STREAM
+exec \"$@\"";
+
+/// Runs a program on what calls itself another machine.
+const AS_A_MACHINE: &str = "hostname \"$1\"; shift
 exec \"$@\"";
 
 /// See the module. All of it is gone when this is dropped.
@@ -36,6 +41,8 @@ pub struct Bed {
     pub variables: Vec<(String, String)>,
     /// What the daemon finds in place of `/run`.
     pub run_directory: Option<PathBuf>,
+    /// What the daemon takes for the machine's name.
+    pub host: Option<String>,
     directory: TempDir,
 }
 
@@ -53,6 +60,7 @@ impl Bed {
             bus: None,
             variables: Vec::new(),
             run_directory: None,
+            host: None,
             directory,
         };
         for name in [
@@ -175,23 +183,26 @@ impl Bed {
 
     /// The daemon's command, not started.
     pub fn daemon_command(&self) -> Command {
-        let mut command = match &self.run_directory {
-            None => self.command(program("backupd")),
-            Some(run) => {
-                let mut command = self.command("unshare");
-                command.args(["--mount", "--propagation", "private"]);
-                if !nix::unistd::geteuid().is_root() {
-                    command.args(["--map-current-user", "--keep-caps"]);
-                }
-                // As systemd does, it says that standard error is the journal's.
-                command
-                    .args(["sh", "-ec", AS_A_SERVICE, "sh"])
-                    .arg(run)
-                    .arg(program("backupd"));
-                command
-            }
+        let mut command = match (&self.run_directory, &self.host) {
+            (Some(run), _) => self.unshared(&["--mount", "--propagation", "private"], AS_A_SERVICE, run),
+            (None, Some(host)) => self.unshared(&["--uts"], AS_A_MACHINE, host),
+            (None, None) => self.command(program("backupd")),
         };
         command.arg("--user").envs(self.variables.iter().cloned());
+        command
+    }
+
+    /// The daemon by way of a script that changes what is around it; `argument` is for the script.
+    fn unshared(&self, namespaces: &[&str], script: &str, argument: impl AsRef<OsStr>) -> Command {
+        let mut command = self.command("unshare");
+        command.args(namespaces);
+        if !nix::unistd::geteuid().is_root() {
+            command.args(["--map-current-user", "--keep-caps"]);
+        }
+        command
+            .args(["sh", "-ec", script, "sh"])
+            .arg(argument)
+            .arg(program("backupd"));
         command
     }
 

@@ -18,9 +18,11 @@
 )]
 
 pub mod audit;
+pub mod balancer;
 pub mod bed;
 pub mod bus;
 pub mod client;
+pub mod cluster;
 pub mod daemon;
 pub mod files;
 pub mod gate;
@@ -37,9 +39,11 @@ pub mod runs;
 pub mod skip;
 pub mod wait;
 
+pub use balancer::Balancer;
 pub use bed::{Bed, PASSWORD};
 pub use bus::Bus;
 pub use client::Said;
+pub use cluster::Cluster;
 pub use gate::Gate;
 pub use journal::Journal;
 pub use listener::Listener;

@@ -25,6 +25,7 @@ mod configuration;
 mod copies;
 mod crash;
 mod engines;
+mod fleets;
 mod flood;
 mod flow;
 mod fuzz;

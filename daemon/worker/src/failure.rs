@@ -162,12 +162,7 @@ fn hint(kind: ErrorKind, spec: &Spec) -> String {
             Work::Backup(_) | Work::Copy(_) => room_hint(spec, &job),
             _ => format!("make room where {} is", place(spec)),
         },
-        ErrorKind::Corrupt => {
-            format!(
-                "look at the damage before anything else: `restic -r {} check --read-data`",
-                url(spec)
-            )
-        }
+        ErrorKind::Corrupt => damage_hint(spec),
         ErrorKind::SourceMissing => format!(
             "correct `sources` in `jobs.d/{job}.toml`, or move what may be absent to `optional_sources`"
         ),
@@ -236,6 +231,21 @@ fn room_hint(spec: &Spec, job: &str) -> String {
         "`backupctl repository stats {repository}` shows what takes the room; see what the retention lets go with \
          `backupctl retention preview {job}`, apply it with `backupctl forget {job}`, and free that with \
          `backupctl prune {repository}`, which marks it first and removes it `keep_delete` later; or {or}"
+    )
+}
+
+/// What looks like damage in an object store, and goes by.
+pub(crate) const LAG: &str =
+    "see whether a node of the store was away, which then lists for minutes what is gone";
+
+fn damage_hint(spec: &Spec) -> String {
+    let first = match PlaceKind::of(&spec.repository.url) {
+        PlaceKind::S3 => format!("{LAG}; then "),
+        _ => String::new(),
+    };
+    format!(
+        "{first}look at the damage before anything else: `restic -r {} check --read-data`",
+        url(spec)
     )
 }
 
@@ -401,6 +411,9 @@ mod tests {
         for (kind, ..) in KINDS {
             assert!(!hint(*kind, &spec).contains("hush"));
         }
+        assert!(!hint(ErrorKind::Corrupt, &spec).contains(LAG));
+        spec.repository.url = "s3:https://host/bucket".into();
+        assert!(hint(ErrorKind::Corrupt, &spec).contains(LAG));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use backupd_core::{
+    config::PlaceKind,
     failure::{Failure, FailureClass},
     protocol::{self, CheckWork, EventKind},
     run::Statistics,
@@ -91,8 +92,12 @@ fn damage(context: &Context<'_>, report: &CheckReport) -> Failure {
     };
     let message = failure::about(spec, &format!("{}; {hurt}", harm(report)));
     let hint = remedy(context, report);
+    let first = match PlaceKind::of(&spec.repository.url) {
+        PlaceKind::S3 => failure::LAG,
+        _ => "look whether the disk is well",
+    };
     Failure::new(FailureClass::Corrupt, message).hint(format!(
-        "see it all with `backupctl log {}`, look whether the disk is well and keep a copy of the repository; {hint}",
+        "see it all with `backupctl log {}`, {first} and keep a copy of the repository; {hint}",
         spec.run
     ))
 }

@@ -196,6 +196,9 @@ pub fn parse_repository(file: &Path, name: &RepositoryName, text: &str) -> Resul
     Ok(Repository { origin, ..repository })
 }
 
+/// It would have to stand in a file that restic can read.
+const SERVICE_ACCOUNT: &str = "restic takes no key of a service account from backupd, but an `access_token`";
+
 /// What restic cannot do, or does in its own way.
 fn by_restic(reader: &mut Reader<'_>, engine: Position, kind: Option<PlaceKind>) {
     if kind == Some(PlaceKind::WebDav) {
@@ -205,6 +208,20 @@ fn by_restic(reader: &mut Reader<'_>, engine: Position, kind: Option<PlaceKind>)
             engine,
             Complaint::new("restic knows no WebDAV").hint(hint),
         );
+    }
+    for (key, message) in [
+        (
+            "endpoint",
+            "restic knows no other address of a service than its own",
+        ),
+        ("credentials.service_account_file", SERVICE_ACCOUNT),
+        ("credentials.service_account_command", SERVICE_ACCOUNT),
+        ("credentials.service_account_credential", SERVICE_ACCOUNT),
+    ] {
+        if let Some(position) = reader.position_of(key) {
+            let hint = "remove `engine`: the one that is built in serves it";
+            reader.fault(key, position, Complaint::new(message).hint(hint));
+        }
     }
     if let Some(position) = reader.position_of(KEEP_DELETE) {
         let message =

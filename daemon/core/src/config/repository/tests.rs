@@ -457,6 +457,13 @@ prune = { calendar = "Sun 05:00", keep_delete = "2d" }
     5:49: the engine `restic` removes at once what no snapshot needs, and knows no `keep_delete`
     hint: remove the key; what is forgotten can be brought back until the next prune
     "#);
+    let google = "url = \"gs:b:/\"\npassword_file = \"/a\"\nengine = \"restic\"\nendpoint = \"https://h\"\n\
+                  [credentials]\nservice_account_file = \"/k\"\n";
+    let said = faults(google);
+    assert!(
+        said.contains("no other address") && said.contains("service account"),
+        "{said}"
+    );
     let text =
         "url = \"/srv\"\npassword_file = \"/a\"\nengine = \"restic\"\n[prune]\ncalendar = \"Sun 05:00\"\n";
     assert_eq!(parse(text).unwrap().engine, EngineName::Restic);

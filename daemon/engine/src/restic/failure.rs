@@ -10,7 +10,6 @@ const WORDS: [(&str, ErrorKind); 46] = [
     ("wrong password or no key found", ErrorKind::WrongPassword),
     ("an empty password is not a password", ErrorKind::WrongPassword),
     ("repository is already locked", ErrorKind::Locked),
-    ("unable to create lock", ErrorKind::Locked),
     ("config file already exists", ErrorKind::RepositoryExists),
     (
         "repository master key and config already initialized",
@@ -59,6 +58,8 @@ const WORDS: [(&str, ErrorKind); 46] = [
     ("broken pipe", ErrorKind::Network),
     ("ssh command exited", ErrorKind::Network),
     ("server response unexpected", ErrorKind::Network),
+    // For any of the reasons above it is that.
+    ("unable to create lock", ErrorKind::Locked),
 ];
 
 /// What stands before the reason and says nothing more.
@@ -162,6 +163,11 @@ mod tests {
                 "Fatal: unable to open config file: Stat: x509: certificate signed by unknown authority",
                 ErrorKind::Untrusted,
             ),
+            (
+                "unable to create lock in backend: write /r/locks/1-tmp-2: no space left on device",
+                ErrorKind::NoSpace,
+            ),
+            ("unable to create lock in backend: whatever", ErrorKind::Locked),
             ("panic: runtime error", ErrorKind::Other),
             ("", ErrorKind::Other),
         ] {

@@ -1,6 +1,6 @@
 //! Snapshots are removed when their files are kept, and not before.
 
-use std::fs;
+use std::{fs, io::Write as _, process::Command};
 
 use backupd_engine::{Cancellation, EngineError, ErrorKind, ForgetRequest, Phase, ReadData};
 
@@ -88,6 +88,37 @@ fn a_full_disk_keeps_every_snapshot() {
     fs::create_dir(world.path("kept")).unwrap();
     let _mounted = Mounted::tmpfs(&world.path("kept"), "4k");
     refused(&world, &ids, ErrorKind::NoSpace);
+}
+
+#[test]
+fn a_repository_without_any_room_loses_no_snapshot_to_a_forget() {
+    if !is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let (world, ids) = world();
+    let place = world.repository();
+    fs::rename(&place, world.path("aside")).unwrap();
+    fs::create_dir(&place).unwrap();
+    let _mounted = Mounted::tmpfs(&place, "8m");
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(world.path("aside/."))
+        .arg(&place)
+        .status();
+    assert!(copied.unwrap().success());
+    // The last byte.
+    let filling = place.join("theirs");
+    let mut file = fs::File::create(&filling).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+    while file.write_all(&[0]).is_ok() {}
+    drop(file);
+    let error = world.forget(&ids).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoSpace, "{}", error.chain());
+    assert_eq!(world.snapshots(), 3);
+    fs::remove_file(filling).unwrap();
+    assert_eq!(world.forget(&ids).unwrap().forgotten.len(), 3);
+    assert_eq!(world.check(ReadData::All).unwrap().errors_total, 0);
 }
 
 #[test]

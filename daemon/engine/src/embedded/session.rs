@@ -7,7 +7,10 @@ use rustic_core::{
     RepositoryOptions, RusticError, WriteBackend,
 };
 
-use crate::{Access, Cancellation, EngineError, ErrorKind, Observer, Result, store::Address};
+use crate::{
+    Access, Cancellation, EngineError, ErrorKind, Observer, Result,
+    store::{Address, Kind},
+};
 
 use super::{
     backend::Backend,
@@ -273,6 +276,16 @@ fn cannot_open(place: &Place, cancellation: &Cancellation, error: &RusticError) 
         return cancelled();
     }
     if error.is_incorrect_password() {
+        // A server that answers all with nothing lists none, too.
+        if matches!(place.store.list(Kind::Key), Ok(keys) if keys.is_empty()) {
+            return EngineError::new(
+                ErrorKind::Corrupt,
+                format!(
+                    "repository `{}` has no key any more, and nothing opens it",
+                    place.name
+                ),
+            );
+        }
         return EngineError::new(
             ErrorKind::WrongPassword,
             format!("no key of repository `{}` opens with this password", place.name),

@@ -7,7 +7,7 @@ use backupd_engine::{Access, EngineError, ErrorKind, ListRequest, Password, Snap
 use crate::engine::{IS_RESTIC, engine};
 use crate::{
     selection::Mounted,
-    world::{World, is_root, noise, picture, request},
+    world::{World, access, is_root, noise, picture, request},
 };
 
 fn plain(error: &EngineError, kind: ErrorKind) -> String {
@@ -241,4 +241,18 @@ fn a_name_means_one_of_the_snapshots_that_match() {
         &list(&id[..1], &[], None).unwrap_err(),
         ErrorKind::SnapshotNotFound,
     );
+}
+
+#[test]
+fn a_repository_without_keys_is_told_from_a_wrong_password() {
+    let world = World::new();
+    world.write("file", "content");
+    world.backup();
+    for key in world.files("keys") {
+        fs::remove_file(key).unwrap();
+    }
+    // One that knows no key yet.
+    let error = engine().probe(&access(&world.repository())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{}", error.chain());
+    assert!(error.chain().contains("has no key any more"), "{}", error.chain());
 }

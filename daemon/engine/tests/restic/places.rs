@@ -74,3 +74,24 @@ fn who_is_refused_is_told_so() {
         );
     }
 }
+
+#[test]
+fn a_server_that_answers_nonsense_is_told_so_before_restic_is_asked() {
+    const PAGE: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20\r\nConnection: close\r\n\r\n<html>hello</html>\n\n";
+    for place in [Place::Rest, Place::S3] {
+        let site = site(place);
+        let old = format!(":{}", site.proxy.as_ref().unwrap().port);
+        let mut access = site.access.clone();
+        access.url = access.url.replace(&old, &format!(":{}", proxy::babbling(PAGE)));
+        access.options.retries = 1;
+        let error = site.backup_as(&access).unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Network | ErrorKind::Corrupt),
+            "{place:?}: {:?} {}",
+            error.kind(),
+            error.chain()
+        );
+        assert_eq!(site.snapshots().len(), 1);
+    }
+}

@@ -1,11 +1,8 @@
 //! What goes wrong on the way or at the other end is told apart, and nothing that was sound is lost.
 
 use std::{
-    io::{Read, Write},
-    net::TcpListener,
     num::NonZeroU64,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -13,7 +10,7 @@ use backupd_engine::{Access, Direction, EngineError, ErrorKind, Options, Pace, S
 use tempfile::TempDir;
 
 use super::{
-    proxy::Proxy,
+    proxy::{Proxy, babbling},
     servers::{self, LOGIN},
     site::{Place, Site},
 };
@@ -251,21 +248,6 @@ fn bandwidth_is_limited_on_every_way() {
         assert!(took > Duration::from_millis(1700), "{place:?}: {took:?}");
         site.is_sound();
     }
-}
-
-/// Answers whoever comes with the same words.
-fn babbling(words: &'static [u8]) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || {
-                let _ = stream.read(&mut [0; 4096]);
-                let _ = stream.write_all(words);
-            });
-        }
-    });
-    port
 }
 
 /// The place, where somebody answers all with these words.

@@ -166,3 +166,23 @@ fn a_worker_that_is_killed_in_the_midst_leaves_both_sound() {
         assert_eq!(bed.snapshots(repository), 1);
     }
 }
+
+#[test]
+fn either_repository_may_be_written_by_restic() {
+    for by_restic in ["main", "cloud"] {
+        let mut bed = bed("copies = [\"cloud\"]");
+        let text = bed.repository_text(by_restic);
+        let file = format!("repositories.d/{by_restic}.toml");
+        bed.write_file(&file, &format!("{text}engine = \"restic\"\n"));
+        bed.ctl(["config", "reload"]).well();
+        bed.write_big("home", "large", 2, 1);
+        bed.ctl(["start", "home", "--wait"]).well();
+        let run = copied(&bed, 1);
+        assert_eq!(run.result.as_deref(), Some("success"), "{by_restic}: {run:?}");
+        for repository in ["main", "cloud"] {
+            bed.assert_sound(repository);
+            assert_eq!((bed.snapshots(repository), bed.locks(repository)), (1, 0));
+        }
+        bed.stop();
+    }
+}

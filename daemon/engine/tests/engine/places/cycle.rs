@@ -49,7 +49,12 @@ fn lives(place: Place) {
     let restored = world::below(&out, &source);
     assert_eq!(fs::read(restored.join("large")).unwrap(), noise(3_000_000, 1));
 
-    site.forget(&[first.snapshot.id]);
+    let first = [first.snapshot.id];
+    site.forget(&first);
+    assert_eq!(site.snapshots().len(), 2);
+    site.bring_back(&first);
+    assert_eq!(site.snapshots().len(), 3);
+    site.forget(&first);
     let pruned = site
         .prune()
         .unwrap_or_else(|error| panic!("{place:?}: {}", error.chain()));

@@ -291,6 +291,19 @@ impl Site {
         assert_eq!(report.forgotten, snapshots);
     }
 
+    pub(crate) fn bring_back(&self, snapshots: &[String]) {
+        let report = engine()
+            .unforget(
+                &self.access,
+                &self.path("kept"),
+                snapshots,
+                &Log::default(),
+                &Cancellation::default(),
+            )
+            .unwrap_or_else(|error| panic!("{:?}: {}", self.place, error.chain()));
+        assert!(report.lost.is_empty(), "{:?}: {report:?}", self.place);
+    }
+
     pub(crate) fn prune(&self) -> Result<backupd_engine::PruneReport> {
         let request = PruneRequest {
             keep_delete: Duration::ZERO,

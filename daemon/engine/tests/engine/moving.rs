@@ -386,3 +386,22 @@ fn a_repository_in_use_is_not_moved() {
     assert_eq!(error.kind(), ErrorKind::Locked, "{}", error.chain());
     assert!(!world.path("new").exists());
 }
+
+#[test]
+fn a_place_that_is_not_mounted_is_not_taken_for_released_in_silence() {
+    let world = world();
+    let contents = move_it(&world).unwrap().contents;
+    fs::rename(world.repository(), world.path("unplugged")).unwrap();
+    let log = Log::default();
+    let removed = engine().remove_remains(
+        &at(&world, "new"),
+        &world.access(),
+        &Remains::Moved(contents),
+        &log,
+        &Cancellation::default(),
+    );
+    assert_eq!(removed.unwrap().files, 0);
+    let warnings = log.warnings.lock().unwrap();
+    assert!(warnings[0].reason.contains("not mounted"), "{warnings:?}");
+    assert!(world.path("unplugged/config").exists());
+}

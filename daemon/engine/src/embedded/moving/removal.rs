@@ -7,10 +7,11 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use crate::{
-    Access, Cancellation, EngineError, ErrorKind, Observer, Phase, Remains, RemovalReport, Result,
+    Access, Cancellation, EngineError, ErrorKind, Observer, Phase, Remains, RemovalReport, Result, Warning,
     embedded::{
         bars::NoBars,
         failure,
@@ -56,24 +57,25 @@ pub(crate) fn remove(
         .store
         .look()
         .map_err(|error| removal.failed("read", &error))?;
-    let directory = LockDirectory::new(
-        Arc::clone(&place.store),
-        session.seal.clone(),
-        version(&repository),
-    );
+    if found == Found::Nothing && matches!(why, Remains::Moved(_)) {
+        observer.warning(Warning {
+            path: PathBuf::from(place.store.location()),
+            reason: "nothing is there any more, or the disk that it is on is not mounted".to_owned(),
+        });
+    }
+    let locks = || {
+        LockDirectory::new(
+            Arc::clone(&place.store),
+            session.seal.clone(),
+            version(&repository),
+        )
+    };
     // Others may work there still, who have not heard of the move.
     let held = if found == Found::Repository {
         removal.compare_config()?;
         let wait = Wait::begin(current.options.lock_wait, observer, cancellation);
         let run = current.options.run.as_deref();
-        let directory = || {
-            LockDirectory::new(
-                Arc::clone(&place.store),
-                session.seal.clone(),
-                version(&repository),
-            )
-        };
-        Some(wait.until_taken(|| Held::take(&place.name, directory(), Claim::Exclusive, run))?)
+        Some(wait.until_taken(|| Held::take(&place.name, locks(), Claim::Exclusive, run))?)
     } else {
         None
     };
@@ -83,8 +85,9 @@ pub(crate) fn remove(
     })?;
     drop(held);
     // Locks of those who are gone.
-    for (name, _) in directory.read_all(std::time::Duration::ZERO).unwrap_or_default() {
-        directory.remove(&name);
+    let locks = locks();
+    for (name, _) in locks.read_all(Duration::ZERO).unwrap_or_default() {
+        locks.remove(&name);
     }
     if let Err(error) = place.store.remove_directories() {
         tracing::info!(place = place.store.location(), %error, "the folder stays");

@@ -22,6 +22,8 @@ pub enum MoveStep {
 pub struct Moving {
     /// What is done.
     pub step: MoveStep,
+    /// The address at which the repository was when this was asked for.
+    pub from: String,
     /// The other place: the keys of a repository's file that say where it is and how it is reached, as TOML.
     pub place: String,
     /// Tells the snapshots that are at the place before: known once they were brought elsewhere.

@@ -2,7 +2,7 @@
 
 use backupd_core::{
     audit::{Action, Entry, Who},
-    config::{Fault, edit},
+    config::{Fault, PasswordSource, Repository, edit},
     name::{JobName, RepositoryName},
     run::{Operation, Run, RunEvent, Trigger},
 };
@@ -37,6 +37,27 @@ impl Coordinator {
                 BACKUPD_FILE = %fault.file.display(),
                 "{fault}"
             );
+        }
+    }
+
+    /// A repository that has a file: one made from the daemon's environment has none. `what` it would be for.
+    pub(super) fn with_file(&self, name: &RepositoryName, what: &str) -> Result<&Repository, Refusal> {
+        let repository = self
+            .catalog
+            .repositories
+            .get(name)
+            .ok_or_else(|| self.unknown_repository(name.as_str()))?;
+        match &repository.password {
+            PasswordSource::Environment(variable) => Err(Refusal::new(
+                RefusalKind::Failed,
+                format!(
+                    "the repository `{name}` has no file {what}: it was made from the variable `{variable}`"
+                ),
+            )
+            .hint(format!(
+                "change it where the daemon's environment is set, or write `repositories.d/{name}.toml`"
+            ))),
+            _ => Ok(repository),
         }
     }
 

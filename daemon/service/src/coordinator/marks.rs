@@ -2,7 +2,7 @@
 
 use backupd_core::{
     audit::{Action, Who},
-    config::{PasswordSource, SnapshotMark, edit, parse_repository},
+    config::{SnapshotMark, edit, parse_repository},
     name::RepositoryName,
     retention::Pin,
     run::Operation,
@@ -57,20 +57,7 @@ impl Coordinator {
         wish: MarkWish,
         who: &Who,
     ) -> Result<(), Refusal> {
-        let repository = self
-            .catalog
-            .repositories
-            .get(name)
-            .ok_or_else(|| self.unknown_repository(name.as_str()))?;
-        if let PasswordSource::Environment(variable) = &repository.password {
-            return Err(Refusal::new(
-                RefusalKind::Failed,
-                format!(
-                    "the repository `{name}` has no file in which that could stand: it was made from `{variable}`"
-                ),
-            )
-            .hint(format!("write `repositories.d/{name}.toml`")));
-        }
+        self.with_file(name, "in which that could stand")?;
         // It was told before which snapshots stay.
         let unfinished = self.unfinished.iter().filter_map(|id| self.runs.get(id));
         let at_work = unfinished.map(|live| &live.run).find(|run| {

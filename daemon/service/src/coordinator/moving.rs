@@ -3,7 +3,7 @@
 
 use backupd_core::{
     audit::{Action, Who},
-    config::{PasswordSource, Repository, edit, parse_repository},
+    config::{Repository, edit, parse_repository},
     failure::{Failure, FailureClass},
     name::{RepositoryName, RunId},
     protocol::{CareWork, MoveStep, MoveWork, Moving, Work},
@@ -59,20 +59,7 @@ impl Coordinator {
         options: StartOptions,
         who: &Who,
     ) -> Result<RunId, Refusal> {
-        let repository = self
-            .catalog
-            .repositories
-            .get(name)
-            .ok_or_else(|| self.unknown_repository(name.as_str()))?;
-        if let PasswordSource::Environment(variable) = &repository.password {
-            return Err(Refusal::new(
-                RefusalKind::Failed,
-                format!(
-                    "the repository `{name}` has no file that could name another place: it was made from `{variable}`"
-                ),
-            )
-            .hint(format!("write `repositories.d/{name}.toml`")));
-        }
+        let repository = self.with_file(name, "that could name another place")?;
         let key = CareKey {
             repository: name.clone(),
             operation: Operation::Move,
@@ -87,7 +74,7 @@ impl Coordinator {
                 "`backupctl show {active}` shows how far it is, `backupctl cancel {active}` stops it"
             )));
         }
-        let moving = self.moving(name, wish)?;
+        let moving = self.moving(name, wish, repository.url.clone())?;
         let mut run = Run::new(
             self.ids.next(),
             None,
@@ -106,7 +93,7 @@ impl Coordinator {
         Ok(id)
     }
 
-    fn moving(&self, name: &RepositoryName, wish: MoveWish) -> Result<Moving, Refusal> {
+    fn moving(&self, name: &RepositoryName, wish: MoveWish, from: String) -> Result<Moving, Refusal> {
         let left = self.moves.get(name);
         match wish {
             MoveWish::Release => {
@@ -121,6 +108,7 @@ impl Coordinator {
                 })?;
                 Ok(Moving {
                     step: MoveStep::Release,
+                    from,
                     place: left.place.clone(),
                     contents: Some(left.contents.clone()),
                 })
@@ -138,6 +126,7 @@ impl Coordinator {
                 }
                 Ok(Moving {
                     step: MoveStep::Bring,
+                    from,
                     place,
                     contents: None,
                 })
@@ -146,6 +135,7 @@ impl Coordinator {
                 self.elsewhere(name, &place)?;
                 Ok(Moving {
                     step: MoveStep::GiveUp,
+                    from,
                     place,
                     contents: None,
                 })
@@ -180,6 +170,12 @@ impl Coordinator {
         let Some(CareWork::Move(moving)) = &run.care else {
             return Err(gone("where the repository was to be moved is not known any more"));
         };
+        let repository = self.catalog.repositories.get(&run.repository);
+        if repository.is_some_and(|repository| repository.url != moving.from) {
+            return Err(gone(
+                "the repository's file names another place since the move was asked for",
+            ));
+        }
         let other = self
             .elsewhere(&run.repository, &moving.place)
             .map_err(|refusal| gone(&refusal.message))?;
@@ -202,9 +198,10 @@ impl Coordinator {
         let settled = match &run.care {
             Some(CareWork::Move(Moving {
                 step: MoveStep::Bring,
+                from,
                 place,
                 contents: Some(contents),
-            })) => self.name_place(name, place, contents).await,
+            })) => self.name_place(name, from, place, contents).await,
             Some(CareWork::Move(Moving {
                 step: MoveStep::Release,
                 ..
@@ -218,21 +215,13 @@ impl Coordinator {
                 "to which place is not known any more",
             )),
         };
-        settled.map_err(|refusal| {
-            let message = format!(
-                "all of the repository `{name}` is at its new place, but its file does not say so: {}",
-                refusal.message
-            );
-            Failure::new(FailureClass::Configuration, message).hint(format!(
-                "the place before is in use until the file names another one; `backupctl repository move {name} --to …` \
-                 sees what is there, and writes it"
-            ))
-        })
+        settled.map_err(|refusal| unsettled(name, run, &refusal))
     }
 
     async fn name_place(
         &mut self,
         name: &RepositoryName,
+        from: &str,
         place: &str,
         contents: &str,
     ) -> Result<(), Refusal> {
@@ -243,6 +232,16 @@ impl Coordinator {
         let changed = edit::set_place(&text, place).map_err(fault)?;
         if changed == text {
             return Ok(());
+        }
+        // Whoever has changed it meanwhile knows better; what was brought is not what lies there.
+        let now = parse_repository(&path, name, &text)
+            .map_err(EditError::Faults)?
+            .url;
+        if now != from {
+            return Err(Refusal::new(
+                RefusalKind::Failed,
+                "it names another place since the move began",
+            ));
         }
         let before = MovedFrom {
             place: edit::place_of(&text).map_err(fault)?,
@@ -290,6 +289,29 @@ impl Coordinator {
         // It was brought back by hand.
         (url != repository.url).then_some(url)
     }
+}
+
+/// What was to follow from the worker's part has failed.
+fn unsettled(name: &RepositoryName, run: &Run, refusal: &Refusal) -> Failure {
+    let why = &refusal.message;
+    let step = match &run.care {
+        Some(CareWork::Move(moving)) => moving.step,
+        _ => MoveStep::Bring,
+    };
+    if step == MoveStep::Release {
+        let message = format!(
+            "what the repository `{name}` had left at its place before is removed, which cannot be noted: {why}"
+        );
+        return Failure::new(FailureClass::Configuration, message).hint(format!(
+            "`backupctl repository move {name} --release` notes it, once the store can be written"
+        ));
+    }
+    let message =
+        format!("all of the repository `{name}` is at its new place, but its file does not say so: {why}");
+    Failure::new(FailureClass::Configuration, message).hint(format!(
+        "the place before is in use until the file names another one; `backupctl repository move {name} --to …` sees \
+         what is there, and writes it"
+    ))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::{
     message::{Answer, Message},
     questions::{unfold, why},
     record::of_text,
-    refusal::{Refusal, RefusalKind},
+    refusal::Refusal,
 };
 use crate::{
     configuration::{EditError, Kind, Prepared as PreparedFile},
@@ -178,18 +178,7 @@ impl Coordinator {
 
     /// Sees that the repository's file can be changed, before anything is kept.
     fn prepare_password(&self, name: &RepositoryName, revision: Option<&str>) -> Result<Prepared, Refusal> {
-        let repository = self
-            .catalog
-            .repositories
-            .get(name)
-            .ok_or_else(|| self.unknown_repository(name.as_str()))?;
-        if let PasswordSource::Environment(variable) = &repository.password {
-            return Err(Refusal::new(
-                RefusalKind::Failed,
-                format!("the repository `{name}` has no file: its password is in the variable `{variable}`"),
-            )
-            .hint("change it where the daemon's environment is set"));
-        }
+        let repository = self.with_file(name, "that could say where another password is")?;
         let text = self.editor.read_unchanged(Kind::Repository, name, revision)?;
         let secrets = self.parts.configuration.join("secrets");
         self.with_password(name, &text, &PasswordSource::File(secrets.join(name.as_str())))?;

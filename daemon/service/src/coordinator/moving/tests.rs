@@ -208,3 +208,45 @@ async fn what_makes_no_sense_is_refused_before_anything_is_done() {
     stage.handle.settings().await.unwrap();
     assert_eq!(stage.repository_view().await.url, url);
 }
+
+#[tokio::test]
+async fn a_file_that_names_a_third_place_meanwhile_is_left_alone() {
+    let stage = stage().await;
+    let run = asked(&stage, MoveWish::Bring(NEW.to_owned())).await.unwrap();
+    let path = stage.configuration("repositories.d/nas.toml");
+    let third = file(&stage).replace("/srv/nas", "/srv/third");
+    fs::write(&path, &third).unwrap();
+    stage.handle.reload().await.unwrap();
+    brought(&stage, run).await;
+    let failure = stage.stored(run).await.failure.unwrap();
+    assert!(
+        failure.message.contains("names another place"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(file(&stage), third);
+    assert_eq!(stage.repository_view().await.moved_from, None);
+}
+
+#[tokio::test]
+async fn a_release_that_cannot_be_noted_says_what_is_done() {
+    let stage = stage().await;
+    let run = asked(&stage, MoveWish::Bring(NEW.to_owned())).await.unwrap();
+    brought(&stage, run).await;
+    let run = asked(&stage, MoveWish::Release).await.unwrap();
+    stage.store.full.store(true, Ordering::SeqCst);
+    let done = EventKind::Done {
+        result: RunResult::Success,
+    };
+    stage.worker_says(run, vec![done], true).await;
+    stage.handle.settings().await.unwrap();
+    let failure = stage.run_view(run).await.failure.clone().unwrap();
+    assert!(
+        failure.message.contains("is removed, which cannot be noted"),
+        "{}",
+        failure.message
+    );
+    assert!(failure.hint.unwrap().contains("--release"));
+    stage.store.full.store(false, Ordering::SeqCst);
+    assert!(stage.repository_view().await.moved_from.is_some());
+}

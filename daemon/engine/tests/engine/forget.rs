@@ -1,13 +1,13 @@
 //! Snapshots are removed when their files are kept, and not before.
 
-use std::{fs, io::Write as _, process::Command};
+use std::fs;
 
 use backupd_engine::{Cancellation, EngineError, ErrorKind, ForgetRequest, Phase, ReadData};
 
 use crate::engine::{IS_RESTIC, engine};
 use crate::{
     planted::{NOW, plant, plant_dead},
-    selection::Mounted,
+    selection::{Full, Mounted},
     world::{Log, On, World, is_root, noise},
 };
 
@@ -97,26 +97,11 @@ fn a_repository_without_any_room_loses_no_snapshot_to_a_forget() {
         return;
     }
     let (world, ids) = world();
-    let place = world.repository();
-    fs::rename(&place, world.path("aside")).unwrap();
-    fs::create_dir(&place).unwrap();
-    let _mounted = Mounted::tmpfs(&place, "8m");
-    let copied = Command::new("cp")
-        .arg("-a")
-        .arg(world.path("aside/."))
-        .arg(&place)
-        .status();
-    assert!(copied.unwrap().success());
-    // The last byte.
-    let filling = place.join("theirs");
-    let mut file = fs::File::create(&filling).unwrap();
-    while file.write_all(&[0; 4096]).is_ok() {}
-    while file.write_all(&[0]).is_ok() {}
-    drop(file);
+    let full = Full::of(&world);
     let error = world.forget(&ids).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoSpace, "{}", error.chain());
     assert_eq!(world.snapshots(), 3);
-    fs::remove_file(filling).unwrap();
+    full.has_room();
     assert_eq!(world.forget(&ids).unwrap().forgotten.len(), 3);
     assert_eq!(world.check(ReadData::All).unwrap().errors_total, 0);
 }

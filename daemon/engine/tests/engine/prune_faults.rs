@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -219,6 +220,14 @@ fn a_full_disk_ends_a_prune_that_leaves_as_much_room_as_there_was() {
         ..at_once()
     };
     assert_eq!(world.prune(&request).unwrap().packs_removed, 1);
+    assert_sound(&world);
+    // And all of it once there is room.
+    let more = Command::new("mount")
+        .args(["-o", "remount,size=100m"])
+        .arg(world.repository())
+        .status();
+    assert!(more.unwrap().success());
+    world.prune(&at_once()).unwrap();
     assert_sound(&world);
 }
 

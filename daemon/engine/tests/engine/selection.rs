@@ -173,6 +173,38 @@ impl Mounted {
     }
 }
 
+/// A repository whose disk has no byte left.
+pub(crate) struct Full {
+    theirs: std::path::PathBuf,
+    _mounted: Mounted,
+}
+
+impl Full {
+    /// Takes it to a small file system, and fills that.
+    pub(crate) fn of(world: &World) -> Self {
+        let place = world.repository();
+        fs::rename(&place, world.path("aside")).unwrap();
+        fs::create_dir(&place).unwrap();
+        let mounted = Mounted::tmpfs(&place, "8m");
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(world.path("aside/.")).arg(&place);
+        assert!(copy.status().unwrap().success());
+        let theirs = place.join("theirs");
+        let mut file = fs::File::create(&theirs).unwrap();
+        for size in [4096, 1] {
+            while std::io::Write::write_all(&mut file, &vec![0; size]).is_ok() {}
+        }
+        Self {
+            theirs,
+            _mounted: mounted,
+        }
+    }
+
+    pub(crate) fn has_room(&self) {
+        fs::remove_file(&self.theirs).unwrap();
+    }
+}
+
 impl Drop for Mounted {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();

@@ -9,8 +9,9 @@ use backupd_engine::{
 use crate::engine::{IS_RESTIC, engine};
 use crate::{
     planted::{NOW, plant},
+    selection::Full,
     upkeep::{assert_sound, at_once},
-    world::{Log, World, flip, noise, picture},
+    world::{Log, World, flip, is_root, noise, picture},
 };
 
 /// Two snapshots, of which the second is what the source has now.
@@ -237,4 +238,23 @@ fn what_keeps_from_looking_is_an_error() {
     assert_eq!(world.snapshots(), 0);
     assert_eq!(world.unforget(&[]).unwrap().restored.len(), 2);
     assert_eq!(world.check(ReadData::All).unwrap().errors_total, 0);
+}
+
+#[test]
+fn a_full_disk_keeps_what_was_forgotten_where_it_is() {
+    if !is_root() {
+        eprintln!("skipped: needs root");
+        return;
+    }
+    let (world, ids) = world();
+    world.forget(&ids).unwrap();
+    let full = Full::of(&world);
+    let error = world.unforget(&[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoSpace, "{}", error.chain());
+    assert_eq!(world.snapshots(), 0);
+    full.has_room();
+    let report = world.unforget(&[]).unwrap();
+    assert_eq!((report.restored.len(), report.lost.len()), (2, 0));
+    assert_eq!(world.snapshots(), 2);
+    assert_sound(&world);
 }

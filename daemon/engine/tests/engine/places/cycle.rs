@@ -64,6 +64,7 @@ fn lives(place: Place) {
     );
     assert_eq!(site.snapshots().len(), 2);
     site.is_sound();
+    assert_eq!(picture(&site.restore("after")), picture(&site.source()));
     assert_eq!(locks(&site), 0, "{place:?}");
 }
 
